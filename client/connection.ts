@@ -1,0 +1,229 @@
+/**
+ * One HTTP/2 session to the API, made when first needed and made again when it is lost.
+ *
+ * A closed socket tells at once that a server is gone; a silent one does not. So the session is pinged. When an
+ * answer is overdue, a second session is opened beside the first: where several servers share an address it
+ * reaches a live one and takes over, and where the only server is merely paused the handshake waits as the ping
+ * does, nothing breaks, and the first to answer wins.
+ *
+ * Cost: one timer per second and one 8-byte ping per period.
+ *
+ * INVARIANTS: at most one current and one candidate session; a retired session gets no new streams.
+ */
+import http2 from 'node:http2';
+import { type BackoffPolicy, backoffMs } from '../base/backoff.ts';
+import { type Clock, delay, type Timer } from '../base/clock.ts';
+import { messageOf } from '../base/invariant.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import type { ClientConfig } from './client-config.ts';
+import { TransportError } from './transport-error.ts';
+
+const tickMs = 1_000;
+/** After this long without an answer to a ping another way to a server is tried. */
+const suspectAfterMs = 2_500;
+/** After this long without an answer the session is given up even when there is no other way. */
+const deadAfterMs = 12_000;
+const connectTimeoutMs = 8_000;
+const streamWindowBytes = 4 * 1024 * 1024;
+const sessionWindowBytes = 32 * 1024 * 1024;
+const reconnectBackoff: BackoffPolicy = { initialMs: 20, maxMs: 500, factor: 2, jitter: 0.5 };
+
+export interface ConnectionOptions {
+  readonly config: ClientConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Gives up after the first failed attempt instead of trying again until the caller's deadline. */
+  readonly failFast: boolean;
+}
+
+export class Connection {
+  readonly #options: ConnectionOptions;
+  #current: http2.ClientHttp2Session | undefined;
+  #candidate: http2.ClientHttp2Session | undefined;
+  #connecting: Promise<http2.ClientHttp2Session> | undefined;
+  readonly #watches = new Map<http2.ClientHttp2Session, Set<http2.ClientHttp2Stream>>();
+  #ticker: Timer | undefined;
+  #lastTickMs = 0;
+  #pingSentMs: number | undefined;
+  #closed = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** The session to open streams on. Waits for one until `signal` aborts. @throws TransportError */
+  async session(signal: AbortSignal): Promise<http2.ClientHttp2Session> {
+    for (let attempt = 0; ; attempt += 1) {
+      if (this.#closed)
+        throw new TransportError(`connect to ${this.#options.config.server}: client is closed`);
+      if (this.#current !== undefined && isUsable(this.#current)) return this.#current;
+      try {
+        return await untilAborted(this.#connect(), signal);
+      } catch (error) {
+        if (this.#options.failFast || signal.aborted || this.#closed)
+          throw new TransportError(`connect to ${this.#options.config.server}: ${messageOf(error)}`, {
+            cause: error,
+          });
+      }
+      const { clock, random } = this.#options;
+      await delay(clock, backoffMs(reconnectBackoff, attempt, random), signal);
+    }
+  }
+
+  /** Ties a long-lived stream to its session: it is ended when the session is replaced, so that it is resumed. */
+  trackWatch(session: http2.ClientHttp2Session, stream: http2.ClientHttp2Stream): void {
+    const streams = this.#watches.get(session) ?? new Set();
+    this.#watches.set(session, streams.add(stream));
+    stream.once('close', () => streams.delete(stream));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#ticker?.cancel();
+    this.#current?.destroy();
+    this.#candidate?.destroy();
+  }
+
+  #connect(): Promise<http2.ClientHttp2Session> {
+    this.#connecting ??= this.#open()
+      .then((session) => {
+        if (this.#closed) session.destroy();
+        else this.#adopt(session);
+        return session;
+      })
+      .finally(() => {
+        this.#connecting = undefined;
+      });
+    return this.#connecting;
+  }
+
+  #open(): Promise<http2.ClientHttp2Session> {
+    const { config, clock } = this.#options;
+    return new Promise((resolve, reject) => {
+      const session = http2.connect(config.server, {
+        ...tlsOptions(config),
+        settings: { initialWindowSize: streamWindowBytes, enablePush: false },
+        maxSessionMemory: 1024,
+      });
+      const timer = clock.setTimer(connectTimeoutMs, () => {
+        session.destroy();
+        reject(new Error(`no answer within ${connectTimeoutMs} ms`));
+      });
+      session.once('connect', () => {
+        timer.cancel();
+        session.setLocalWindowSize(sessionWindowBytes);
+        session.socket.setNoDelay(true);
+        resolve(session);
+      });
+      session.on('error', (error) => {
+        timer.cancel();
+        reject(error);
+      });
+      session.once('close', () => {
+        timer.cancel();
+        reject(new Error('closed during the handshake'));
+        this.#forget(session);
+      });
+    });
+  }
+
+  #adopt(session: http2.ClientHttp2Session): void {
+    const replaced = this.#current;
+    this.#current = session;
+    this.#pingSentMs = undefined;
+    session.once('goaway', () => {
+      if (this.#current === session) this.#retire(session);
+    });
+    if (replaced !== undefined) this.#retire(replaced);
+    if (this.#ticker === undefined) this.#scheduleTick();
+  }
+
+  /** Requests in flight may still be answered; watches are ended so that they resume elsewhere. */
+  #retire(session: http2.ClientHttp2Session): void {
+    if (this.#current === session) this.#current = undefined;
+    for (const stream of this.#watches.get(session) ?? []) stream.close(http2.constants.NGHTTP2_CANCEL);
+    session.close();
+    this.#options.clock.setTimer(deadAfterMs, () => session.destroy(), { unref: true });
+  }
+
+  #forget(session: http2.ClientHttp2Session): void {
+    this.#watches.delete(session);
+    if (this.#candidate === session) this.#candidate = undefined;
+    if (this.#current !== session) return;
+    this.#current = undefined;
+    this.#pingSentMs = undefined;
+  }
+
+  #scheduleTick(): void {
+    const { clock } = this.#options;
+    this.#lastTickMs = clock.monotonicMs();
+    // Judged after the poll phase: what arrived while this process stood still counts.
+    this.#ticker = clock.setTimer(tickMs, () => clock.setImmediate(() => this.#tick()), { unref: true });
+  }
+
+  #tick(): void {
+    if (this.#closed) return;
+    const now = this.#options.clock.monotonicMs();
+    const ownStallMs = Math.max(0, now - this.#lastTickMs - tickMs);
+    if (this.#pingSentMs !== undefined) this.#pingSentMs += ownStallMs;
+    const session = this.#current;
+    if (session !== undefined && isUsable(session)) {
+      if (this.#pingSentMs === undefined) this.#ping(session, now);
+      else this.#judge(session, now - this.#pingSentMs);
+    }
+    this.#scheduleTick();
+  }
+
+  #ping(session: http2.ClientHttp2Session, now: number): void {
+    this.#pingSentMs = now;
+    session.ping(() => {
+      if (this.#current === session) this.#pingSentMs = undefined;
+    });
+  }
+
+  #judge(session: http2.ClientHttp2Session, silentMs: number): void {
+    const { logger, config } = this.#options;
+    if (silentMs >= deadAfterMs) {
+      logger.warn({ server: config.server, silentMs }, 'give up silent connection');
+      session.destroy();
+    } else if (silentMs >= suspectAfterMs && this.#candidate === undefined) {
+      logger.info({ server: config.server, silentMs }, 'connection is silent, open another');
+      this.#openCandidate(session);
+    }
+  }
+
+  #openCandidate(suspect: http2.ClientHttp2Session): void {
+    this.#open().then(
+      (session) => {
+        const stillSilent = this.#current === suspect && this.#pingSentMs !== undefined;
+        this.#candidate = undefined;
+        if (stillSilent && !this.#closed) this.#adopt(session);
+        else session.destroy();
+      },
+      () => undefined,
+    );
+  }
+}
+
+const isUsable = (session: http2.ClientHttp2Session): boolean => !session.closed && !session.destroyed;
+
+function tlsOptions(config: ClientConfig): http2.SecureClientSessionOptions {
+  return {
+    ...(config.ca === undefined ? {} : { ca: config.ca }),
+    ...(config.cert === undefined ? {} : { cert: config.cert }),
+    ...(config.key === undefined ? {} : { key: config.key }),
+    ...(config.tlsServerName === undefined ? {} : { servername: config.tlsServerName }),
+    rejectUnauthorized: config.insecureSkipTlsVerify !== true,
+  };
+}
+
+function untilAborted<V>(promise: Promise<V>, signal: AbortSignal): Promise<V> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(new Error('deadline passed or request aborted'));
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

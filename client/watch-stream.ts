@@ -1,0 +1,59 @@
+import type { ClientHttp2Stream } from 'node:http2';
+import type { ApiObject } from '../api/kind-info.ts';
+import type { StatusBody } from '../api/status-error.ts';
+import { messageOf } from '../base/invariant.ts';
+import type { RawRequest, WatchEvent } from './client.ts';
+import { LineSplitter } from './line-splitter.ts';
+import { decodeJson, fromStatus, toStatusError } from './response.ts';
+import type { Transport } from './transport.ts';
+import { TransportError } from './transport-error.ts';
+
+type WireEvent<T> = WatchEvent<T> | { readonly type: 'ERROR'; readonly object: Partial<StatusBody> };
+
+/** Reads one watch stream, with back-pressure. Ends when the server ends it or `signal` aborts. */
+export async function* readWatch<T extends ApiObject>(
+  transport: Transport,
+  request: RawRequest,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent<T>> {
+  try {
+    const { status, stream } = await transport.open(request, signal);
+    try {
+      if (status !== 200) throw toStatusError(request, { status, body: await readAll(stream) });
+      yield* readEvents<T>(request, stream);
+    } finally {
+      stream.destroy();
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error;
+  }
+}
+
+async function* readEvents<T extends ApiObject>(
+  request: RawRequest,
+  stream: ClientHttp2Stream,
+): AsyncGenerator<WatchEvent<T>> {
+  const splitter = new LineSplitter();
+  for await (const chunk of chunksOf(request, stream)) {
+    for (const line of splitter.push(chunk)) {
+      const event: WireEvent<T> = decodeJson(request, line);
+      if (event.type === 'ERROR') throw fromStatus(event.object);
+      yield event;
+    }
+  }
+}
+
+async function* chunksOf(request: RawRequest, stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of stream) yield chunk as Buffer;
+  } catch (error) {
+    throw new TransportError(`${request.method} ${request.path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function readAll(stream: ClientHttp2Stream): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
