@@ -1,0 +1,165 @@
+import { type AnyObject, toApiVersion } from '../../api/kind-info.ts';
+import { badRequest, StatusError } from '../../api/status-error.ts';
+import { codeOf } from '../../base/invariant.ts';
+import { type ParsedJson, parseJson } from './json-text.ts';
+import type { StructType } from './schema.ts';
+import { jsonType, TypedReader } from './walk.ts';
+import { parseYaml } from './yaml-text.ts';
+
+/** What to do about fields that are unknown or stand twice. @see meta/v1 CreateOptions.fieldValidation */
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+
+/** The kind that a body must have. */
+export interface ExpectedKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+export interface DecodeRequest {
+  readonly kind: ExpectedKind;
+  readonly schema: StructType;
+  /** Media type; parameters are ignored. */
+  readonly contentType: string;
+  readonly body: Buffer;
+  readonly fieldValidation: FieldValidation;
+  /** Is this a kind that the server knows at all, though not here? */
+  readonly isKnownKind?: (kind: ExpectedKind) => boolean;
+}
+
+export interface Decoded {
+  readonly object: AnyObject;
+  /** Texts for `Warning: 299` headers. */
+  readonly warnings: string[];
+}
+
+const mismatchCodes: ReadonlySet<string> = new Set(['TYPE_MISMATCH', 'INVALID_TIME', 'INVALID_QUANTITY']);
+const maxSummaryBytes = 30;
+const maxBodyBytes = 3 * 1024 * 1024;
+const envelope =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+
+/** The first bytes of a body that was not understood. */
+function summarize(body: Buffer): string {
+  if (body.length === 0) return '<empty>';
+  const encoding = body[0] === 0x7b ? 'utf8' : 'hex';
+  const start = body.subarray(0, maxSummaryBytes).toString(encoding);
+  return body.length > maxSummaryBytes ? `${start} ...` : start;
+}
+
+function unrecognized(request: DecodeRequest, why: string): StatusError {
+  return badRequest(
+    `the object provided is unrecognized (must be of type ${request.kind.kind}): ${why} (${summarize(request.body)})`,
+  );
+}
+
+function parseBody(request: DecodeRequest): ParsedJson {
+  const text = request.body.toString('utf8');
+  const isYaml = request.contentType.startsWith('application/yaml');
+  try {
+    if (isYaml) return { value: parseYaml(text), duplicates: [] };
+    return parseJson(text);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const message = isYaml ? error.message : `couldn't get version/kind; json parse error: ${error.message}`;
+    throw unrecognized(request, message);
+  }
+}
+
+export function cannotDecode(kind: ExpectedKind, as: string, why: string): StatusError {
+  return badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${as}: ${why}`);
+}
+
+const internalGroups: Readonly<Record<string, string>> = {
+  '': 'core',
+  'rbac.authorization.k8s.io': 'rbac',
+  'flowcontrol.apiserver.k8s.io': 'flowcontrol',
+};
+
+const packageOf = (group: string): string => internalGroups[group] ?? group.replace(/\..*$/, '');
+
+/** Checks `apiVersion` and `kind`; both may be absent. */
+function checkEnvelope(request: DecodeRequest, value: unknown): void {
+  if (value === null) return;
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw unrecognized(
+      request,
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(value)} into Go value of type ${envelope}`,
+    );
+  const { apiVersion: written, kind: writtenKind } = value as Record<string, unknown>;
+  for (const [field, text] of [
+    ['apiVersion', written],
+    ['kind', writtenKind],
+  ] as const)
+    if (text !== undefined && text !== null && typeof text !== 'string')
+      throw unrecognized(
+        request,
+        `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(text)} into Go struct field .${field} of type string`,
+      );
+  const apiVersion = typeof written === 'string' && written !== '' ? written : toApiVersion(request.kind);
+  const kind = typeof writtenKind === 'string' && writtenKind !== '' ? writtenKind : request.kind.kind;
+  if (apiVersion === toApiVersion(request.kind) && kind === request.kind.kind) return;
+  refuseKind(request, apiVersion, kind);
+}
+
+function refuseKind(request: DecodeRequest, apiVersion: string, kind: string): never {
+  const parts = apiVersion.split('/');
+  if (parts.length > 2)
+    throw unrecognized(request, `couldn't get version/kind; unexpected GroupVersion string: ${apiVersion}`);
+  const [group = '', version = ''] = parts.length === 2 ? parts : ['', apiVersion];
+  const found = { group, version, kind };
+  const expected = request.kind.kind;
+  if (request.isKnownKind?.(found) ?? false) {
+    const target = `${packageOf(request.kind.group)}.${expected}`;
+    throw cannotDecode(found, expected, `converting (${version}.${kind}) to (${target}): unknown conversion`);
+  }
+  const scheme = 'in scheme "pkg/api/legacyscheme/scheme.go:30"';
+  throw cannotDecode(
+    found,
+    expected,
+    `no kind "${kind}" is registered for version "${apiVersion}" ${scheme}`,
+  );
+}
+
+/** Unknown and repeated fields as Kubernetes words them; what stands inside an unknown field is not told. */
+export function strictProblems(unknown: readonly string[], duplicates: readonly string[]): string[] {
+  const isInside = (path: string): boolean =>
+    unknown.some((parent) => path.startsWith(`${parent}.`) || path.startsWith(`${parent}[`));
+  return [
+    ...duplicates.filter((path) => !isInside(path)).map((path) => `duplicate field "${path}"`),
+    ...unknown.map((path) => `unknown field "${path}"`),
+  ];
+}
+
+/**
+ * Reads a request body of a known kind.
+ * @throws StatusError 400 in Kubernetes' words when it cannot be read, 413 when it is too large
+ */
+export function decodeObject(request: DecodeRequest): Decoded {
+  if (request.body.length > maxBodyBytes)
+    throw new StatusError({
+      reason: 'RequestEntityTooLarge',
+      code: 413,
+      message: `Request entity too large: limit is ${maxBodyBytes}`,
+    });
+  const parsed = parseBody(request);
+  checkEnvelope(request, parsed.value);
+  const reader = new TypedReader();
+  const object = readTyped(request, reader, parsed.value);
+  const problems = strictProblems(reader.unknownFields, parsed.duplicates);
+  if (problems.length > 0 && request.fieldValidation === 'Strict')
+    throw cannotDecode(request.kind, request.kind.kind, `strict decoding error: ${problems.join(', ')}`);
+  return { object, warnings: request.fieldValidation === 'Warn' ? problems : [] };
+}
+
+function readTyped(request: DecodeRequest, reader: TypedReader, value: unknown): AnyObject {
+  try {
+    const object = reader.object(request.schema, value);
+    const metadata = (object['metadata'] ?? {}) as AnyObject['metadata'];
+    const identity = { apiVersion: toApiVersion(request.kind), kind: request.kind.kind };
+    return Object.assign({ ...identity, metadata }, object, identity);
+  } catch (error) {
+    if (!(error instanceof Error) || !mismatchCodes.has(codeOf(error) ?? '')) throw error;
+    throw cannotDecode(request.kind, request.kind.kind, error.message);
+  }
+}

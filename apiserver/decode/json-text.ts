@@ -1,0 +1,230 @@
+/**
+ * JSON as Go reads it. The engine's own parser does the work; what it cannot say is added here: which fields stand twice
+ * in an object, and the words in which Go names a syntax error. Duplicates are found by counting: when an object tree
+ * holds fewer fields than the text has, the slow parser below reads it again and names them.
+ */
+
+/** Nesting that no API object reaches, and that recursion still bears. */
+const maxDepth = 1000;
+
+export interface ParsedJson {
+  readonly value: unknown;
+  /** Paths of repeated fields, in the order of the text. */
+  readonly duplicates: readonly string[];
+}
+
+/** Text that is no JSON; the message is Go's. */
+export class JsonSyntaxError extends Error {
+  readonly code = 'INVALID_JSON';
+}
+
+/** @throws JsonSyntaxError */
+export function parseJson(text: string): ParsedJson {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (countFieldsOfText(text) === countFields(value, 0)) return { value, duplicates: [] };
+  } catch (error) {
+    if (error instanceof RangeError) throw new JsonSyntaxError('exceeded max depth');
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return new JsonReader(text).read();
+}
+
+/** Fields are strings followed by a colon. */
+function countFieldsOfText(text: string): number {
+  let count = 0;
+  let at = text.indexOf('"');
+  while (at >= 0) {
+    let end = text.indexOf('"', at + 1);
+    while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
+    let next = end + 1;
+    while (isSpace(text.charCodeAt(next))) next++;
+    if (text.charCodeAt(next) === 0x3a) count++;
+    at = text.indexOf('"', next);
+  }
+  return count;
+}
+
+function isEscaped(text: string, quote: number): boolean {
+  let backslashes = 0;
+  while (text.charCodeAt(quote - 1 - backslashes) === 0x5c) backslashes++;
+  return backslashes % 2 === 1;
+}
+
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+
+function countFields(value: unknown, depth: number): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth > maxDepth) throw new JsonSyntaxError('exceeded max depth');
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object') count += countFields(item, depth + 1);
+    return count;
+  }
+  for (const key in value) {
+    count++;
+    const field = (value as Record<string, unknown>)[key];
+    if (typeof field === 'object') count += countFields(field, depth + 1);
+  }
+  return count;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const literals: readonly (readonly [string, unknown])[] = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+];
+
+class JsonReader {
+  readonly #text: string;
+  readonly #duplicates: string[] = [];
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  read(): ParsedJson {
+    const value = this.#value('', 0);
+    this.#skipSpace();
+    if (this.#at < this.#text.length) this.#fail('after top-level value');
+    return { value, duplicates: this.#duplicates };
+  }
+
+  #skipSpace(): void {
+    while (isSpace(this.#text.charCodeAt(this.#at))) this.#at++;
+  }
+
+  #fail(context: string): never {
+    const char = this.#text[this.#at];
+    if (char === undefined) throw new JsonSyntaxError('unexpected end of JSON input');
+    throw new JsonSyntaxError(`invalid character ${quoteCharacter(char)} ${context}`);
+  }
+
+  #value(path: string, depth: number): unknown {
+    if (depth > maxDepth) throw new JsonSyntaxError('exceeded max depth');
+    this.#skipSpace();
+    const char = this.#text[this.#at];
+    if (char === '{') return this.#object(path, depth);
+    if (char === '[') return this.#array(path, depth);
+    if (char === '"') return this.#string();
+    if (char !== undefined && /[-0-9]/.test(char)) return this.#number();
+    for (const [word, value] of literals) if (word[0] === char) return this.#literal(word, value);
+    return this.#fail('looking for beginning of value');
+  }
+
+  #object(path: string, depth: number): unknown {
+    const object: Record<string, unknown> = {};
+    this.#at++;
+    this.#skipSpace();
+    if (this.#text[this.#at] === '}') return this.#closed(object);
+    for (let first = true; ; first = false) {
+      this.#skipSpace();
+      if (this.#text[this.#at] !== '"')
+        this.#fail(
+          first ? 'looking for beginning of object key string' : 'looking for beginning of object key string',
+        );
+      const key = this.#string();
+      const fieldPath = path === '' ? key : `${path}.${key}`;
+      this.#skipSpace();
+      if (this.#text[this.#at] !== ':') this.#fail('after object key');
+      this.#at++;
+      this.#put(object, { key, value: this.#value(fieldPath, depth + 1), path: fieldPath });
+      this.#skipSpace();
+      if (this.#text[this.#at] === '}') return this.#closed(object);
+      if (this.#text[this.#at] !== ',') this.#fail('after object key:value pair');
+      this.#at++;
+    }
+  }
+
+  #closed<T>(value: T): T {
+    this.#at++;
+    return value;
+  }
+
+  /** A later object is merged into an earlier one, as Go decodes twice into the same struct or map. */
+  #put(object: Record<string, unknown>, entry: { key: string; value: unknown; path: string }): void {
+    const earlier = Object.hasOwn(object, entry.key) ? object[entry.key] : undefined;
+    if (Object.hasOwn(object, entry.key)) this.#duplicates.push(entry.path);
+    const value = isRecord(earlier) && isRecord(entry.value) ? { ...earlier, ...entry.value } : entry.value;
+    Object.defineProperty(object, entry.key, { value, enumerable: true, writable: true, configurable: true });
+  }
+
+  #array(path: string, depth: number): unknown[] {
+    const items: unknown[] = [];
+    this.#at++;
+    this.#skipSpace();
+    if (this.#text[this.#at] === ']') return this.#closed(items);
+    for (;;) {
+      items.push(this.#value(`${path}[${items.length}]`, depth + 1));
+      this.#skipSpace();
+      if (this.#text[this.#at] === ']') return this.#closed(items);
+      if (this.#text[this.#at] !== ',') this.#fail('after array element');
+      this.#at++;
+    }
+  }
+
+  #string(): string {
+    const start = this.#at++;
+    for (;;) {
+      const char = this.#text[this.#at];
+      if (char === undefined || char < ' ') this.#fail('in string literal');
+      this.#at++;
+      if (char === '"') break;
+      if (char === '\\') this.#escape();
+    }
+    return JSON.parse(this.#text.slice(start, this.#at)) as string;
+  }
+
+  #escape(): void {
+    const char = this.#text[this.#at] ?? '';
+    if (!'"\\/bfnrtu'.includes(char) || char === '') this.#fail('in string escape code');
+    this.#at++;
+    if (char !== 'u') return;
+    for (let digit = 0; digit < 4; digit++) {
+      if (!/[0-9a-fA-F]/.test(this.#text[this.#at] ?? '')) this.#fail('in \\u hexadecimal character escape');
+      this.#at++;
+    }
+  }
+
+  #number(): number {
+    const start = this.#at;
+    if (this.#text[this.#at] === '-') this.#at++;
+    if (this.#text[this.#at] === '0') this.#at++;
+    else this.#digits('in numeric literal');
+    if (this.#text[this.#at] === '.') {
+      this.#at++;
+      this.#digits('after decimal point in numeric literal');
+    }
+    if (/[eE]/.test(this.#text[this.#at] ?? '')) {
+      this.#at++;
+      if (/[-+]/.test(this.#text[this.#at] ?? '')) this.#at++;
+      this.#digits('in exponent of numeric literal');
+    }
+    return Number(this.#text.slice(start, this.#at));
+  }
+
+  #digits(context: string): void {
+    const start = this.#at;
+    while (/[0-9]/.test(this.#text[this.#at] ?? '')) this.#at++;
+    if (this.#at === start) this.#fail(context);
+  }
+
+  #literal(word: string, value: unknown): unknown {
+    for (let index = 0; index < word.length; index++) {
+      if (this.#text[this.#at] !== word[index]) this.#fail(`in literal ${word} (expecting '${word[index]}')`);
+      this.#at++;
+    }
+    return value;
+  }
+}
+
+function quoteCharacter(char: string): string {
+  if (char === "'") return `'\\''`;
+  if (char === '"') return `'"'`;
+  const escaped = JSON.stringify(char).slice(1, -1);
+  return `'${escaped}'`;
+}

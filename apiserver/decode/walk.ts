@@ -1,0 +1,232 @@
+import { canonicalQuantity } from '../../api/quantity.ts';
+import {
+  emptyStruct,
+  emptyValue,
+  type ListType,
+  type MapType,
+  type ScalarType,
+  type SchemaField,
+  type SchemaType,
+  type StructType,
+} from './schema.ts';
+import { canonicalMicroTime, canonicalTime } from './time.ts';
+
+/** A value of the wrong type; the message is that of Go's JSON decoder. */
+export class TypeMismatchError extends Error {
+  readonly code = 'TYPE_MISMATCH';
+}
+
+/** Free-form values deeper than this are refused. */
+const maxRawDepth = 500;
+
+/**
+ * Makes a parsed JSON value what Go would have decoded and written again: unknown fields and nulls are gone, empty
+ * values are left out or filled in as the type says, quantities and times are canonical. Changes the value in place
+ * where it can; a value that is fine costs no allocation.
+ */
+export class TypedReader {
+  /** Paths of fields that the schema does not know: `spec.containers[0].foo`. */
+  readonly unknownFields: string[] = [];
+  readonly #path: (string | number)[] = [];
+  /** Innermost struct first asked for, as Go's errors name it. */
+  readonly #structs: string[] = [];
+
+  /** @throws TypeMismatchError */
+  object(type: StructType, value: unknown): Record<string, unknown> {
+    if (value === null) return emptyStruct(type);
+    return this.#struct(type, value);
+  }
+
+  #value(type: SchemaType, value: unknown): unknown {
+    switch (type.kind) {
+      case 'struct':
+        return this.#struct(type, value);
+      case 'list':
+        return this.#list(type, value);
+      case 'map':
+        return this.#map(type, value);
+      default:
+        return this.#scalar(type, value);
+    }
+  }
+
+  #struct(type: StructType, value: unknown): Record<string, unknown> {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      this.#mismatch(value, type.goType);
+    const object = value as Record<string, unknown>;
+    let dropped: Set<string> | undefined;
+    this.#structs.push(type.goName);
+    for (const key in object) {
+      const field = type.fields.get(key);
+      this.#path.push(key);
+      if (field === undefined) this.unknownFields.push(this.#fieldPath());
+      const kept = field !== undefined && this.#field(field, object, key);
+      this.#path.pop();
+      if (!kept) {
+        dropped ??= new Set();
+        dropped.add(key);
+      }
+    }
+    this.#structs.pop();
+    const result = dropped === undefined ? object : without(object, dropped);
+    for (const field of type.always)
+      if (result[field.name] === undefined) result[field.name] = emptyValue(field.type);
+    return result;
+  }
+
+  /** False when the field is not to be written. */
+  #field(field: SchemaField, object: Record<string, unknown>, key: string): boolean {
+    const value = object[key];
+    if (value === null) return false;
+    const result = this.#value(field.type, value);
+    if (field.presence === 'omitempty' && isEmpty(result)) return false;
+    if (result !== value) object[key] = result;
+    return true;
+  }
+
+  #list(type: ListType, value: unknown): unknown[] {
+    if (!Array.isArray(value)) this.#mismatch(value, type.goType);
+    const items: unknown[] = value;
+    for (let index = 0; index < items.length; index++) {
+      const item = items[index];
+      if (type.items.kind === 'string' && typeof item === 'string') continue;
+      this.#path.push(index);
+      items[index] = item === null ? emptyValue(type.items) : this.#value(type.items, item);
+      this.#path.pop();
+    }
+    return items;
+  }
+
+  #map(type: MapType, value: unknown): Record<string, unknown> {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      this.#mismatch(value, type.goType);
+    const map = value as Record<string, unknown>;
+    for (const key in map) {
+      const item = map[key];
+      if (type.values.kind === 'string' && typeof item === 'string') continue;
+      this.#path.push(key);
+      const result = item === null ? emptyValue(type.values) : this.#value(type.values, item);
+      this.#path.pop();
+      if (result !== item)
+        Object.defineProperty(map, key, {
+          value: result,
+          enumerable: true,
+          writable: true,
+          configurable: true,
+        });
+    }
+    return map;
+  }
+
+  #scalar(type: ScalarType, value: unknown): unknown {
+    switch (type.kind) {
+      case 'string':
+        return typeof value === 'string' ? value : this.#mismatch(value, type.goType);
+      case 'boolean':
+        return typeof value === 'boolean' ? value : this.#mismatch(value, type.goType);
+      case 'int32':
+        return this.#integer(type, value, 2 ** 31);
+      case 'int64':
+        return this.#integer(type, value, 2 ** 63);
+      case 'number':
+        return typeof value === 'number' ? value : this.#mismatch(value, type.goType);
+      case 'quantity':
+        return canonicalQuantity(typeof value === 'string' ? value.trim() : JSON.stringify(value));
+      case 'intOrString':
+        return readIntOrString(value);
+      case 'bytes':
+        return typeof value === 'string' ? canonicalBase64(value) : this.#mismatch(value, type.goType);
+      case 'time':
+      case 'microTime':
+        return readTime(type.kind, value);
+      case 'raw':
+        checkDepth(value, 0);
+        return value;
+    }
+  }
+
+  #integer(type: ScalarType, value: unknown, limit: number): number {
+    if (typeof value !== 'number') this.#mismatch(value, type.goType);
+    const number = value as number;
+    if (!Number.isInteger(number) || number >= limit || number < -limit)
+      throw new TypeMismatchError(
+        `json: cannot unmarshal number ${number} into ${this.#target()} of type ${type.goType}`,
+      );
+    return number;
+  }
+
+  #mismatch(value: unknown, goType: string): never {
+    throw new TypeMismatchError(
+      `json: cannot unmarshal ${jsonType(value)} into ${this.#target()} of type ${goType}`,
+    );
+  }
+
+  /** `Go struct field Container.spec.containers.name`: indices and map keys are not told. */
+  #target(): string {
+    const struct = this.#structs.at(-1);
+    if (struct === undefined) return 'Go value';
+    return `Go struct field ${struct}.${this.#goPath().join('.')}`;
+  }
+
+  #goPath(): (string | number)[] {
+    return this.#path.filter((part) => typeof part === 'string');
+  }
+
+  #fieldPath(): string {
+    let path = '';
+    for (const part of this.#path)
+      path += typeof part === 'number' ? `[${part}]` : path === '' ? part : `.${part}`;
+    return path;
+  }
+}
+
+function without(object: Record<string, unknown>, dropped: ReadonlySet<string>): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  for (const key in object) if (!dropped.has(key)) kept[key] = object[key];
+  return kept;
+}
+
+/** Go's omitempty: zero scalars, and lists and maps without elements. Structs are never empty. */
+function isEmpty(value: unknown): boolean {
+  if (value === '' || value === 0 || value === false || value === null) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  if (typeof value !== 'object') return false;
+  for (const _ in value) return false;
+  return true;
+}
+
+export function jsonType(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (value === null) return 'null';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+function readIntOrString(value: unknown): string | number {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2 ** 31) return value;
+  const shown = typeof value === 'number' ? `number ${value}` : jsonType(value);
+  throw new TypeMismatchError(`json: cannot unmarshal ${shown} into Go value of type int32`);
+}
+
+function readTime(kind: 'time' | 'microTime', value: unknown): string {
+  if (typeof value !== 'string')
+    throw new TypeMismatchError(`json: cannot unmarshal ${jsonType(value)} into Go value of type string`);
+  return kind === 'time' ? canonicalTime(value) : canonicalMicroTime(value);
+}
+
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function canonicalBase64(value: string): string {
+  if (base64.test(value)) return value;
+  const text = value.replace(/[\r\n]/g, '');
+  if (base64.test(text)) return text;
+  let at = 0;
+  while (at < text.length && /[A-Za-z0-9+/]/.test(text[at] ?? '')) at++;
+  throw new TypeMismatchError(`illegal base64 data at input byte ${at}`);
+}
+
+function checkDepth(value: unknown, depth: number): void {
+  if (depth > maxRawDepth) throw new TypeMismatchError('exceeded max depth');
+  if (typeof value !== 'object' || value === null) return;
+  for (const item of Object.values(value)) checkDepth(item, depth + 1);
+}
