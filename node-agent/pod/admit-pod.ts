@@ -1,0 +1,90 @@
+import type { Node, Pod } from '../../api/generated/core-v1.ts';
+import { toMillis, toUnits } from '../../api/quantity.ts';
+import type { Verdict } from './pod-facts.ts';
+import { containersOf } from './pod-spec.ts';
+import { podRequestsOf } from './qos.ts';
+
+export interface AdmissionInput {
+  readonly pod: Pod;
+  /** Pods that the node has admitted and that have not ended. */
+  readonly admitted: readonly Pod[];
+  readonly node: Pick<Node, 'metadata' | 'status'>;
+}
+
+/** The node's own last word on a pod that was bound to it. @returns undefined when it may run. */
+export function refusalOf(input: AdmissionInput): Verdict | undefined {
+  return selectorMismatch(input) ?? portConflict(input) ?? lackOf(input) ?? foreignSystem(input);
+}
+
+/** Kubernetes prefixes every refusal in the pod's status so. */
+export function refused(reason: string, why: string): Verdict {
+  return { reason, message: `Pod was rejected: ${why}` };
+}
+
+function selectorMismatch({ pod, node }: AdmissionInput): Verdict | undefined {
+  const labels = node.metadata.labels ?? {};
+  const matches = Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
+  return matches
+    ? undefined
+    : refused('NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
+}
+
+function portConflict({ pod, admitted }: AdmissionInput): Verdict | undefined {
+  const taken = new Set(admitted.flatMap(hostPortsOf));
+  return hostPortsOf(pod).some((port) => taken.has(port))
+    ? refused('NodePorts', "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
+    : undefined;
+}
+
+/** The address is left out: two pods that differ only by it still share the port on `0.0.0.0`. */
+function hostPortsOf(pod: Pod): string[] {
+  const isHostNetwork = pod.spec.hostNetwork === true;
+  return containersOf(pod).flatMap(({ spec }) =>
+    (spec.ports ?? []).flatMap(({ hostPort, containerPort, protocol, hostIP }) => {
+      const port = isHostNetwork ? (hostPort ?? containerPort) : hostPort;
+      return port === undefined || port === 0 ? [] : [`${protocol ?? 'TCP'} ${hostIP ?? ''} ${port}`];
+    }),
+  );
+}
+
+function lackOf({ pod, admitted, node }: AdmissionInput): Verdict | undefined {
+  const allocatable = node.status?.allocatable ?? {};
+  const requested = podRequestsOf(pod);
+  const used = admitted.map(podRequestsOf);
+  const sum = (read: (requests: ReturnType<typeof podRequestsOf>) => number): number =>
+    used.reduce((total, requests) => total + read(requests), 0);
+  const demands = [
+    { name: 'pods', wants: 1, used: admitted.length, has: toUnits(allocatable['pods'] ?? '0') },
+    {
+      name: 'cpu',
+      wants: requested.cpuMillis,
+      used: sum(({ cpuMillis }) => cpuMillis),
+      has: toMillis(allocatable['cpu'] ?? '0'),
+    },
+    {
+      name: 'memory',
+      wants: requested.memoryBytes,
+      used: sum(({ memoryBytes }) => memoryBytes),
+      has: toUnits(allocatable['memory'] ?? '0'),
+    },
+    {
+      name: 'ephemeral-storage',
+      wants: requested.ephemeralStorageBytes,
+      used: sum(({ ephemeralStorageBytes }) => ephemeralStorageBytes),
+      has: toUnits(allocatable['ephemeral-storage'] ?? '0'),
+    },
+  ];
+  const lacking = demands.find(({ wants, used: taken, has }) => wants > 0 && wants + taken > has);
+  if (lacking === undefined) return undefined;
+  return refused(
+    `OutOf${lacking.name}`,
+    `Node didn't have enough resource: ${lacking.name}, requested: ${lacking.wants}, used: ${lacking.used}, capacity: ${lacking.has}`,
+  );
+}
+
+function foreignSystem({ pod }: AdmissionInput): Verdict | undefined {
+  const system = pod.spec.os?.name ?? pod.spec.nodeSelector?.['kubernetes.io/os'];
+  return system === undefined || system === 'linux'
+    ? undefined
+    : refused('PodOSNotSupported', "Failed to admit pod as the OS field doesn't match node OS");
+}

@@ -1,0 +1,58 @@
+import type { Container, EphemeralContainer, Pod } from '../../api/generated/core-v1.ts';
+
+/** Kubernetes' default of `terminationGracePeriodSeconds`. */
+export const defaultGraceSeconds = 30;
+
+/** An init container that keeps running beside the pod's own containers. */
+export function isSidecar(container: Container): boolean {
+  return container.restartPolicy === 'Always';
+}
+
+export type ContainerRole = 'init' | 'sidecar' | 'main' | 'ephemeral';
+
+export interface NamedContainer {
+  readonly role: ContainerRole;
+  readonly spec: Container | EphemeralContainer;
+}
+
+/** All containers of a pod, in the order in which they start. */
+export function containersOf(pod: Pod): NamedContainer[] {
+  const initContainers = (pod.spec.initContainers ?? []).map(
+    (spec): NamedContainer => ({ role: isSidecar(spec) ? 'sidecar' : 'init', spec }),
+  );
+  const mainContainers = pod.spec.containers.map((spec): NamedContainer => ({ role: 'main', spec }));
+  const ephemeral = (pod.spec.ephemeralContainers ?? []).map(
+    (spec): NamedContainer => ({ role: 'ephemeral', spec }),
+  );
+  return [...initContainers, ...mainContainers, ...ephemeral];
+}
+
+export function containerNamed(pod: Pod, name: string): NamedContainer | undefined {
+  return containersOf(pod).find((container) => container.spec.name === name);
+}
+
+/** `name_namespace(uid)`, as messages of the node name a pod. */
+export function podLabel(pod: Pod): string {
+  return `${pod.metadata.name}_${pod.metadata.namespace ?? ''}(${pod.metadata.uid})`;
+}
+
+/** Path of the container inside the pod, for `involvedObject.fieldPath` of events. */
+export function containerFieldPath(container: NamedContainer): string {
+  const list = {
+    init: 'initContainers',
+    sidecar: 'initContainers',
+    main: 'containers',
+    ephemeral: 'ephemeralContainers',
+  };
+  return `spec.${list[container.role]}{${container.spec.name}}`;
+}
+
+export function isTerminalPhase(phase: string | undefined): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
+/** Grace period for ending the pod: what the deletion says, else what the spec says. At least 1 s unless forced. */
+export function graceSecondsOf(pod: Pod): number {
+  const { deletionGracePeriodSeconds } = pod.metadata;
+  return deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+}

@@ -1,0 +1,179 @@
+import type {
+  ContainerStatus as ApiContainerStatus,
+  ContainerState,
+  ContainerStateTerminated,
+  Pod,
+} from '../../api/generated/core-v1.ts';
+import { toTime } from '../../base/clock.ts';
+import { hasStarted } from '../pod/plan-containers.ts';
+import type { PodFacts } from '../pod/pod-facts.ts';
+import { isEnding } from '../pod/pod-outcome.ts';
+import { type ContainerRole, containersOf, type NamedContainer, podLabel } from '../pod/pod-spec.ts';
+import {
+  instancesOf,
+  isSuccess,
+  mayRestart,
+  restartAtMs,
+  restartBackoffOf,
+} from '../pod/restart-decision.ts';
+import type { ContainerStatus } from '../runtime/runtime.ts';
+
+export interface StatusInput {
+  readonly pod: Pod;
+  readonly facts: PodFacts;
+  readonly nowMs: number;
+}
+
+export function containerStatusesOf(
+  input: StatusInput,
+  roles: readonly ContainerRole[],
+): ApiContainerStatus[] {
+  return containersOf(input.pod)
+    .filter(({ role }) => roles.includes(role))
+    .map((container) => containerStatusOf(input, container));
+}
+
+function containerStatusOf(input: StatusInput, container: NamedContainer): ApiContainerStatus {
+  const { facts } = input;
+  const instances = instancesOf(facts, container.spec.name).filter(({ state }) => state !== 'created');
+  const last = instances.at(-1);
+  if (last === undefined) return neverStarted(input, container);
+  const state = stateOf(input, container, last);
+  const previous = state.waiting === undefined ? instances.at(-2) : last;
+  const isRunning = last.state === 'running';
+  const started = isRunning && hasStarted(facts, last);
+  const lastState = previous === undefined ? {} : { terminated: terminatedState(previous, facts) };
+  return {
+    name: container.spec.name,
+    state,
+    lastState,
+    ready: isReady(facts, container, last, started),
+    restartCount: last.attempt,
+    image: last.image,
+    imageID: last.imageId,
+    containerID: toContainerId(last.id),
+    started,
+  };
+}
+
+export function toContainerId(id: string): string {
+  return `crun://${id}`;
+}
+
+function isReady(
+  facts: PodFacts,
+  container: NamedContainer,
+  last: ContainerStatus,
+  started: boolean,
+): boolean {
+  if (container.role === 'init') return isSuccess(last);
+  if (last.state !== 'running' || !started) return false;
+  return facts.probes.get(last.id)?.readiness ?? container.spec.readinessProbe === undefined;
+}
+
+/** What the API knew of a container whose instances are gone from the node is kept. */
+function neverStarted(input: StatusInput, container: NamedContainer): ApiContainerStatus {
+  const known = knownStatus(input.pod, container.spec.name);
+  if (known?.containerID !== undefined && known.containerID !== '') return lostStatus(input, known);
+  return {
+    name: container.spec.name,
+    state: { waiting: waitingState(input, container, known?.restartCount ?? 0) },
+    lastState: {},
+    ready: false,
+    restartCount: known?.restartCount ?? 0,
+    image: container.spec.image ?? '',
+    imageID: '',
+    started: false,
+  };
+}
+
+/** It was running when the API last heard of it, and nobody knows how it ended. */
+function lostStatus(input: StatusInput, known: ApiContainerStatus): ApiContainerStatus {
+  const base = { ...known, ready: false, started: false };
+  if (known.state?.running === undefined) return base;
+  const terminated: ContainerStateTerminated = {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the pod was terminated',
+  };
+  if (isEnding(input.pod, input.facts)) return { ...base, state: { terminated } };
+  return { ...base, state: { waiting: { reason: 'ContainerCreating' } }, lastState: { terminated } };
+}
+
+export function knownStatus(pod: Pod, name: string): ApiContainerStatus | undefined {
+  const { status } = pod;
+  return [
+    ...(status?.containerStatuses ?? []),
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ].find((known) => known.name === name);
+}
+
+function stateOf(input: StatusInput, container: NamedContainer, last: ContainerStatus): ContainerState {
+  if (last.state === 'running')
+    return { running: { startedAt: toTime(last.startedAtMs ?? last.createdAtMs) } };
+  const startsAgain = !isEnding(input.pod, input.facts) && mayRestart(input.pod, container, last);
+  const waiting = startsAgain ? waitingToRestart(input, container, last) : undefined;
+  return waiting === undefined ? { terminated: terminatedState(last, input.facts) } : { waiting };
+}
+
+function waitingToRestart(
+  input: StatusInput,
+  container: NamedContainer,
+  last: ContainerStatus,
+): { reason: string; message?: string } | undefined {
+  const { facts, nowMs, pod } = input;
+  const trouble = troubleOf(facts, container.spec.name, last.attempt + 1);
+  if (trouble !== undefined) return trouble;
+  if (restartAtMs(last) <= nowMs) return undefined;
+  const wait = toGoDuration(restartBackoffOf(last));
+  return {
+    reason: 'CrashLoopBackOff',
+    message: `back-off ${wait} restarting failed container=${container.spec.name} pod=${podLabel(pod)}`,
+  };
+}
+
+/** Whole seconds as Go prints a duration: `10s`, `1m20s`, `5m0s`. */
+export function toGoDuration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+}
+
+function troubleOf(
+  facts: PodFacts,
+  name: string,
+  attempt: number,
+): { reason: string; message: string } | undefined {
+  const image = facts.images.get(name);
+  if (image?.state === 'failed' && image.attempt === attempt)
+    return { reason: image.reason, message: image.message };
+  const fault = facts.faults.get(name);
+  return fault === undefined ? undefined : { reason: fault.reason, message: fault.message };
+}
+
+function waitingState(
+  input: StatusInput,
+  container: NamedContainer,
+  attempt: number,
+): { reason: string; message?: string } {
+  const trouble = troubleOf(input.facts, container.spec.name, attempt);
+  if (trouble !== undefined) return trouble;
+  const hasInit = (input.pod.spec.initContainers ?? []).length > 0;
+  return { reason: hasInit ? 'PodInitializing' : 'ContainerCreating' };
+}
+
+export function terminatedState(instance: ContainerStatus, facts: PodFacts): ContainerStateTerminated {
+  const exitCode = instance.exitCode ?? 137;
+  const message = facts.terminationMessages.get(instance.id) ?? instance.message;
+  const reason =
+    instance.reason ??
+    (instance.exitCode === undefined ? 'ContainerStatusUnknown' : exitCode === 0 ? 'Completed' : 'Error');
+  return {
+    exitCode,
+    reason,
+    ...(message === undefined || message === '' ? {} : { message }),
+    startedAt: toTime(instance.startedAtMs ?? instance.createdAtMs),
+    finishedAt: toTime(instance.finishedAtMs ?? instance.createdAtMs),
+    containerID: toContainerId(instance.id),
+  };
+}

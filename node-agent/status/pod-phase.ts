@@ -1,0 +1,70 @@
+import type { ContainerStatus, Pod } from '../../api/generated/core-v1.ts';
+import { isSidecar, isTerminalPhase } from '../pod/pod-spec.ts';
+import { restartPolicyOf } from '../pod/restart-decision.ts';
+
+export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
+
+export interface PhaseInput {
+  readonly pod: Pod;
+  readonly initStatuses: readonly ContainerStatus[];
+  readonly statuses: readonly ContainerStatus[];
+  /** The node decided that the pod ends. */
+  readonly isCondemned: boolean;
+  /** Everything has ended and nothing is started any more. */
+  readonly isOver: boolean;
+}
+
+/** @see https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase */
+export function podPhaseOf(input: PhaseInput): PodPhase {
+  const { pod, statuses, initStatuses } = input;
+  const known = pod.status?.phase;
+  if (isTerminalPhase(known)) return known === 'Succeeded' ? 'Succeeded' : 'Failed';
+  if (input.isCondemned) return input.isOver ? 'Failed' : livePhase(input);
+  if (hasFailedInit(pod, initStatuses)) return 'Failed';
+  if (isInitialising(pod, initStatuses) && !input.isOver) return 'Pending';
+  const ended = statuses.filter((status) => endOf(status) !== undefined);
+  if (ended.length < statuses.length) return livePhase(input);
+  const succeeded = ended.every((status) => endOf(status) === 0);
+  if (input.isOver) return succeeded ? 'Succeeded' : 'Failed';
+  if (restartPolicyOf(pod) === 'Always') return 'Running';
+  if (succeeded) return 'Succeeded';
+  return restartPolicyOf(pod) === 'Never' ? 'Failed' : 'Running';
+}
+
+function livePhase({ statuses }: PhaseInput): PodPhase {
+  const isWaiting = (status: ContainerStatus): boolean =>
+    status.state?.waiting !== undefined && status.lastState?.terminated === undefined;
+  return statuses.some(isWaiting) ? 'Pending' : 'Running';
+}
+
+/** Exit code when the container is not running now but has run; undefined while it runs or before it ever did. */
+function endOf(status: ContainerStatus): number | undefined {
+  if (status.state?.terminated !== undefined) return status.state.terminated.exitCode;
+  return status.state?.waiting === undefined ? undefined : status.lastState?.terminated?.exitCode;
+}
+
+function hasFailedInit(pod: Pod, initStatuses: readonly ContainerStatus[]): boolean {
+  return (
+    restartPolicyOf(pod) === 'Never' &&
+    plainInitStatuses(pod, initStatuses).some((status) => (status.state?.terminated?.exitCode ?? 0) !== 0)
+  );
+}
+
+function isInitialising(pod: Pod, initStatuses: readonly ContainerStatus[]): boolean {
+  return incompleteInits(pod, initStatuses).length > 0;
+}
+
+function plainInitStatuses(pod: Pod, initStatuses: readonly ContainerStatus[]): ContainerStatus[] {
+  const sidecars = new Set((pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name));
+  return initStatuses.filter((status) => !sidecars.has(status.name));
+}
+
+/** Names of init containers that have not succeeded and of sidecars that have not started. */
+export function incompleteInits(pod: Pod, initStatuses: readonly ContainerStatus[]): string[] {
+  const sidecars = new Set((pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name));
+  return initStatuses
+    .filter((status) =>
+      sidecars.has(status.name) ? status.started !== true : status.state?.terminated?.exitCode !== 0,
+    )
+    .map((status) => status.name);
+}
