@@ -114,7 +114,6 @@ export class Connection {
       session.once('connect', () => {
         timer.cancel();
         session.setLocalWindowSize(sessionWindowBytes);
-        session.socket.setNoDelay(true);
         resolve(session);
       });
       session.on('error', (error) => {
