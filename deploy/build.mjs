@@ -19,7 +19,18 @@ const programs = {
   'kubectl-lite': 'kubectl-lite/main.ts',
   deploy: 'deploy/main.ts',
 };
-const sources = ['base', 'api', 'client', 'apiserver', 'controllers', 'scheduler', 'node-agent', 'kubectl-lite', 'deploy', 'package-lock.json'];
+const sources = [
+  'base',
+  'api',
+  'client',
+  'apiserver',
+  'controllers',
+  'scheduler',
+  'node-agent',
+  'kubectl-lite',
+  'deploy',
+  'package-lock.json',
+];
 
 function* filesIn(path) {
   if (!statSync(path).isDirectory()) return void (yield path);

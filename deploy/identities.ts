@@ -1,0 +1,109 @@
+/** Who is who in the cluster: the certificates, keys and kubeconfigs that each process is started with. */
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { deriveBeatKey } from '../base/beat.ts';
+import { secretHex } from '../base/random.ts';
+import { kubeconfigOf } from './kubeconfig.ts';
+import type { Layout } from './layout.ts';
+import { CertificateAuthority, writeSecret } from './pki.ts';
+import type { ClusterSettings } from './settings.ts';
+import { gatewayAddress } from './underlay.ts';
+
+/** First address of the service range: the `kubernetes` service. */
+function firstServiceAddress(cidr: string): string {
+  const octets = (cidr.split('/')[0] ?? '').split('.').map(Number);
+  octets[3] = (octets[3] ?? 0) + 1;
+  return octets.join('.');
+}
+
+const programs: Readonly<
+  Record<string, { readonly commonName: string; readonly organizations?: readonly string[] }>
+> = {
+  scheduler: { commonName: 'system:kube-scheduler' },
+  controllers: { commonName: 'system:kube-controller-manager' },
+  detector: { commonName: 'coracle:detector' },
+};
+
+/** Everything the servers need, in `pki/`; what exists is kept. */
+export async function createIdentities(
+  layout: Layout,
+  settings: ClusterSettings,
+  underlay: string | undefined,
+): Promise<void> {
+  const { pki } = layout;
+  const ca = await CertificateAuthority.open(pki);
+  const server = `https://127.0.0.1:${settings.port}`;
+  const serving = [
+    '127.0.0.1',
+    'localhost',
+    firstServiceAddress(settings.serviceCidr),
+    ...(underlay === undefined ? [] : [gatewayAddress(underlay)]),
+  ];
+  const kubernetes = [
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+  ];
+  const [admin] = await Promise.all([
+    ca.ensure(pki, 'admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'] }),
+    ca.ensure(pki, 'apiserver', { commonName: 'kube-apiserver', hosts: [...serving, ...kubernetes] }),
+    ca.ensure(pki, 'apiserver-kubelet-client', {
+      commonName: 'kube-apiserver-kubelet-client',
+      organizations: ['system:masters'],
+    }),
+    ca.ensure(pki, 'etcd', { commonName: 'etcd', hosts: ['127.0.0.1', 'localhost'] }),
+    ca.ensure(pki, 'apiserver-etcd-client', { commonName: 'kube-apiserver-etcd-client' }),
+    ...Object.entries(programs).map(async ([name, identity]) => {
+      const pair = await ca.ensure(pki, name, identity);
+      await writeSecret(
+        join(pki, `${name}.kubeconfig`),
+        kubeconfigOf({ cluster: layout.name, user: identity.commonName, server, caPem: ca.certPem, pair }),
+      );
+    }),
+  ]);
+  await writeSecret(
+    layout.kubeconfig,
+    kubeconfigOf({ cluster: layout.name, user: 'kubernetes-admin', server, caPem: ca.certPem, pair: admin }),
+  );
+  await ensureServiceAccountKey(pki);
+  if (!existsSync(join(pki, 'beat.key'))) await writeSecret(join(pki, 'beat.key'), secretHex(32));
+}
+
+async function ensureServiceAccountKey(pki: string): Promise<void> {
+  if (existsSync(join(pki, 'sa.key'))) return;
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  await writeSecret(join(pki, 'sa.key'), pem);
+  await writeFile(join(pki, 'sa.pub'), createPublicKey(pem).export({ type: 'spki', format: 'pem' }));
+}
+
+/** A node's own identity, in the host's directory: nothing of it is good for another node. */
+export async function createNodeIdentity(
+  layout: Layout,
+  node: { name: string; address: string; server: string; directory: string },
+): Promise<void> {
+  const ca = await CertificateAuthority.open(layout.pki);
+  const pair = await ca.ensure(node.directory, 'node', {
+    commonName: `system:node:${node.name}`,
+    organizations: ['system:nodes'],
+    hosts: [node.address, node.name],
+  });
+  const clusterKey = Buffer.from(readFileSync(join(layout.pki, 'beat.key'), 'utf8').trim(), 'hex');
+  await Promise.all([
+    writeFile(join(node.directory, 'ca.crt'), ca.certPem),
+    writeSecret(join(node.directory, 'beat.key'), deriveBeatKey(clusterKey, node.name).toString('hex')),
+    writeSecret(
+      join(node.directory, 'kubeconfig'),
+      kubeconfigOf({
+        cluster: layout.name,
+        user: `system:node:${node.name}`,
+        server: node.server,
+        caPem: ca.certPem,
+        pair,
+      }),
+    ),
+  ]);
+}

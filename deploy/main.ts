@@ -1,0 +1,49 @@
+/** `deploy/up`, `deploy/down`, `deploy/host`, and the supervisor that they leave running. */
+import { systemClock } from '../base/clock.ts';
+import { createLogger } from '../base/logger.ts';
+import { signalOfTermination } from '../base/process.ts';
+import { systemRandom } from '../base/random.ts';
+import { takeDown } from './down.ts';
+import { runHostCommand } from './host-command.ts';
+import { layoutOf } from './layout.ts';
+import { supervisorUnit } from './running.ts';
+import { clusterName, parseOptions, settingsOf } from './settings.ts';
+import { Supervisor } from './supervisor.ts';
+import { recordPid } from './units.ts';
+import { bringUp } from './up.ts';
+import { UserError } from './user-error.ts';
+
+async function supervise(args: readonly string[]): Promise<void> {
+  const layout = layoutOf(clusterName(parseOptions('host', args).values));
+  recordPid(layout, supervisorUnit, process.pid);
+  const logger = createLogger({ component: 'supervisor' });
+  await new Supervisor({ layout, clock: systemClock, random: systemRandom, logger }).run(
+    signalOfTermination(),
+  );
+}
+
+async function run([command = '', ...args]: readonly string[]): Promise<void> {
+  if (command === 'supervise') return supervise(args);
+  if (command !== 'up' && command !== 'down' && command !== 'host')
+    throw new UserError(`unknown command "${command}"`, 2);
+  const { values, operands } = parseOptions(command, args);
+  const layout = layoutOf(clusterName(values));
+  if (command === 'up') return bringUp(layout, settingsOf(values));
+  if (command === 'down') return takeDown(layout, values['keep-data'] === true);
+  return runHostCommand(layout, operands);
+}
+
+try {
+  await run(process.argv.slice(2));
+  process.exit(0);
+} catch (error) {
+  const exitCode = error instanceof UserError ? error.exitCode : 1;
+  const text =
+    error instanceof UserError
+      ? error.message
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error);
+  process.stderr.write(`deploy/${process.argv[2]}: ${text}\n`);
+  process.exit(exitCode);
+}

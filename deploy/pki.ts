@@ -1,0 +1,159 @@
+/**
+ * The cluster's certificates. One authority signs everything; keys are P-256, certificates last 90 days.
+ * Clients are told apart by common name and organisation, as Kubernetes reads them: user and groups.
+ */
+import { randomBytes, webcrypto } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import * as x509 from '@peculiar/x509';
+import { systemClock } from '../base/clock.ts';
+
+/** PEM texts. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface CertificateRequest {
+  readonly commonName: string;
+  readonly organizations?: readonly string[];
+  /** DNS names and IPv4 addresses the certificate is for, when it serves. */
+  readonly hosts?: readonly string[];
+}
+
+interface Authority {
+  readonly cert: x509.X509Certificate;
+  readonly key: webcrypto.CryptoKey;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const validityMs = 90 * 24 * 3_600_000;
+
+export class CertificateAuthority {
+  readonly #authority: Authority;
+  readonly certPem: string;
+
+  private constructor(authority: Authority) {
+    this.#authority = authority;
+    this.certPem = authority.cert.toString('pem');
+  }
+
+  /** Reads the authority from `directory`, or makes it there. */
+  static async open(directory: string): Promise<CertificateAuthority> {
+    const certFile = join(directory, 'ca.crt');
+    const keyFile = join(directory, 'ca.key');
+    if (existsSync(certFile) && existsSync(keyFile)) {
+      const key = await webcrypto.subtle.importKey(
+        'pkcs8',
+        derOf(readFileSync(keyFile, 'utf8')),
+        algorithm,
+        true,
+        ['sign'],
+      );
+      return new CertificateAuthority({
+        cert: new x509.X509Certificate(readFileSync(certFile, 'utf8')),
+        key,
+      });
+    }
+    const made = await createAuthority();
+    await writePair(directory, 'ca', { cert: made.cert.toString('pem'), key: await keyPem(made.key) });
+    return new CertificateAuthority(made);
+  }
+
+  async issue(request: CertificateRequest): Promise<KeyPair> {
+    const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+    const names = (request.hosts ?? []).map(
+      (host): x509.JsonGeneralName =>
+        /^[0-9.]+$/.test(host) ? { type: 'ip', value: host } : { type: 'dns', value: host },
+    );
+    const nowMs = systemClock.nowMs();
+    const cert = await x509.X509CertificateGenerator.create({
+      serialNumber: serialNumber(),
+      subject: subjectOf(request),
+      issuer: this.#authority.cert.subject,
+      notBefore: new Date(nowMs - 60_000),
+      notAfter: new Date(nowMs + validityMs),
+      publicKey: keys.publicKey,
+      signingKey: this.#authority.key,
+      signingAlgorithm: algorithm,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([
+          x509.ExtendedKeyUsage.clientAuth,
+          ...(names.length > 0 ? [x509.ExtendedKeyUsage.serverAuth] : []),
+        ]),
+        ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
+      ],
+    });
+    return { cert: cert.toString('pem'), key: await keyPem(keys.privateKey) };
+  }
+
+  /** Issues into `<directory>/<name>.crt` and `.key`, unless they are there. */
+  async ensure(directory: string, name: string, request: CertificateRequest): Promise<KeyPair> {
+    const found = readPair(directory, name);
+    if (found !== undefined) return found;
+    const pair = await this.issue(request);
+    await writePair(directory, name, pair);
+    return pair;
+  }
+}
+
+async function createAuthority(): Promise<Authority> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const nowMs = systemClock.nowMs();
+  const cert = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    name: 'CN=coracle-ca',
+    notBefore: new Date(nowMs - 60_000),
+    notAfter: new Date(nowMs + validityMs),
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    ],
+  });
+  return { cert, key: keys.privateKey };
+}
+
+/** Positive and 16 bytes long. */
+function serialNumber(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = (bytes[0] ?? 0) & 0x7f;
+  return bytes.toString('hex');
+}
+
+function subjectOf(request: CertificateRequest): x509.JsonName {
+  return [
+    ...(request.organizations ?? []).map((organization) => ({ O: [organization] })),
+    { CN: [request.commonName] },
+  ];
+}
+
+async function keyPem(key: webcrypto.CryptoKey): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`;
+}
+
+const derOf = (pem: string): Buffer => Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+
+function readPair(directory: string, name: string): KeyPair | undefined {
+  const cert = join(directory, `${name}.crt`);
+  const key = join(directory, `${name}.key`);
+  if (!existsSync(cert) || !existsSync(key)) return undefined;
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+}
+
+async function writePair(directory: string, name: string, pair: KeyPair): Promise<void> {
+  await writeSecret(join(directory, `${name}.key`), pair.key);
+  await writeFile(join(directory, `${name}.crt`), pair.cert);
+}
+
+/** Writes a file that only root may read, its directory too. */
+export async function writeSecret(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFile(file, text, { mode: 0o600 });
+}

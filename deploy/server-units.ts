@@ -1,0 +1,138 @@
+/** What runs on the servers, as units: etcd, apiservers, detectors, schedulers, controllers. */
+import { join } from 'node:path';
+import { cgroupPath } from './cgroups.ts';
+import type { Layout } from './layout.ts';
+import type { ClusterChoices, ClusterSettings } from './settings.ts';
+import { gatewayAddress } from './underlay.ts';
+import type { Unit } from './units.ts';
+
+export const serverGroup = 'servers';
+export const detectorPort = (server: number): number => 10_259 + server;
+
+export function programCommand(
+  layout: Layout,
+  program: string,
+  flags: Readonly<Record<string, string>>,
+): string[] {
+  const rendered = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+  return [layout.node, '--enable-source-maps', join(layout.dist, program, 'main.js'), ...rendered];
+}
+
+const clientUrl = (port: number): string => `https://127.0.0.1:${port}`;
+
+export const etcdEndpoints = (choices: ClusterChoices): string =>
+  choices.etcdPorts.map((ports) => clientUrl(ports.client)).join(',');
+
+function etcdUnit(layout: Layout, choices: ClusterChoices, member: number): Unit {
+  const ports = choices.etcdPorts[member - 1] ?? { client: 0, peer: 0 };
+  const tls = { 'cert-file': 'etcd.crt', 'key-file': 'etcd.key', 'trusted-ca-file': 'ca.crt' };
+  const files = Object.entries(tls).flatMap(([flag, file]) => [
+    `--${flag}=${join(layout.pki, file)}`,
+    `--peer-${flag}=${join(layout.pki, file)}`,
+  ]);
+  const members = choices.etcdPorts.map((each, index) => `etcd-${index + 1}=${clientUrl(each.peer)}`);
+  return {
+    name: `etcd-${member}`,
+    cgroup: cgroupPath(layout.name, serverGroup),
+    command: [
+      'etcd',
+      `--name=etcd-${member}`,
+      `--data-dir=${join(layout.state, 'etcd', `etcd-${member}`)}`,
+      `--listen-client-urls=${clientUrl(ports.client)}`,
+      `--advertise-client-urls=${clientUrl(ports.client)}`,
+      `--listen-peer-urls=${clientUrl(ports.peer)}`,
+      `--initial-advertise-peer-urls=${clientUrl(ports.peer)}`,
+      `--initial-cluster=${members.join(',')}`,
+      `--initial-cluster-token=${layout.name}`,
+      '--client-cert-auth',
+      '--peer-client-cert-auth',
+      ...files,
+      `--quota-backend-bytes=${8 * 2 ** 30}`,
+      '--logger=zap',
+      '--log-level=warn',
+    ],
+  };
+}
+
+function apiserverUnit(
+  layout: Layout,
+  settings: ClusterSettings,
+  choices: ClusterChoices,
+  server: number,
+): Unit {
+  const pki = (file: string): string => join(layout.pki, file);
+  const gateway = choices.underlay === undefined ? undefined : gatewayAddress(choices.underlay);
+  return {
+    name: `apiserver-${server}`,
+    cgroup: cgroupPath(layout.name, serverGroup),
+    command: programCommand(layout, 'apiserver', {
+      'etcd-servers': etcdEndpoints(choices),
+      'etcd-cafile': pki('ca.crt'),
+      'etcd-certfile': pki('apiserver-etcd-client.crt'),
+      'etcd-keyfile': pki('apiserver-etcd-client.key'),
+      'bind-address': gateway === undefined ? '127.0.0.1' : `127.0.0.1,${gateway}`,
+      'secure-port': String(settings.port),
+      ...(gateway === undefined ? {} : { 'advertise-address': gateway }),
+      'tls-cert-file': pki('apiserver.crt'),
+      'tls-private-key-file': pki('apiserver.key'),
+      'client-ca-file': pki('ca.crt'),
+      'service-cluster-ip-range': settings.serviceCidr,
+      'service-account-key-file': pki('sa.pub'),
+      'service-account-signing-key-file': pki('sa.key'),
+      'service-account-issuer': 'https://kubernetes.default.svc.cluster.local',
+      'kubelet-client-certificate': pki('apiserver-kubelet-client.crt'),
+      'kubelet-client-key': pki('apiserver-kubelet-client.key'),
+      'kubelet-certificate-authority': pki('ca.crt'),
+    }),
+  };
+}
+
+function clientUnit(
+  layout: Layout,
+  program: string,
+  server: number,
+  flags: Readonly<Record<string, string>>,
+): Unit {
+  return {
+    name: `${program}-${server}`,
+    cgroup: cgroupPath(layout.name, serverGroup),
+    command: programCommand(layout, program, {
+      kubeconfig: join(layout.pki, `${program}.kubeconfig`),
+      ...flags,
+    }),
+  };
+}
+
+export function serverUnits(layout: Layout, settings: ClusterSettings, choices: ClusterChoices): Unit[] {
+  const units: Unit[] = [];
+  const has = (part: ClusterSettings['only'][number]): boolean => settings.only.includes(part);
+  if (has('etcd')) units.push(...choices.etcdPorts.map((_, index) => etcdUnit(layout, choices, index + 1)));
+  for (let server = 1; server <= settings.servers; server += 1) {
+    const identity = `server-${server}`;
+    if (has('apiserver')) units.push(apiserverUnit(layout, settings, choices, server));
+    if (has('scheduler'))
+      units.push(clientUnit(layout, 'scheduler', server, { 'leader-elect-identity': identity }));
+    if (has('controllers')) {
+      units.push(
+        clientUnit(layout, 'controllers', server, {
+          'leader-elect-identity': identity,
+          'cluster-cidr': settings.podCidr,
+          'node-cidr-mask-size': '24',
+          'service-cluster-ip-range': settings.serviceCidr,
+          'root-ca-file': join(layout.pki, 'ca.crt'),
+        }),
+      );
+    }
+    if (has('controllers') && choices.underlay !== undefined) {
+      units.push(
+        clientUnit(layout, 'detector', server, {
+          'leader-elect-identity': identity,
+          'bind-address': gatewayAddress(choices.underlay),
+          port: String(detectorPort(server)),
+          'beat-key-file': join(layout.pki, 'beat.key'),
+        }),
+      );
+    }
+  }
+  return units;
+}
