@@ -15,13 +15,18 @@ export interface ReadCache {
   waitCurrent(signal?: AbortSignal): Promise<number>;
   /** Waits until the cache has reached `version`. @throws StatusError `Timeout` (504) after 3 s, as Kubernetes. */
   waitFor(version: number, signal?: AbortSignal): Promise<void>;
+  /** @throws StatusError 503 while the cache loads. */
   get(resource: string, namespace: string, name: string): CachedObject | undefined;
-  /** In key order; synchronous work is sliced by the caller with `after` and `limit`. */
+  /**
+   * In key order; synchronous work is sliced by the caller with `after` and `limit`. A call with `limit` looks at no
+   * more than 5,000 objects, so a page may be short, even empty, and still have `next`.
+   * @throws StatusError 503 while the cache loads.
+   */
   list(query: CacheQuery): CachePage;
   count(resource: string): number;
   /** Objects whose ownerReferences name `uid`. */
   ownedBy(uid: string): readonly CachedObject[];
-  /** Registers a watcher. @throws StatusError 410 when `fromVersion` is older than what is kept. */
+  /** Registers a watcher. @throws StatusError 410 when `fromVersion` is older than what is kept, 503 while the cache loads. */
   watch(request: CacheWatchRequest, sink: WatchSink): CacheWatch;
 }
 

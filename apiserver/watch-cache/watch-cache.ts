@@ -1,0 +1,325 @@
+/**
+ * One storage watch feeds every resource's objects, indexes and event ring, and from there every watcher.
+ *
+ * Start: a scan at an older version, then a replay to now, so that clients which resume find their events. When the
+ * store is compacted under the cache or replaced, everything is dropped, every watch ends with 410, and the cache
+ * loads anew. Cost: one JSON parse per written version, one copy of its bytes.
+ *
+ * INVARIANTS:
+ * - `version` moves only by whole transactions, after all their events are published.
+ * - Every event above a resource's floor is in its ring.
+ */
+import { expired, StatusError } from '../../api/status-error.ts';
+import { type BackoffPolicy, backoffMs } from '../../base/backoff.ts';
+import { type Clock, delay } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import { systemRandom } from '../../base/random.ts';
+import { TaskGroup } from '../../base/task-group.ts';
+import { keyOf, parseKey, registryPrefix } from '../storage/keys.ts';
+import { type Storage, type StorageBatch, StorageError, type StorageEvent } from '../storage/storage.ts';
+import { revisionOf, wholeVersion } from '../storage/version.ts';
+import { type FieldsOf, type IndexedObject, indexObject } from './cached-object.ts';
+import type { CacheEvent, RingLimits } from './event-ring.ts';
+import { OwnerIndex } from './owner-index.ts';
+import type {
+  CachedObject,
+  CachePage,
+  CacheQuery,
+  CacheWatch,
+  CacheWatchRequest,
+  ReadCache,
+  WatchSink,
+} from './read-cache.ts';
+import { ResourceCache } from './resource-cache.ts';
+import { watcherBufferBytes } from './sink-buffer.ts';
+import { VersionWaiters } from './version-waiters.ts';
+import { WatchHub } from './watch-hub.ts';
+
+const bookmarkPeriodMs = 60_000;
+const sliceMs = 5;
+/** How far before now a starting cache tries to begin. Each replayed transaction costs tens of microseconds. */
+const replayedRevisions = [5_000, 500, 0] as const;
+const defaultLimits: RingLimits = { events: 100_000, ageMs: 5 * 60_000 };
+const reloadBackoff: BackoffPolicy = { initialMs: 100, maxMs: 5_000, factor: 2, jitter: 0.2 };
+const defaultIndexedFields: Readonly<Record<string, readonly string[]>> = {
+  '/pods': ['spec.nodeName'],
+  '/events': ['involvedObject.uid'],
+};
+
+export interface WatchCacheOptions {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Selectable fields beside metadata.name and metadata.namespace. */
+  readonly fieldsOf: FieldsOf;
+  /** Default `/registry/`. */
+  readonly prefix?: string;
+  /** Fields per resource that lists by value shall find quickly. */
+  readonly indexedFields?: Readonly<Record<string, readonly string[]>>;
+  readonly limits?: RingLimits;
+  readonly watcherBufferBytes?: number;
+}
+
+export class WatchCache implements ReadCache {
+  readonly #options: WatchCacheOptions;
+  readonly #prefix: string;
+  readonly #waiters: VersionWaiters;
+  readonly #hub: WatchHub;
+  #resources = new Map<string, ResourceCache>();
+  #owners = new OwnerIndex();
+  #version = 0;
+  /** Where the resources that have no cache yet begin. */
+  #floor = 0;
+  #readyAt = Number.POSITIVE_INFINITY;
+  #ready = Promise.withResolvers<void>();
+
+  constructor(options: WatchCacheOptions) {
+    this.#options = options;
+    this.#prefix = options.prefix ?? registryPrefix;
+    this.#waiters = new VersionWaiters(options.clock);
+    this.#hub = new WatchHub({
+      source: { currentVersion: () => this.#version, resource: (name) => this.#resource(name) },
+      clock: options.clock,
+      logger: options.logger,
+      bufferBytes: options.watcherBufferBytes ?? watcherBufferBytes,
+    });
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Watches that are open. */
+  get watchers(): number {
+    return this.#hub.size;
+  }
+
+  whenReady(signal?: AbortSignal): Promise<void> {
+    if (signal === undefined) return this.#ready.promise;
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(signal.reason);
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+      void this.#ready.promise.then(() => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
+    });
+  }
+
+  async waitCurrent(signal?: AbortSignal): Promise<number> {
+    const version = await this.#options.storage.currentVersion();
+    await this.waitFor(version, signal);
+    return version;
+  }
+
+  async waitFor(version: number, signal?: AbortSignal): Promise<void> {
+    if (this.#isReady && version <= this.#version) return;
+    await this.#waiters.wait(version, () => this.#version, signal);
+  }
+
+  get(resource: string, namespace: string, name: string): CachedObject | undefined {
+    this.#requireReady();
+    return this.#resources.get(resource)?.get(keyOf(resource, namespace, name));
+  }
+
+  list(query: CacheQuery): CachePage {
+    this.#requireReady();
+    return this.#resource(query.resource).list(query, this.#version);
+  }
+
+  count(resource: string): number {
+    return this.#resources.get(resource)?.size ?? 0;
+  }
+
+  ownedBy(uid: string): readonly CachedObject[] {
+    return this.#owners.ownedBy(uid);
+  }
+
+  watch(request: CacheWatchRequest, sink: WatchSink): CacheWatch {
+    this.#requireReady();
+    return this.#hub.add(request, sink);
+  }
+
+  /** Feeds the cache until `signal` aborts; then every watch is ended. */
+  async run(signal: AbortSignal): Promise<void> {
+    const tasks = new TaskGroup(signal);
+    tasks.start((stop) => this.#feed(stop));
+    tasks.start((stop) => this.#sendBookmarks(stop));
+    try {
+      await tasks.join();
+    } finally {
+      this.#hub.endAll();
+    }
+  }
+
+  get #isReady(): boolean {
+    return this.#version >= this.#readyAt;
+  }
+
+  #requireReady(): void {
+    if (!this.#isReady) throw notReady();
+  }
+
+  async #feed(signal: AbortSignal): Promise<void> {
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      try {
+        await this.#load(signal);
+        attempt = 0;
+        await this.#follow(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.logger.warn({ err: error }, 'drop the watch cache and load it again');
+        this.#reset();
+      }
+      await delay(this.#options.clock, backoffMs(reloadBackoff, attempt, systemRandom), signal);
+    }
+  }
+
+  async #load(signal: AbortSignal): Promise<void> {
+    const current = await this.#options.storage.currentVersion();
+    const revision = revisionOf(current);
+    for (const distance of replayedRevisions) {
+      if (signal.aborted) return;
+      try {
+        await this.#scan(wholeVersion(Math.max(1, revision - distance)));
+        break;
+      } catch (error) {
+        if (distance === 0 || !isCompacted(error)) throw error;
+      }
+    }
+    this.#readyAt = current;
+    this.#reach(this.#version);
+  }
+
+  async #scan(atVersion: number): Promise<void> {
+    this.#forget();
+    this.#floor = atVersion;
+    for await (const page of this.#options.storage.scan(this.#prefix, atVersion)) {
+      for (const stored of page.objects) {
+        const object = this.#index(stored);
+        if (object === undefined) continue;
+        this.#resource(object.resource).load(object);
+        this.#owners.replace(undefined, object);
+      }
+      await this.#yield();
+    }
+    this.#version = atVersion;
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      try {
+        let sliceEnd = this.#options.clock.monotonicMs() + sliceMs;
+        for await (const batch of this.#options.storage.watch(this.#version, signal)) {
+          this.#apply(batch);
+          attempt = 0;
+          if (this.#options.clock.monotonicMs() < sliceEnd) continue;
+          await this.#yield();
+          sliceEnd = this.#options.clock.monotonicMs() + sliceMs;
+        }
+      } catch (error) {
+        if (isCompacted(error) || isRestored(error)) throw error;
+        this.#options.logger.warn({ err: error }, 'watch the store');
+      }
+      await delay(this.#options.clock, backoffMs(reloadBackoff, attempt, systemRandom), signal);
+    }
+  }
+
+  #apply(batch: StorageBatch): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const event of batch.events) this.#applyEvent(event, nowMs);
+    this.#reach(batch.version);
+  }
+
+  #applyEvent(event: StorageEvent, nowMs: number): void {
+    const path = parseKey(event.key);
+    if (path === undefined || !event.key.startsWith(this.#prefix)) return;
+    const object = event.type === 'put' ? this.#index(event) : undefined;
+    if (event.type === 'put' && object === undefined) return;
+    const change = { key: event.key, version: event.version, object };
+    const applied: CacheEvent | undefined = this.#resource(path.resource).apply(change, nowMs);
+    if (applied === undefined) return;
+    this.#owners.replace(applied.previous, applied.object);
+    this.#hub.publish(path.resource, applied);
+  }
+
+  #index(stored: {
+    readonly key: string;
+    readonly version: number;
+    readonly json: Buffer;
+  }): IndexedObject | undefined {
+    const path = parseKey(stored.key);
+    if (path === undefined) return undefined;
+    try {
+      return indexObject(path, stored, this.#options.fieldsOf);
+    } catch (error) {
+      // One unreadable object must not take all others with it; a direct read of it reports the fault.
+      this.#options.logger.error({ err: error, key: stored.key }, 'index a stored object');
+      return undefined;
+    }
+  }
+
+  #reach(version: number): void {
+    this.#version = version;
+    if (!this.#isReady) return;
+    this.#ready.resolve();
+    this.#waiters.reached(version);
+  }
+
+  #reset(): void {
+    this.#hub.endAll(expired('too old resource version: the store was compacted or replaced').toBody());
+    this.#forget();
+    this.#readyAt = Number.POSITIVE_INFINITY;
+    this.#ready = Promise.withResolvers<void>();
+  }
+
+  #forget(): void {
+    this.#resources = new Map();
+    this.#owners = new OwnerIndex();
+    this.#version = 0;
+  }
+
+  #resource(name: string): ResourceCache {
+    const known = this.#resources.get(name);
+    if (known !== undefined) return known;
+    const created = new ResourceCache({
+      resource: name,
+      indexedFields: (this.#options.indexedFields ?? defaultIndexedFields)[name] ?? [],
+      limits: this.#options.limits ?? defaultLimits,
+      floor: this.#floor,
+    });
+    this.#resources.set(name, created);
+    return created;
+  }
+
+  async #sendBookmarks(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      await delay(clock, bookmarkPeriodMs, signal);
+      for (const { ring } of this.#resources.values()) ring.trim(clock.monotonicMs());
+      if (this.#isReady && !signal.aborted) this.#hub.bookmark(this.#version);
+    }
+  }
+
+  #yield(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.setImmediate(resolve));
+  }
+}
+
+function isCompacted(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'STORAGE_COMPACTED';
+}
+
+function isRestored(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'STORAGE_RESTORED';
+}
+
+function notReady(): StatusError {
+  return new StatusError({
+    reason: 'ServiceUnavailable',
+    code: 503,
+    message: 'the watch cache is loading',
+    details: { retryAfterSeconds: 1 },
+  });
+}

@@ -1,0 +1,160 @@
+import { expired, type StatusBody } from '../../api/status-error.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import { CatchUp, type CatchUpOutcome } from './catch-up.ts';
+import { Cohort, type CohortKind, cohortId } from './cohort.ts';
+import { Deliveries } from './deliveries.ts';
+import type { CacheEvent } from './event-ring.ts';
+import { EventFrames } from './frame.ts';
+import type { CacheWatch, CacheWatchRequest, WatchSink } from './read-cache.ts';
+import type { ResourceCache } from './resource-cache.ts';
+import { SinkBuffer } from './sink-buffer.ts';
+import { WatcherIndex } from './watcher-index.ts';
+
+/** What the hub needs to know of the cache. */
+export interface WatchSource {
+  currentVersion(): number;
+  resource(name: string): ResourceCache;
+}
+
+interface Watcher {
+  readonly request: CacheWatchRequest;
+  readonly buffer: SinkBuffer;
+}
+
+/**
+ * All watchers. A new one catches up by itself, from the present state or the event ring; then it joins its cohort,
+ * which is fed by `publish`.
+ */
+export class WatchHub {
+  readonly #source: WatchSource;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #bufferBytes: number;
+  readonly #indexes = new Map<string, WatcherIndex>();
+  readonly #watchers = new Map<SinkBuffer, Watcher>();
+  readonly #cohortOf = new Map<SinkBuffer, Cohort>();
+  readonly #deliveries: Deliveries;
+
+  constructor(options: {
+    readonly source: WatchSource;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly bufferBytes: number;
+  }) {
+    this.#source = options.source;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#bufferBytes = options.bufferBytes;
+    this.#deliveries = new Deliveries(options.clock, (cohort) => this.#promote(cohort));
+  }
+
+  get size(): number {
+    return this.#watchers.size;
+  }
+
+  add(request: CacheWatchRequest, sink: WatchSink): CacheWatch {
+    const { fromVersion } = request;
+    const resource = this.#source.resource(request.resource);
+    const { floor } = resource.ring;
+    if (fromVersion !== undefined && fromVersion < floor)
+      throw expired(`too old resource version: ${fromVersion} (${floor})`);
+    const buffer: SinkBuffer = new SinkBuffer(sink, {
+      limit: this.#bufferBytes,
+      onEnd: () => this.#remove(buffer),
+    });
+    this.#watchers.set(buffer, { request, buffer });
+    const withState = request.sendInitialEvents || request.startWithState;
+    const start = withState || fromVersion === undefined ? this.#source.currentVersion() : fromVersion;
+    const catchUp = new CatchUp({
+      request,
+      buffer,
+      resource,
+      clock: this.#clock,
+      start,
+      onDone: (outcome) => this.#finishCatchUp(buffer, request, outcome),
+    });
+    void catchUp.run(withState).catch((error: unknown) => this.#abandon(buffer, error));
+    return { stop: () => buffer.stop() };
+  }
+
+  /** A change of the cache, in order. */
+  publish(resource: string, event: CacheEvent): void {
+    const index = this.#indexes.get(resource);
+    if (index === undefined) return;
+    const frames = new EventFrames(event);
+    for (const cohort of index.candidates(event)) if (cohort.offer(frames)) this.#deliveries.add(cohort);
+  }
+
+  /** The cache is complete up to `version`: says so to all who want to know. */
+  bookmark(version: number): void {
+    for (const index of this.#indexes.values())
+      for (const cohort of index.cohorts) {
+        if (!cohort.kind.bookmarks) continue;
+        cohort.bookmark(version);
+        this.#deliveries.add(cohort);
+      }
+  }
+
+  /** Ends every watch, with `status` as its last frame if given. */
+  endAll(status?: StatusBody): void {
+    for (const { request, buffer } of [...this.#watchers.values()])
+      buffer.end(status && request.encoding.error(status));
+  }
+
+  #abandon(buffer: SinkBuffer, error: unknown): void {
+    this.#logger.error({ err: error }, 'bring a watcher up to date');
+    buffer.end();
+  }
+
+  #finishCatchUp(buffer: SinkBuffer, request: CacheWatchRequest, outcome: CatchUpOutcome): void {
+    if (buffer.ended) return;
+    if (outcome === 'expired') {
+      const status = expired('too old resource version: the watch fell behind the kept events').toBody();
+      buffer.end(request.encoding.error(status));
+    } else this.#join(buffer, request, outcome === 'current');
+  }
+
+  #join(buffer: SinkBuffer, request: CacheWatchRequest, hadNoEvent: boolean): void {
+    const { resource, namespace, name, labels, fields, encoding, bookmarks } = request;
+    const awaitsFirst = hadNoEvent && encoding.hasFirst;
+    const selection = { resource, namespace, name, labels, fields };
+    const cohort = this.#cohort({ selection, encoding, bookmarks, awaitsFirst });
+    this.#deliveries.seal(cohort);
+    this.#enter(buffer, cohort.hasOutgrown ? this.#cohort(cohort.kind) : cohort);
+  }
+
+  #enter(buffer: SinkBuffer, cohort: Cohort): void {
+    cohort.members.add(buffer);
+    this.#cohortOf.set(buffer, cohort);
+  }
+
+  #cohort(kind: CohortKind): Cohort {
+    const { resource } = kind.selection;
+    const index = this.#indexes.get(resource) ?? new WatcherIndex();
+    this.#indexes.set(resource, index);
+    const known = index.byId(cohortId(kind));
+    if (known !== undefined) return known;
+    const cohort = new Cohort(kind);
+    index.add(cohort);
+    return cohort;
+  }
+
+  /** Its members have had their first event: from now on they get what all get. */
+  #promote(cohort: Cohort): void {
+    this.#indexes.get(cohort.kind.selection.resource)?.remove(cohort);
+    const general = this.#cohort({ ...cohort.kind, awaitsFirst: false });
+    this.#deliveries.seal(general);
+    for (const buffer of cohort.members) this.#enter(buffer, general);
+    cohort.members.clear();
+  }
+
+  #remove(buffer: SinkBuffer): void {
+    this.#watchers.delete(buffer);
+    const cohort = this.#cohortOf.get(buffer);
+    this.#cohortOf.delete(buffer);
+    cohort?.members.delete(buffer);
+    if (cohort !== undefined && cohort.members.size === 0)
+      this.#indexes.get(cohort.kind.selection.resource)?.remove(cohort);
+  }
+}
