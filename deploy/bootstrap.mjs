@@ -81,17 +81,11 @@ function withoutServices(install) {
   if (existsSync('/run/systemd/system')) spawnSync('systemctl', ['disable', '--quiet', 'etcd.service']);
 }
 
-function installPackages() {
-  const wanted = readFileSync(join(here, 'packages.txt'), 'utf8').split('\n').filter(Boolean);
-  const known =
-    spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n'], { encoding: 'utf8' }).stdout ??
-    '';
-  const installed = new Set(
-    known
-      .split('\n')
-      .filter((line) => line.endsWith(' installed'))
-      .map((line) => line.split(' ')[0]),
-  );
+function installPackages(lists) {
+  const wanted = lists.flatMap((list) => readFileSync(join(root, list), 'utf8').split('\n').filter(Boolean));
+  const selections = spawnSync('dpkg', ['--get-selections'], { encoding: 'utf8' }).stdout ?? '';
+  const lines = selections.split('\n').map((line) => line.split(/[:\t]+/));
+  const installed = new Set(lines.filter((fields) => fields.at(-1) === 'install').map(([name]) => name));
   const missing = wanted.filter((name) => !installed.has(name));
   if (missing.length === 0) return;
   spawnSync('apt-get', ['update', '-qq']);
@@ -127,9 +121,12 @@ function pinnedNode() {
 }
 
 checkArguments();
-if (command === 'up') installPackages();
+// `prepare` is for the tests: everything but the cluster.
+const changes = command === 'up' || command === 'prepare';
+if (changes)
+  installPackages(command === 'up' ? ['deploy/packages.txt'] : ['deploy/packages.txt', 'test/packages.txt']);
 const built = join(root, 'dist/deploy/main.js');
-if (command === 'up' || !existsSync(built)) {
+if (changes || !existsSync(built)) {
   installModules();
   const build = spawnSync(pinnedNode(), [join(here, 'build.mjs')], { cwd: root, stdio: 'inherit' });
   if (build.status !== 0) process.exit(1);
