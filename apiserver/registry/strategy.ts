@@ -1,4 +1,5 @@
 import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
+import type { StructType } from '../decode/schema.ts';
 
 /** One refusal, as Kubernetes' field.Error prints it: `field: message`. */
 export interface FieldError {
@@ -36,6 +37,10 @@ export interface KindStrategy {
   readonly kind: KindInfo;
   /** Storage resource: `<group>/<plural>`, where group may be empty. */
   readonly resource: string;
+  /** The type of its objects: for decoding, patching, field ownership. */
+  readonly schema: StructType;
+  /** For a kind that is a view of another stored version; absent when stored as it is. */
+  readonly conversion?: StorageConversion | undefined;
   /** Mutates. Sets what Kubernetes' defaulting for this version sets, nothing else. */
   setDefaults(object: AnyObject): void;
   /** Mutates: drops status, sets generation 1 for kinds that count it, ... */
@@ -55,6 +60,12 @@ export interface KindStrategy {
   /** Grace period in seconds for a delete that names none; undefined: deleted at once. Only Pods have one. */
   gracePeriodSeconds(object: AnyObject, requested: number | undefined): number | undefined;
   readonly columns: readonly TableColumn[];
+}
+
+/** How one version of a kind is kept as another. Both functions return new objects. */
+export interface StorageConversion {
+  toStored(object: AnyObject): AnyObject;
+  fromStored(stored: AnyObject): AnyObject;
 }
 
 /** A column of `kubectl get`. @see meta/v1 TableColumnDefinition */

@@ -1,0 +1,119 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
+import { emptyValue, type Schemas, type StructType } from '../decode/schema.ts';
+import { ageColumn, nameColumn } from './columns.ts';
+import type { AnyKindRules } from './kind-rules.ts';
+import { dnsSubdomainName } from './names.ts';
+import { notCarriedOut } from './not-carried-out.ts';
+import { validateMetaUpdate, validateObjectMeta } from './object-meta.ts';
+import type { FieldError, KindStrategy, TableColumn, WriteContext } from './strategy.ts';
+
+/** The behaviour that all kinds share, around what the rules of one kind add. */
+export class GenericStrategy implements KindStrategy {
+  readonly kind: KindInfo;
+  readonly resource: string;
+  readonly selectableFields: ReadonlyMap<string, (object: AnyObject) => string>;
+  readonly allowCreateOnUpdate: boolean;
+  readonly allowUnconditionalUpdate: boolean;
+  readonly columns: readonly TableColumn[];
+  readonly #rules: AnyKindRules;
+  readonly #schemas: Schemas;
+  readonly #hasStatus: boolean;
+
+  constructor(kind: KindInfo, rules: AnyKindRules, schemas: Schemas) {
+    this.kind = kind;
+    this.resource = rules.storedAs?.resource ?? `${kind.group}/${kind.plural}`;
+    this.selectableFields = new Map(Object.entries(rules.selectableFields ?? {}));
+    this.allowCreateOnUpdate = rules.allowCreateOnUpdate ?? false;
+    this.allowUnconditionalUpdate = rules.allowUnconditionalUpdate ?? true;
+    this.columns = rules.columns ?? [nameColumn, ageColumn];
+    this.#rules = rules;
+    this.#schemas = schemas;
+    this.#hasStatus = kind.subresources.some((subresource) => subresource.name === 'status');
+  }
+
+  get schema(): StructType {
+    return this.#schemas.struct(this.kind.schema);
+  }
+
+  setDefaults(object: AnyObject): void {
+    this.#rules.setDefaults?.(object);
+  }
+
+  prepareForCreate(object: AnyObject, context: WriteContext): void {
+    if (this.#hasStatus && this.#rules.keepsStatusAtCreate !== true) this.#resetStatus(object);
+    if (this.#rules.countsGeneration === true) object.metadata.generation = 1;
+    this.#rules.prepareForCreate?.(object, context);
+  }
+
+  #resetStatus(object: AnyObject): void {
+    const status = this.schema.fields.get('status');
+    if (status?.presence === 'always') object['status'] = emptyValue(status.type);
+    else delete object['status'];
+  }
+
+  prepareForUpdate(next: AnyObject, current: AnyObject, context: WriteContext): void {
+    if (context.subresource === 'status') this.#keepAllButStatus(next, current);
+    else if (this.#hasStatus) copyField(next, current, 'status');
+    this.#rules.prepareForUpdate?.(next, current, context);
+    if (this.#rules.countsGeneration === true) this.#countGeneration(next, current, context);
+  }
+
+  #keepAllButStatus(next: AnyObject, current: AnyObject): void {
+    const fields = new Set([...Object.keys(next), ...Object.keys(current)]);
+    for (const field of fields)
+      if (!['metadata', 'status', 'apiVersion', 'kind'].includes(field)) copyField(next, current, field);
+  }
+
+  #countGeneration(next: AnyObject, current: AnyObject, context: WriteContext): void {
+    const generation = current.metadata.generation ?? 0;
+    const changed = context.subresource !== 'status' && contentChanged(next, current);
+    const counted = changed ? generation + 1 : generation;
+    if (counted === 0) delete next.metadata.generation;
+    else next.metadata.generation = counted;
+  }
+
+  validateCreate(object: AnyObject, context: WriteContext): FieldError[] {
+    return [...this.#validateMeta(object), ...(this.#rules.validate?.(object, context) ?? [])];
+  }
+
+  validateUpdate(next: AnyObject, current: AnyObject, context: WriteContext): FieldError[] {
+    const meta = [...this.#validateMeta(next), ...validateMetaUpdate(next.metadata, current.metadata)];
+    if (context.subresource === 'status')
+      return [...meta, ...(this.#rules.validateStatus?.(next, current, context) ?? [])];
+    return [
+      ...meta,
+      ...(this.#rules.validate?.(next, context) ?? []),
+      ...(this.#rules.validateUpdate?.(next, current, context) ?? []),
+    ];
+  }
+
+  #validateMeta(object: AnyObject): FieldError[] {
+    const nameRule = this.#rules.nameRule ?? dnsSubdomainName;
+    return validateObjectMeta(object.metadata, { namespaced: this.kind.namespaced, nameRule });
+  }
+
+  warnings(object: AnyObject, previous: AnyObject | undefined): string[] {
+    return [...(this.#rules.warnings?.(object, previous) ?? []), ...notCarriedOut(object)];
+  }
+
+  gracePeriodSeconds(object: AnyObject, requested: number | undefined): number | undefined {
+    return this.#rules.gracePeriodSeconds?.(object, requested);
+  }
+}
+
+function copyField(next: AnyObject, current: AnyObject, field: string): void {
+  const value = current[field];
+  if (value === undefined) delete next[field];
+  else next[field] = value;
+}
+
+/** Whether anything but metadata and status differs. */
+function contentChanged(next: AnyObject, current: AnyObject): boolean {
+  const fields = new Set([...Object.keys(next), ...Object.keys(current)]);
+  for (const field of fields) {
+    if (field === 'metadata' || field === 'status') continue;
+    if (!isDeepStrictEqual(next[field], current[field])) return true;
+  }
+  return false;
+}

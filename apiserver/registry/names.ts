@@ -1,0 +1,161 @@
+import type { NameRule } from './kind-rules.ts';
+
+const dns1123LabelPattern = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const dns1123SubdomainPattern = `${dns1123LabelPattern}(\\.${dns1123LabelPattern})*`;
+const dns1035LabelPattern = '[a-z]([-a-z0-9]*[a-z0-9])?';
+const qualifiedNamePattern = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
+const labelValuePattern = '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?';
+
+const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
+const dns1123Label = whole(dns1123LabelPattern);
+const dns1123Subdomain = whole(dns1123SubdomainPattern);
+const dns1035Label = whole(dns1035LabelPattern);
+const qualifiedName = whole(qualifiedNamePattern);
+const labelValue = whole(labelValuePattern);
+const configKey = /^[-._a-zA-Z0-9]+$/;
+const cIdentifier = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const printableAscii = /^[ -<>-~]+$/;
+
+const maxLabelLength = 63;
+const maxSubdomainLength = 253;
+
+export const maxLengthText = (length: number): string => `must be no more than ${length} characters`;
+
+/** `<message> (e.g. 'a',  or 'b', regex used for validation is '...')`, double space included. */
+function regexText(message: string, pattern: string, examples: readonly string[]): string {
+  const shown = examples.map((example) => `'${example}'`).join(',  or ');
+  return `${message} (e.g. ${shown}, regex used for validation is '${pattern}')`;
+}
+
+const subdomainText = regexText(
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+  dns1123SubdomainPattern,
+  ['example.com'],
+);
+const labelText = regexText(
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
+  dns1123LabelPattern,
+  ['my-name', '123-abc'],
+);
+const dns1035Text = regexText(
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+  dns1035LabelPattern,
+  ['my-name', 'abc-123'],
+);
+const qualifiedNameText = regexText(
+  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+  qualifiedNamePattern,
+  ['MyName', 'my.name', '123-abc'],
+);
+const labelValueText = regexText(
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+  labelValuePattern,
+  ['MyValue', 'my_value', '12345'],
+);
+
+/** Length first, then form, as Kubernetes tells them. */
+function check(value: string, maxLength: number, pattern: RegExp, text: string): string[] {
+  const problems: string[] = [];
+  if (value.length > maxLength) problems.push(maxLengthText(maxLength));
+  if (!pattern.test(value)) problems.push(text);
+  return problems;
+}
+
+/** A prefix may end in a dash: what follows will be alphanumeric. */
+const withoutTrailingDash = (name: string): string => (/^.+-$/.test(name) ? `${name.slice(0, -1)}a` : name);
+
+export function dnsSubdomainProblems(value: string): string[] {
+  return check(value, maxSubdomainLength, dns1123Subdomain, subdomainText);
+}
+
+export function dnsLabelProblems(value: string): string[] {
+  return check(value, maxLabelLength, dns1123Label, labelText);
+}
+
+export function dns1035LabelProblems(value: string): string[] {
+  return check(value, maxLabelLength, dns1035Label, dns1035Text);
+}
+
+export function wildcardSubdomainProblems(value: string): string[] {
+  const text = regexText(
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+    `\\*\\.${dns1123SubdomainPattern}`,
+    ['*.example.com'],
+  );
+  return check(value, maxSubdomainLength, whole(`\\*\\.${dns1123SubdomainPattern}`), text);
+}
+
+export const dnsSubdomainName: NameRule = (name, isPrefix) =>
+  dnsSubdomainProblems(isPrefix ? withoutTrailingDash(name) : name);
+export const dnsLabelName: NameRule = (name, isPrefix) =>
+  dnsLabelProblems(isPrefix ? withoutTrailingDash(name) : name);
+export const dns1035LabelName: NameRule = (name, isPrefix) =>
+  dns1035LabelProblems(isPrefix ? withoutTrailingDash(name) : name);
+
+/** RBAC names, and whatever else need only stand in a path. */
+export const pathSegmentName: NameRule = (name, isPrefix) => {
+  if (!isPrefix && name === '.') return ["may not be '.'"];
+  if (!isPrefix && name === '..') return ["may not be '..'"];
+  return ['/', '%'].filter((char) => name.includes(char)).map((char) => `may not contain '${char}'`);
+};
+
+/** `example.com/name`: label keys, finalizers, resource names, condition types. */
+export function qualifiedNameProblems(value: string): string[] {
+  const parts = value.split('/');
+  if (parts.length > 2)
+    return [
+      `a qualified name ${regexText(qualifiedNameText.replace(/ \(e\.g\..*/, ''), qualifiedNamePattern, ['MyName', 'my.name', '123-abc'])} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ];
+  const problems: string[] = [];
+  const name = parts.at(-1) ?? '';
+  if (parts.length === 2) {
+    const prefix = parts[0] ?? '';
+    if (prefix === '') problems.push('prefix part must be non-empty');
+    else problems.push(...dnsSubdomainProblems(prefix).map((problem) => `prefix part ${problem}`));
+  }
+  if (name === '') problems.push('name part must be non-empty');
+  else if (name.length > maxLabelLength) problems.push(`name part ${maxLengthText(maxLabelLength)}`);
+  if (!qualifiedName.test(name)) problems.push(`name part ${qualifiedNameText}`);
+  return problems;
+}
+
+export function labelValueProblems(value: string): string[] {
+  return check(value, maxLabelLength, labelValue, labelValueText);
+}
+
+export function configKeyProblems(value: string): string[] {
+  const text = regexText(
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+    '[-._a-zA-Z0-9]+',
+    ['key.name', 'KEY_NAME', 'key-name'],
+  );
+  const problems = check(value, maxSubdomainLength, configKey, text);
+  if (value === '.') problems.push("must not be '.'");
+  else if (value === '..') problems.push("must not be '..'");
+  else if (value.startsWith('..')) problems.push("must not start with '..'");
+  return problems;
+}
+
+export function envVarNameProblems(value: string): string[] {
+  return printableAscii.test(value)
+    ? []
+    : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
+}
+
+export const isCIdentifier = (value: string): boolean => cIdentifier.test(value);
+
+/** Names of container and service ports. */
+export function portNameProblems(value: string): string[] {
+  const problems: string[] = [];
+  if (value.length > 15) problems.push(maxLengthText(15));
+  if (!/^[-a-z0-9]+$/.test(value))
+    problems.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
+  if (!/[a-z]/.test(value)) problems.push('must contain at least one letter (a-z)');
+  if (value.includes('--')) problems.push('must not contain consecutive hyphens');
+  if (value.startsWith('-') || value.endsWith('-')) problems.push('must not begin or end with a hyphen');
+  return problems;
+}
+
+export function portNumberProblems(port: number): string[] {
+  return port >= 1 && port <= 65535 ? [] : ['must be between 1 and 65535, inclusive'];
+}
