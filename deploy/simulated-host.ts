@@ -89,7 +89,7 @@ export async function bootHost(
   const script = join(hostDirectory(layout, host.name), 'boot.sh');
   writeFileSync(script, bootScript(layout, host, group));
   const enter = [
-    '--net=/run/netns/' + netnsName(layout.name, host.name),
+    `--net=/run/netns/${netnsName(layout.name, host.name)}`,
     'unshare',
     '--pid',
     '--fork',
