@@ -1,0 +1,17 @@
+const pollMs = 20;
+
+/**
+ * Repeats `check` until it does not throw, and gives its value. @throws the last failure when `deadlineMs` has passed:
+ * waiting for a condition, never for a time.
+ */
+export async function eventually<T>(check: () => T | Promise<T>, deadlineMs = 15_000): Promise<T> {
+  const endMs = performance.now() + deadlineMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (performance.now() > endMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+  }
+}
