@@ -1,0 +1,137 @@
+import type { AnyObject } from '../../api/kind-info.ts';
+import { toApiVersion } from '../../api/kind-info.ts';
+import { badRequest, StatusError } from '../../api/status-error.ts';
+import { codeOf } from '../../base/invariant.ts';
+import { type Decoded, type ExpectedKind, type FieldValidation, strictProblems } from '../decode/decode.ts';
+import { parseJson } from '../decode/json-text.ts';
+import type { StructType } from '../decode/schema.ts';
+import { jsonType, TypedReader } from '../decode/walk.ts';
+import { applyJsonPatch, JsonPatchError, maxJsonPatchOperations } from './json-patch.ts';
+import { applyMergePatch } from './merge-patch.ts';
+import { applyStrategicMerge } from './strategic-merge.ts';
+
+export interface PatchRequest {
+  readonly kind: ExpectedKind;
+  readonly schema: StructType;
+  /** Not changed. */
+  readonly current: AnyObject;
+  /** Media type of the patch. */
+  readonly contentType: string;
+  readonly body: Buffer;
+  readonly fieldValidation: FieldValidation;
+}
+
+export const jsonPatchType = 'application/json-patch+json';
+export const mergePatchType = 'application/merge-patch+json';
+export const strategicMergePatchType = 'application/strategic-merge-patch+json';
+
+/** What a patch makes of `current`. @throws StatusError in Kubernetes' words */
+export function applyPatch(request: PatchRequest): Decoded {
+  const parsed = parsePatch(request);
+  const patched = applyParsed(request, parsed.value);
+  return readPatched(request, patched, parsed.duplicates);
+}
+
+function parsePatch(request: PatchRequest): ReturnType<typeof parseJson> {
+  try {
+    return parseJson(request.body.toString('utf8'));
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw badRequest(`error decoding patch: ${error.message}`);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function refuseShape(value: unknown, goType: string): never {
+  throw badRequest(
+    `error decoding patch: json: cannot unmarshal ${jsonType(value)} into Go value of type ${goType}`,
+  );
+}
+
+function applyParsed(request: PatchRequest, patch: unknown): unknown {
+  const mediaType = request.contentType.split(';')[0]?.trim();
+  if (mediaType === jsonPatchType) return applyOperations(request, patch);
+  const object = patch ?? {};
+  if (!isObject(object)) refuseShape(patch, 'map[string]interface {}');
+  try {
+    return mediaType === strategicMergePatchType
+      ? applyStrategicMerge(request.schema, request.current, object)
+      : applyMergePatch(request.current, object);
+  } catch (error) {
+    if (!(error instanceof Error) || codeOf(error) !== 'STRATEGIC_MERGE_FAILED') throw error;
+    throw new StatusError({ reason: '', code: 500, message: error.message });
+  }
+}
+
+function applyOperations(request: PatchRequest, patch: unknown): unknown {
+  const operations = patch ?? [];
+  if (!Array.isArray(operations)) refuseShape(patch, '[]handlers.jsonPatchOp');
+  if (operations.length > maxJsonPatchOperations)
+    throw new StatusError({
+      reason: 'RequestEntityTooLarge',
+      code: 413,
+      message: `The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${operations.length}`,
+    });
+  for (const operation of operations)
+    if (!isObject(operation)) refuseShape(operation, 'handlers.jsonPatchOp');
+  try {
+    return applyJsonPatch(structuredClone(request.current), operations);
+  } catch (error) {
+    if (!(error instanceof JsonPatchError)) throw error;
+    throw new StatusError({
+      reason: 'Invalid',
+      code: 422,
+      message: 'the server rejected our request due to an error in our request',
+      details: {},
+    });
+  }
+}
+
+/** 422 about the patch as a whole, quoting it. */
+function invalidPatch(request: PatchRequest, why: string): StatusError {
+  const message = `Invalid value: ${JSON.stringify(request.body.toString('utf8'))}: ${why}`;
+  return new StatusError({
+    reason: 'Invalid',
+    code: 422,
+    message: ` "" is invalid: patch: ${message}`,
+    details: { causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }] },
+  });
+}
+
+function readPatched(request: PatchRequest, patched: unknown, duplicates: readonly string[]): Decoded {
+  if (!isObject(patched)) refuseShape(patched, 'map[string]interface {}');
+  const apiVersion = toApiVersion(request.kind);
+  const writtenVersion = String(patched['apiVersion'] ?? apiVersion);
+  const writtenKind = String(patched['kind'] ?? request.kind.kind);
+  if (writtenVersion !== apiVersion || writtenKind !== request.kind.kind)
+    throw invalidPatch(
+      request,
+      `no kind "${writtenKind}" is registered for version "${writtenVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`,
+    );
+  const reader = new TypedReader();
+  const object = readTyped(request, reader, structuredClone(patched));
+  const identity = { apiVersion, kind: request.kind.kind };
+  const metadata = (object['metadata'] ?? {}) as AnyObject['metadata'];
+  // The patched object goes through a map on its way, and a map is read in alphabetical order.
+  const problems = strictProblems([...reader.unknownFields].sort(), duplicates);
+  if (problems.length > 0 && request.fieldValidation === 'Strict')
+    throw invalidPatch(request, `strict decoding error: ${problems.join(', ')}`);
+  return {
+    object: Object.assign({ ...identity, metadata }, object, identity),
+    warnings: request.fieldValidation === 'Warn' ? problems : [],
+  };
+}
+
+const mismatchCodes: ReadonlySet<string> = new Set(['TYPE_MISMATCH', 'INVALID_TIME', 'INVALID_QUANTITY']);
+
+function readTyped(request: PatchRequest, reader: TypedReader, value: unknown): Record<string, unknown> {
+  try {
+    return reader.object(request.schema, value);
+  } catch (error) {
+    if (!(error instanceof Error) || !mismatchCodes.has(codeOf(error) ?? '')) throw error;
+    throw invalidPatch(request, error.message);
+  }
+}
