@@ -1,3 +1,4 @@
+import { conflictError } from './conflict-error.ts';
 import { type PreparedObject, prepareObject, spliceVersion } from './envelope.ts';
 import { prefixEnd } from './keys.ts';
 import { OrderedMap } from './ordered-map.ts';
@@ -15,6 +16,7 @@ import {
   type StoredObject,
 } from './storage.ts';
 import { maxWritesPerTransaction, revisionOf, versionOf, wholeVersion } from './version.ts';
+import { toBatches } from './write-batches.ts';
 
 const scanPageObjects = 500;
 const deletesPerTransaction = 64;
@@ -66,11 +68,8 @@ export class MemoryStorage implements Storage {
   async commitEach(writes: readonly StoragePut[]): Promise<(StoredObject | StorageConflict)[]> {
     this.#requireOpen();
     const results: (StoredObject | StorageConflict)[] = [];
-    for (let start = 0; start < writes.length; start += maxWritesPerTransaction) {
-      const judged = writes.slice(start, start + maxWritesPerTransaction).map((write) => ({
-        write,
-        conflict: this.#conflictOf(write),
-      }));
+    for (const batch of toBatches(writes, { limit: maxWritesPerTransaction, bytesOf: () => 0 })) {
+      const judged = batch.map((write) => ({ write, conflict: this.#conflictOf(write) }));
       const stored = this.#apply(
         judged.filter((each) => each.conflict === undefined).map((each) => each.write),
       );
@@ -83,9 +82,9 @@ export class MemoryStorage implements Storage {
   async delete(deletes: readonly StorageDelete[]): Promise<(DeletedObject | StorageConflict)[]> {
     this.#requireOpen();
     const results: (DeletedObject | StorageConflict)[] = [];
-    for (let start = 0; start < deletes.length; start += deletesPerTransaction) {
+    for (const batch of toBatches(deletes, { limit: deletesPerTransaction, bytesOf: () => 0 })) {
       const events: StorageEvent[] = [];
-      for (const each of deletes.slice(start, start + deletesPerTransaction)) {
+      for (const each of batch) {
         const conflict = this.#conflictOf(each);
         const version = versionOf(this.#revision + 1, events.length);
         if (conflict === undefined) {
@@ -235,12 +234,4 @@ function firstAfter(log: readonly StorageBatch[], version: number): number {
 
 function compactedError(version: number): StorageError {
   return new StorageError('STORAGE_COMPACTED', `read at version ${version}: it is compacted`);
-}
-
-export function conflictError(conflict: StorageConflict): StorageError {
-  return new StorageError(
-    'STORAGE_CONFLICT',
-    `write ${conflict.key}: its version is ${conflict.actual}, another was expected`,
-    { conflict },
-  );
 }

@@ -1,0 +1,156 @@
+import { type Clock, systemClock } from '../../../base/clock.ts';
+import type { Logger } from '../../../base/logger.ts';
+import { prefixEnd } from '../keys.ts';
+import type {
+  DeletedObject,
+  ScanPage,
+  Storage,
+  StorageBatch,
+  StorageConflict,
+  StorageDelete,
+  StoragePut,
+  StorageWrite,
+  StoredObject,
+} from '../storage.ts';
+import { revisionOf, wholeVersion } from '../version.ts';
+import { runCompaction } from './compaction.ts';
+import type { EtcdTls } from './connection.ts';
+import { EtcdClient } from './etcd-client.ts';
+import { EtcdDeletes } from './etcd-deletes.ts';
+import { EtcdPuts } from './etcd-puts.ts';
+import { watchEtcd } from './etcd-watch.ts';
+import { GroupCommit, isGrouped } from './group-commit.ts';
+import { toStorageError } from './grpc-error.ts';
+import type { RangeResponse } from './messages.ts';
+import { SharedRead } from './shared-read.ts';
+import { toStored } from './stored.ts';
+
+/** A page of a scan is about this big, whatever the objects' size. */
+const scanPageBytes = 2 * 1024 * 1024;
+const firstPageObjects = 50;
+const maxPageObjects = 1_000;
+
+export interface EtcdStorageOptions {
+  /** `http://host:port` or `https://host:port`; all of one cluster. */
+  readonly endpoints: readonly string[];
+  /** For `https`: PEM. */
+  readonly tls?: EtcdTls | undefined;
+  readonly clock?: Clock;
+  readonly logger: Logger;
+}
+
+/** The store in etcd 3.4 or newer. `run` keeps it in order; without it, it works but is never compacted. */
+export class EtcdStorage implements Storage {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #client: EtcdClient;
+  readonly #puts: EtcdPuts;
+  readonly #deletes: EtcdDeletes;
+  readonly #groups: GroupCommit;
+  readonly #current: SharedRead<number>;
+
+  constructor(options: EtcdStorageOptions) {
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger;
+    const client = new EtcdClient({ endpoints: options.endpoints, tls: options.tls, clock: this.#clock });
+    this.#client = client;
+    this.#puts = new EtcdPuts({ client, clock: this.#clock });
+    this.#deletes = new EtcdDeletes({ client, clock: this.#clock });
+    this.#groups = new GroupCommit({ clock: this.#clock, commitEach: (puts) => this.#puts.each(puts) });
+    this.#current = new SharedRead(() => this.#readCurrent());
+  }
+
+  async get(key: string): Promise<StoredObject | undefined> {
+    try {
+      const [kv] = (await this.#client.range({ key })).kvs;
+      return kv && toStored(kv);
+    } catch (error) {
+      throw toStorageError(`read ${key}`, error);
+    }
+  }
+
+  async commit(writes: readonly StorageWrite[]): Promise<StoredObject[]> {
+    const [only, ...more] = writes;
+    if (only?.type === 'put' && more.length === 0 && isGrouped(only.key))
+      return [await this.#groups.put(only)];
+    return this.#puts.all(
+      writes.filter((write) => write.type === 'put'),
+      writes.filter((write) => write.type === 'check'),
+    );
+  }
+
+  commitEach(writes: readonly StoragePut[]): Promise<(StoredObject | StorageConflict)[]> {
+    return this.#puts.each(writes);
+  }
+
+  delete(deletes: readonly StorageDelete[]): Promise<(DeletedObject | StorageConflict)[]> {
+    return this.#deletes.each(deletes);
+  }
+
+  currentVersion(): Promise<number> {
+    return this.#current.read();
+  }
+
+  async *scan(prefix: string, atVersion?: number): AsyncGenerator<ScanPage> {
+    let revision = atVersion === undefined ? undefined : revisionOf(atVersion);
+    let limit = firstPageObjects;
+    let key = prefix;
+    for (let more = true; more; ) {
+      const page = await this.#scanPage({ key, end: prefixEnd(prefix), limit, revision });
+      revision ??= page.header.revision;
+      const objects = page.kvs.map(toStored);
+      yield { objects, version: wholeVersion(revision) };
+      const last = objects.at(-1);
+      more = page.more && last !== undefined;
+      if (last !== undefined) key = `${last.key}\0`;
+      limit = nextLimit(page);
+    }
+  }
+
+  watch(fromVersion: number, signal: AbortSignal): AsyncIterable<StorageBatch> {
+    return watchEtcd({ client: this.#client, clock: this.#clock, fromVersion, signal });
+  }
+
+  /** Compacts the history, together with the other apiservers, until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void> {
+    return runCompaction({ client: this.#client, clock: this.#clock, logger: this.#logger, signal });
+  }
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+
+  async #readCurrent(): Promise<number> {
+    try {
+      const { header } = await this.#client.range({ key: '\0', countOnly: true });
+      return wholeVersion(header.revision);
+    } catch (error) {
+      throw toStorageError('read the current revision', error);
+    }
+  }
+
+  async #scanPage(page: {
+    readonly key: string;
+    readonly end: string;
+    readonly limit: number;
+    readonly revision: number | undefined;
+  }): Promise<RangeResponse> {
+    const { key, end, limit, revision } = page;
+    try {
+      return await this.#client.scan({
+        key,
+        rangeEnd: end,
+        limit,
+        ...(revision === undefined ? {} : { revision }),
+      });
+    } catch (error) {
+      throw toStorageError(`scan from ${key}`, error);
+    }
+  }
+}
+
+function nextLimit(page: RangeResponse): number {
+  const bytes = page.kvs.reduce((sum, { value }) => sum + value.length, 0);
+  const fitting = Math.floor((scanPageBytes * page.kvs.length) / Math.max(1, bytes));
+  return Math.max(1, Math.min(maxPageObjects, fitting));
+}

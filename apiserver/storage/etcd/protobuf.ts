@@ -1,0 +1,135 @@
+/**
+ * Protobuf's wire format, as much of it as etcd's messages need.
+ * @see https://protobuf.dev/programming-guides/encoding/
+ */
+const varintType = 0;
+const bytesType = 2;
+
+/**
+ * Writes a message from its end to its beginning, so that the length of a nested message is known when its header is
+ * due, and every byte is copied once. Fields and elements are therefore written last first.
+ */
+export class ReverseWriter {
+  #buffer: Buffer;
+  #start: number;
+
+  constructor(sizeHint = 256) {
+    this.#buffer = Buffer.allocUnsafe(sizeHint);
+    this.#start = sizeHint;
+  }
+
+  /** What is written so far. */
+  get result(): Buffer {
+    return this.#buffer.subarray(this.#start);
+  }
+
+  get length(): number {
+    return this.#buffer.length - this.#start;
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#start -= bytes.length;
+    this.#buffer.set(bytes, this.#start);
+  }
+
+  bytes(field: number, value: Uint8Array): void {
+    this.raw(value);
+    this.#header(field, value.length);
+  }
+
+  text(field: number, value: string): void {
+    this.bytes(field, Buffer.from(value));
+  }
+
+  /** A non-negative integer below 2^53. */
+  integer(field: number, value: number): void {
+    this.#varint(value);
+    this.#varint(field * 8 + varintType);
+  }
+
+  /** The field `field` holds the message that `write` writes. */
+  nested(field: number, write: () => void): void {
+    const before = this.length;
+    write();
+    this.#header(field, this.length - before);
+  }
+
+  #header(field: number, length: number): void {
+    this.#varint(length);
+    this.#varint(field * 8 + bytesType);
+  }
+
+  #varint(value: number): void {
+    let size = 1;
+    for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1;
+    this.#reserve(size);
+    this.#start -= size;
+    let at = this.#start;
+    for (let rest = value; ; rest = Math.floor(rest / 128)) {
+      size -= 1;
+      this.#buffer[at++] = (rest % 128) + (size > 0 ? 128 : 0);
+      if (size === 0) return;
+    }
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#start >= bytes) return;
+    const written = this.result;
+    const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, written.length + bytes));
+    this.#start = grown.length - written.length;
+    written.copy(grown, this.#start);
+    this.#buffer = grown;
+  }
+}
+
+/** One field as read: `number` for varints, `bytes` (a view, not a copy) for everything with a length. */
+export interface WireField {
+  readonly field: number;
+  readonly number: number;
+  readonly bytes: Buffer;
+}
+
+const empty: Buffer = Buffer.alloc(0);
+
+/** The fields of a message in wire order. Integers above 2^53 lose their low bits: no field that we compare is so big. */
+export function* wireFields(message: Buffer): Generator<WireField> {
+  const cursor = { at: 0 };
+  while (cursor.at < message.length) {
+    const tag = readVarint(message, cursor);
+    const field = Math.floor(tag / 8);
+    switch (tag % 8) {
+      case varintType:
+        yield { field, number: readVarint(message, cursor), bytes: empty };
+        break;
+      case bytesType: {
+        const length = readVarint(message, cursor);
+        const start = cursor.at;
+        cursor.at += length;
+        if (cursor.at > message.length) throw new RangeError('read protobuf: the message is cut short');
+        yield { field, number: 0, bytes: message.subarray(start, cursor.at) };
+        break;
+      }
+      case 1:
+        cursor.at += 8;
+        break;
+      case 5:
+        cursor.at += 4;
+        break;
+      default:
+        throw new RangeError(`read protobuf: wire type ${tag % 8} is unknown`);
+    }
+  }
+}
+
+function readVarint(message: Buffer, cursor: { at: number }): number {
+  let value = 0;
+  let scale = 1;
+  for (;;) {
+    const byte = message[cursor.at++];
+    if (byte === undefined) throw new RangeError('read protobuf: the message is cut short');
+    value += (byte & 127) * scale;
+    if (byte < 128) return value;
+    scale *= 128;
+  }
+}
