@@ -26,13 +26,19 @@ function selectorMismatch({ pod, node }: AdmissionInput): Verdict | undefined {
   const matches = Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
   return matches
     ? undefined
-    : refused('NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
+    : refused(
+        'NodeAffinity',
+        "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+      );
 }
 
 function portConflict({ pod, admitted }: AdmissionInput): Verdict | undefined {
   const taken = new Set(admitted.flatMap(hostPortsOf));
   return hostPortsOf(pod).some((port) => taken.has(port))
-    ? refused('NodePorts', "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
+    ? refused(
+        'NodePorts',
+        "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+      )
     : undefined;
 }
 

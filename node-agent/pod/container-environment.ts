@@ -1,4 +1,12 @@
-import type { ConfigMap, Container, EnvVar, EnvVarSource, Pod, Secret, Service } from '../../api/generated/core-v1.ts';
+import type {
+  ConfigMap,
+  Container,
+  EnvVar,
+  EnvVarSource,
+  Pod,
+  Secret,
+  Service,
+} from '../../api/generated/core-v1.ts';
 import { expandVariables } from './expansion.ts';
 import { type FieldContext, fieldValue, resourceFieldValue } from './field-value.ts';
 import { serviceEnvironment } from './service-environment.ts';
@@ -24,7 +32,10 @@ export interface EnvironmentContext extends FieldContext {
  * of services that nothing else has set.
  * @throws ContainerConfigError
  */
-export function containerEnvironment(container: Container, context: EnvironmentContext): ReadonlyMap<string, string> {
+export function containerEnvironment(
+  container: Container,
+  context: EnvironmentContext,
+): ReadonlyMap<string, string> {
   const fromServices = serviceEnvironment(context.pod, context.services);
   const variables = new Map<string, string>();
   for (const source of container.envFrom ?? [])
@@ -46,13 +57,15 @@ function envFromData(
   if (source.configMapRef !== undefined) {
     const { name = '', optional } = source.configMapRef;
     const configMap = objects.configMap(name);
-    if (configMap === undefined && optional !== true) throw new ContainerConfigError(`configmap "${name}" not found`);
+    if (configMap === undefined && optional !== true)
+      throw new ContainerConfigError(`configmap "${name}" not found`);
     return configMap?.data ?? {};
   }
   if (source.secretRef !== undefined) {
     const { name = '', optional } = source.secretRef;
     const secret = objects.secret(name);
-    if (secret === undefined && optional !== true) throw new ContainerConfigError(`secret "${name}" not found`);
+    if (secret === undefined && optional !== true)
+      throw new ContainerConfigError(`secret "${name}" not found`);
     return Object.fromEntries(Object.entries(secret?.data ?? {}).map(([key, data]) => [key, decode(data)]));
   }
   return {};
@@ -73,10 +86,15 @@ function variableValue(
 }
 
 /** Undefined: optional and not there. */
-function referredValue(source: EnvVarSource, container: Container, context: EnvironmentContext): string | undefined {
+function referredValue(
+  source: EnvVarSource,
+  container: Container,
+  context: EnvironmentContext,
+): string | undefined {
   if (source.fieldRef !== undefined) {
     const value = fieldValue(source.fieldRef.fieldPath, context);
-    if (value === undefined) throw new ContainerConfigError(`unsupported fieldPath: ${source.fieldRef.fieldPath}`);
+    if (value === undefined)
+      throw new ContainerConfigError(`unsupported fieldPath: ${source.fieldRef.fieldPath}`);
     return value;
   }
   if (source.resourceFieldRef !== undefined) {
@@ -96,16 +114,25 @@ interface KeyReference {
   readonly optional?: boolean | undefined;
 }
 
-function configMapValue({ name = '', key, optional }: KeyReference, context: EnvironmentContext): string | undefined {
+function configMapValue(
+  { name = '', key, optional }: KeyReference,
+  context: EnvironmentContext,
+): string | undefined {
   const configMap = context.objects.configMap(name);
-  if (configMap === undefined && optional !== true) throw new ContainerConfigError(`configmap "${name}" not found`);
+  if (configMap === undefined && optional !== true)
+    throw new ContainerConfigError(`configmap "${name}" not found`);
   const value = configMap?.data?.[key];
   if (value === undefined && optional !== true)
-    throw new ContainerConfigError(`couldn't find key ${key} in ConfigMap ${namespaceOf(context.pod)}/${name}`);
+    throw new ContainerConfigError(
+      `couldn't find key ${key} in ConfigMap ${namespaceOf(context.pod)}/${name}`,
+    );
   return value;
 }
 
-function secretValue({ name = '', key, optional }: KeyReference, context: EnvironmentContext): string | undefined {
+function secretValue(
+  { name = '', key, optional }: KeyReference,
+  context: EnvironmentContext,
+): string | undefined {
   const secret = context.objects.secret(name);
   if (secret === undefined && optional !== true) throw new ContainerConfigError(`secret "${name}" not found`);
   const value = secret?.data?.[key];

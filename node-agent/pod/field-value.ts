@@ -69,7 +69,8 @@ export function resourceFieldValue(
       ? own
       : containerNamed(context.pod, selector.containerName)?.spec;
   const [list, name] = splitResource(selector.resource);
-  if (container === undefined || name === undefined || (list !== 'limits' && list !== 'requests')) return undefined;
+  if (container === undefined || name === undefined || (list !== 'limits' && list !== 'requests'))
+    return undefined;
   const { limits, requests } = container.resources ?? {};
   const quantity =
     list === 'limits'

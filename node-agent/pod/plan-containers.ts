@@ -1,6 +1,6 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { ContainerStatus, PodSandboxStatus } from '../runtime/runtime.ts';
-import type { PodFacts } from './pod-facts.ts';
+import type { ImageFact, PodFacts } from './pod-facts.ts';
 import { containersOf, graceSecondsOf, type NamedContainer } from './pod-spec.ts';
 import {
   isEnded,
@@ -100,16 +100,23 @@ function planStart(
   const image = facts.images.get(name);
   if (image === undefined || image.attempt !== attempt)
     return [{ kind: 'ensureImage', container: name, attempt }];
-  if (image.state === 'failed')
-    return [
-      image.retryAtMs > nowMs
-        ? { kind: 'wake', atMs: image.retryAtMs }
-        : { kind: 'ensureImage', container: name, attempt },
-    ];
+  if (image.state === 'failed') return planImageRetry(name, image, nowMs);
   if (sandbox === undefined || facts.volumes.state !== 'mounted') return [];
   return [
     { kind: 'startContainer', container: name, attempt, restartBackoffMs: nextRestartBackoffMs(previous) },
   ];
+}
+
+/** For its first moments a failed pull is shown as what it is, then as a wait. */
+export const announceAfterMs = 2_000;
+
+function planImageRetry(name: string, image: Extract<ImageFact, { state: 'failed' }>, nowMs: number): Step[] {
+  if (image.retryAtMs <= nowMs) return [{ kind: 'ensureImage', container: name, attempt: image.attempt }];
+  if (image.isAnnounced) return [{ kind: 'wake', atMs: image.retryAtMs }];
+  const announceAtMs = image.failedAtMs + announceAfterMs;
+  return announceAtMs <= nowMs
+    ? [{ kind: 'announceImageBackoff', container: name }]
+    : [{ kind: 'wake', atMs: announceAtMs }];
 }
 
 function planRunning(

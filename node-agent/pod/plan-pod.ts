@@ -43,6 +43,8 @@ function planGroundwork(facts: PodFacts, nowMs: number): Step[] {
   if (facts.volumes.state === 'unmounted') steps.push({ kind: 'mountVolumes' });
   if (facts.volumes.state === 'failed')
     steps.push(retry({ kind: 'mountVolumes' }, facts.volumes.retryAtMs, nowMs));
+  if (facts.volumes.state === 'mounted' && facts.volumes.refreshAtMs !== undefined)
+    steps.push(retry({ kind: 'mountVolumes' }, facts.volumes.refreshAtMs, nowMs));
   if (!facts.sandboxes.some((sandbox) => sandbox.ready)) {
     const attempt = Math.max(-1, ...facts.sandboxes.map((sandbox) => sandbox.attempt)) + 1;
     steps.push(retry({ kind: 'createSandbox', attempt }, facts.sandboxFault?.retryAtMs ?? 0, nowMs));

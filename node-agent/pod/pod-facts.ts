@@ -38,7 +38,8 @@ export interface PodFacts {
 
 export type VolumesFact =
   | { readonly state: 'unmounted' }
-  | { readonly state: 'mounted' }
+  /** At `refreshAtMs` their content is to be written anew: an object changed, or a token grows old. */
+  | { readonly state: 'mounted'; readonly refreshAtMs: number | undefined }
   | { readonly state: 'failed'; readonly message: string; readonly retryAtMs: number };
 
 export type ImageFact =
@@ -49,7 +50,10 @@ export type ImageFact =
       readonly reason: string;
       readonly message: string;
       readonly failures: number;
+      readonly failedAtMs: number;
       readonly retryAtMs: number;
+      /** The wait has been told of as such (`ImagePullBackOff`). */
+      readonly isAnnounced: boolean;
     };
 
 export interface StartFault {

@@ -30,14 +30,20 @@ export function sandboxConfigOf(options: {
   return {
     pod: { uid: metadata.uid, namespace: metadata.namespace ?? '', name: metadata.name },
     attempt: options.attempt,
-    hostname: hostNetwork ? names.nodeHostname : spec.setHostnameAsFQDN === true ? (fqdn ?? hostnameOf(pod)) : hostnameOf(pod),
+    hostname: hostNetwork
+      ? names.nodeHostname
+      : spec.setHostnameAsFQDN === true
+        ? (fqdn ?? hostnameOf(pod))
+        : hostnameOf(pod),
     cgroupParent: cgroupParentOf(pod),
     resources: podResourcesOf(pod),
     hostNetwork,
     hostPid: spec.hostPID === true,
     hostIpc: spec.hostIPC === true,
     shareProcessNamespace: spec.shareProcessNamespace === true,
-    sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
+    sysctls: Object.fromEntries(
+      (spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value]),
+    ),
     dns: dnsOf(pod, names),
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames }) => ({ ip, hostnames: hostnames ?? [] })),
     fullyQualifiedName: fqdn,

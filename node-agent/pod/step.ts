@@ -3,6 +3,8 @@ export type Step =
   | { readonly kind: 'mountVolumes' }
   | { readonly kind: 'unmountVolumes' }
   | { readonly kind: 'ensureImage'; readonly container: string; readonly attempt: number }
+  /** Tells that a failed pull is now waiting for its next try. */
+  | { readonly kind: 'announceImageBackoff'; readonly container: string }
   /** A sandbox that is lost is stopped first, with all that ran in it. */
   | { readonly kind: 'createSandbox'; readonly attempt: number }
   | {
@@ -38,6 +40,8 @@ export interface StopContainerStep {
 /** Identifies work: a step whose key is in flight is not started again. */
 export function stepKey(step: Step): string {
   switch (step.kind) {
+    case 'announceImageBackoff':
+      return `announceImageBackoff ${step.container}`;
     case 'ensureImage':
       return `ensureImage ${step.container}`;
     case 'startContainer':

@@ -1,0 +1,88 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Container, EphemeralContainer, Pod, Volume, VolumeMount } from '../../api/generated/core-v1.ts';
+import { codeOf } from '../../base/invariant.ts';
+import { expandVariables } from '../pod/expansion.ts';
+import type { Mount } from '../runtime/runtime.ts';
+import { safePath, VolumeError } from './volume-files.ts';
+
+export interface MountsRequest {
+  readonly pod: Pod;
+  readonly container: Container | EphemeralContainer;
+  readonly environment: ReadonlyMap<string, string>;
+  /** Where a volume lies on the host. */
+  readonly pathOf: (volume: Volume) => string;
+}
+
+/** Bind mounts for a container's `volumeMounts`, parents before what is mounted inside them. @throws VolumeError */
+export async function mountsOf(request: MountsRequest): Promise<Mount[]> {
+  const mounts: Mount[] = [];
+  for (const mount of request.container.volumeMounts ?? []) mounts.push(await toMount(mount, request));
+  return mounts.sort((left, right) => depthOf(left.containerPath) - depthOf(right.containerPath));
+}
+
+function depthOf(path: string): number {
+  return path.split('/').length;
+}
+
+async function toMount(mount: VolumeMount, request: MountsRequest): Promise<Mount> {
+  const volume = request.pod.spec.volumes?.find(({ name }) => name === mount.name);
+  if (volume === undefined) throw new VolumeError(`volume "${mount.name}" of a mount does not exist`);
+  const root = request.pathOf(volume);
+  const subPath = subPathOf(mount, request.environment);
+  const isContent = volume.emptyDir === undefined && volume.hostPath === undefined;
+  return {
+    hostPath: subPath === '' ? root : await resolveSubPath(root, subPath),
+    containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+    readOnly: mount.readOnly === true || isContent,
+    propagation: propagationOf(mount),
+  };
+}
+
+function propagationOf({ mountPropagation }: VolumeMount): Mount['propagation'] {
+  if (mountPropagation === 'Bidirectional') return 'rshared';
+  return mountPropagation === 'HostToContainer' ? 'rslave' : 'private';
+}
+
+function subPathOf({ subPath, subPathExpr }: VolumeMount, environment: ReadonlyMap<string, string>): string {
+  if (subPathExpr !== undefined && subPathExpr !== '')
+    return safePath(expandVariables(subPathExpr, (name) => environment.get(name)));
+  return subPath === undefined || subPath === '' ? '' : safePath(subPath);
+}
+
+/** Links are followed, but never out of the volume. A directory that is missing is made. */
+async function resolveSubPath(root: string, subPath: string): Promise<string> {
+  const base = await realpath(root);
+  const wanted = join(base, subPath);
+  const found = await realpathIfThere(wanted);
+  if (found === undefined) {
+    await refuseEscape(base, subPath);
+    await mkdir(wanted, { recursive: true, mode: 0o755 });
+    return wanted;
+  }
+  if (found !== base && !found.startsWith(`${base}/`))
+    throw new VolumeError(`subPath "${subPath}" leads out of the volume`);
+  return found;
+}
+
+/** The deepest part that exists must lie inside. */
+async function refuseEscape(base: string, subPath: string): Promise<void> {
+  const parts = subPath.split('/');
+  for (let depth = parts.length - 1; depth > 0; depth -= 1) {
+    const found = await realpathIfThere(join(base, ...parts.slice(0, depth)));
+    if (found === undefined) continue;
+    if (found !== base && !found.startsWith(`${base}/`))
+      throw new VolumeError(`subPath "${subPath}" leads out of the volume`);
+    return;
+  }
+}
+
+async function realpathIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    // Absence is one of the answers.
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
