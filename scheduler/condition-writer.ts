@@ -1,0 +1,93 @@
+/**
+ * Writes why a pod has no node into its PodScheduled condition. Of several reports about a pod only the newest is
+ * written, and none that says what stands there already.
+ */
+import type { Pod, PodCondition } from '../api/generated/core-v1.ts';
+import { pods } from '../api/generated/resources.ts';
+import { type Clock, toTime } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { ApiClient } from '../client/client.ts';
+
+const maxInFlight = 16;
+const maxWaiting = 20_000;
+
+export interface ConditionReport {
+  readonly pod: Pod;
+  readonly reason: 'Unschedulable' | 'SchedulerError' | 'SchedulingGated';
+  readonly message: string;
+}
+
+export interface ConditionWriterOptions {
+  readonly client: Pick<ApiClient, 'patch'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export class ConditionWriter {
+  readonly #options: ConditionWriterOptions;
+  readonly #waiting = new Map<string, ConditionReport>();
+  readonly #inFlight = new Map<string, Promise<void>>();
+
+  constructor(options: ConditionWriterOptions) {
+    this.#options = options;
+  }
+
+  report(report: ConditionReport): void {
+    const { uid } = report.pod.metadata;
+    this.#waiting.delete(uid);
+    if (saysAlready(report)) return;
+    // Beyond the limit the pod's next attempt will report again.
+    if (this.#waiting.size >= maxWaiting) return;
+    this.#waiting.set(uid, report);
+    this.#startNext();
+  }
+
+  /** The pod got a node or is gone. */
+  withdraw(uid: string): void {
+    this.#waiting.delete(uid);
+  }
+
+  async drain(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight.values());
+  }
+
+  #startNext(): void {
+    for (const [uid, report] of this.#waiting) {
+      if (this.#inFlight.size >= maxInFlight) return;
+      if (this.#inFlight.has(uid)) continue;
+      this.#waiting.delete(uid);
+      const writing = this.#write(report).finally(() => {
+        this.#inFlight.delete(uid);
+        this.#startNext();
+      });
+      this.#inFlight.set(uid, writing);
+    }
+  }
+
+  async #write({ pod, reason, message }: ConditionReport): Promise<void> {
+    const { client, clock, logger } = this.#options;
+    const previous = conditionOf(pod);
+    const condition: PodCondition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason,
+      message,
+      lastTransitionTime: previous?.status === 'False' ? previous.lastTransitionTime : toTime(clock.nowMs()),
+    };
+    try {
+      const body = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
+      await client.patch(pods, pod.metadata, { type: 'strategic', body }, { subresource: 'status' });
+    } catch (error) {
+      // Only information for the user: the pod's next attempt writes it again.
+      logger.debug({ err: error, pod: pod.metadata.name }, 'write PodScheduled condition');
+    }
+  }
+}
+
+const conditionOf = (pod: Pod): PodCondition | undefined =>
+  pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
+
+function saysAlready({ pod, reason, message }: ConditionReport): boolean {
+  const condition = conditionOf(pod);
+  return condition?.status === 'False' && condition.reason === reason && condition.message === message;
+}

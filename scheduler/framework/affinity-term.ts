@@ -1,0 +1,105 @@
+import type { Affinity, PodAffinityTerm } from '../../api/generated/core-v1.ts';
+import { fromLabelSelector, matchesSelector, type Requirement, type Selector } from '../../api/selector.ts';
+
+/** One pod (anti-)affinity term, ready to be matched. */
+export interface AffinityTerm {
+  readonly topologyKey: string;
+  /** Undefined selects no pod. */
+  readonly selector: Selector | undefined;
+  readonly namespaces: ReadonlySet<string>;
+  /** Selects further namespaces by their labels; undefined selects none. */
+  readonly namespaceSelector: Selector | undefined;
+}
+
+export interface WeightedAffinityTerm {
+  readonly term: AffinityTerm;
+  /** Negative for anti-affinity. */
+  readonly weight: number;
+}
+
+export interface AffinityTerms {
+  readonly required: readonly AffinityTerm[];
+  readonly requiredAnti: readonly AffinityTerm[];
+  readonly preferred: readonly WeightedAffinityTerm[];
+}
+
+const none: AffinityTerms = { required: [], requiredAnti: [], preferred: [] };
+
+type Labels = Readonly<Record<string, string>>;
+
+/** A pod as far as affinity terms see it. */
+export interface SelectablePod {
+  readonly namespace: string;
+  readonly labels: Labels;
+}
+
+export type NamespaceLabels = (namespace: string) => Labels | undefined;
+
+export function matchesAffinityTerm(
+  term: AffinityTerm,
+  pod: SelectablePod,
+  namespaceLabels: NamespaceLabels,
+): boolean {
+  if (term.selector === undefined || !matchesNamespace(term, pod.namespace, namespaceLabels)) return false;
+  return matchesSelector(term.selector, pod.labels);
+}
+
+function matchesNamespace(term: AffinityTerm, namespace: string, labelsOf: NamespaceLabels): boolean {
+  if (term.namespaces.has(namespace)) return true;
+  const selector = term.namespaceSelector;
+  if (selector === undefined) return false;
+  return selector.length === 0 || matchesSelector(selector, labelsOf(namespace));
+}
+
+export function affinityTermsOf(
+  affinity: Affinity | undefined,
+  namespace: string,
+  labels: Labels,
+): AffinityTerms {
+  if (affinity?.podAffinity === undefined && affinity?.podAntiAffinity === undefined) return none;
+  const compile = (term: PodAffinityTerm): AffinityTerm => toAffinityTerm(term, namespace, labels);
+  const { podAffinity, podAntiAffinity } = affinity;
+  const weighted = (sign: number, terms: typeof podAffinity): WeightedAffinityTerm[] =>
+    (terms?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ podAffinityTerm, weight }) => ({
+      term: compile(podAffinityTerm),
+      weight: sign * weight,
+    }));
+  return {
+    required: (podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(compile),
+    requiredAnti: (podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(compile),
+    preferred: [...weighted(1, podAffinity), ...weighted(-1, podAntiAffinity)],
+  };
+}
+
+function toAffinityTerm(term: PodAffinityTerm, namespace: string, labels: Labels): AffinityTerm {
+  const named = term.namespaces ?? [];
+  const own = named.length === 0 && term.namespaceSelector === undefined ? [namespace] : named;
+  return {
+    topologyKey: term.topologyKey,
+    selector: withLabelKeys(fromLabelSelector(term.labelSelector), labels, {
+      match: term.matchLabelKeys ?? [],
+      mismatch: term.mismatchLabelKeys ?? [],
+    }),
+    namespaces: new Set(own),
+    namespaceSelector: fromLabelSelector(term.namespaceSelector),
+  };
+}
+
+/**
+ * A selector narrowed to pods that have the same (or another) value of these labels as the pod itself. The API
+ * server merges the keys into the selector when it stores the pod; doing it twice changes nothing.
+ */
+export function withLabelKeys(
+  selector: Selector | undefined,
+  labels: Labels,
+  keys: { readonly match: readonly string[]; readonly mismatch: readonly string[] },
+): Selector | undefined {
+  if (selector === undefined) return undefined;
+  const narrowed = (operator: 'in' | 'notIn', from: readonly string[]): Requirement[] =>
+    from.flatMap((key) => {
+      const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+      return value === undefined ? [] : [{ key, operator, values: [value] }];
+    });
+  const added = [...narrowed('in', keys.match), ...narrowed('notIn', keys.mismatch)];
+  return added.length === 0 ? selector : [...selector, ...added];
+}

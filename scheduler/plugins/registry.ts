@@ -1,0 +1,26 @@
+import type { PluginSet } from '../framework/plugin.ts';
+import { imageLocality } from './image-locality/image-locality.ts';
+import { interPodAffinity, interPodAffinityScore } from './inter-pod-affinity/inter-pod-affinity.ts';
+import { nodeAffinity, nodeAffinityScore } from './node-affinity/node-affinity.ts';
+import { nodeName } from './node-name/node-name.ts';
+import { nodePorts } from './node-ports/node-ports.ts';
+import { balancedAllocation, leastAllocated, nodeResourcesFit } from './node-resources/node-resources-fit.ts';
+import { nodeUnschedulable } from './node-unschedulable/node-unschedulable.ts';
+import { ownerSpread } from './owner-spread/owner-spread.ts';
+import { podTopologySpread, podTopologySpreadScore } from './pod-topology-spread/pod-topology-spread.ts';
+import { taintToleration, taintTolerationScore } from './taint-toleration/taint-toleration.ts';
+
+/** All plugins. Filters are asked in this order, and the first to refuse a node is the one that is named. */
+export const defaultPlugins: PluginSet = {
+  nodeFilters: [nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit],
+  clusterFilters: [podTopologySpread, interPodAffinity],
+  nodeScores: [
+    taintTolerationScore,
+    nodeAffinityScore,
+    leastAllocated,
+    balancedAllocation,
+    imageLocality,
+    ownerSpread,
+  ],
+  clusterScores: [podTopologySpreadScore, interPodAffinityScore],
+};

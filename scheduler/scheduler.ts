@@ -1,0 +1,152 @@
+/** Puts the scheduler's parts together. Follows the API server at once; decides only while it leads. */
+import type { Namespace } from '../api/generated/core-v1.ts';
+import { namespaces, nodes, pods } from '../api/generated/resources.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import { TaskGroup } from '../base/task-group.ts';
+import type { ApiClient } from '../client/client.ts';
+import { EventRecorder } from '../client/event-recorder.ts';
+import { Informer } from '../client/informer.ts';
+import { LeaderElector } from '../client/leader-elector.ts';
+import { Reflector, type ReflectorSink } from '../client/reflector.ts';
+import { Binder } from './binder.ts';
+import { Cluster } from './cache/cluster.ts';
+import { PlacementIndex } from './cache/placement-index.ts';
+import { ConditionWriter } from './condition-writer.ts';
+import { SchedulingCycle } from './cycle.ts';
+import { NodeFeed, PodFeed } from './feed.ts';
+import { defaultPlugins } from './plugins/registry.ts';
+import { SchedulingQueue } from './queue/scheduling-queue.ts';
+import { type StrategyName, strategiesBySchedulerName } from './strategies/registry.ts';
+
+export interface SchedulerOptions {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly strategy: StrategyName;
+  /** Undefined runs without leader election. */
+  readonly identity: string | undefined;
+}
+
+/** Runs until `signal` aborts and every binding has its outcome. */
+export async function runScheduler(options: SchedulerOptions, signal: AbortSignal): Promise<void> {
+  const scheduler = assemble(options);
+  // Reflectors and events outlive the cycle: its last bindings still report.
+  const followers = new TaskGroup();
+  for (const follow of scheduler.followers) followers.start(follow);
+  try {
+    await underLeadership(options, signal, async (leading) => {
+      await scheduler.whenSynced(leading);
+      if (!leading.aborted) options.logger.info({ nodes: scheduler.cluster.nodeCount }, 'scheduling');
+      await scheduler.cycle.run(leading);
+    });
+  } finally {
+    followers.stop();
+    await followers.join();
+  }
+}
+
+interface Assembly {
+  readonly cluster: Cluster;
+  readonly cycle: SchedulingCycle;
+  readonly followers: readonly ((signal: AbortSignal) => Promise<void>)[];
+  whenSynced(signal: AbortSignal): Promise<void>;
+}
+
+function assemble(options: SchedulerOptions): Assembly {
+  const { client, clock, random, logger } = options;
+  const namespaceInformer = new Informer<Namespace>({ ...options, type: namespaces });
+  const cluster = new Cluster((name) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {});
+  const queue = new SchedulingQueue(clock, random);
+  const strategies = strategiesBySchedulerName(options.strategy, random);
+  const events = new EventRecorder({ ...options, component: 'default-scheduler' });
+  const conditions = new ConditionWriter({ client, clock, logger });
+  const plugins = defaultPlugins;
+  const podFeed = new PodFeed({
+    cluster,
+    queue,
+    plugins,
+    isOurs: (name) => strategies.has(name),
+    onGated: (pod) => conditions.report({ pod, ...gatedReport }),
+    onLeft: (uid) => conditions.withdraw(uid),
+  });
+  const nodeFeed = new NodeFeed({ cluster, queue, plugins });
+  const synced = new Synced([podFeed, nodeFeed]);
+  const reflector = <T>(sink: ReflectorSink<T>): ReflectorSink<T> => synced.after(sink);
+  const podReflector = new Reflector({ ...options, type: pods, selection: {}, sink: reflector(podFeed) });
+  const nodeReflector = new Reflector({ ...options, type: nodes, selection: {}, sink: reflector(nodeFeed) });
+  return {
+    cluster,
+    cycle: new SchedulingCycle({
+      context: { cluster, plugins, index: new PlacementIndex(cluster, plugins) },
+      queue,
+      strategies,
+      binder: new Binder({ client, clock, random }),
+      conditions,
+      events,
+      clock,
+      logger,
+    }),
+    followers: [podReflector, nodeReflector, namespaceInformer, events].map(
+      (part) => (signal) => part.run(signal),
+    ),
+    async whenSynced(signal) {
+      await Promise.all([synced.wait(signal), namespaceInformer.whenSynced(signal)]);
+    },
+  };
+}
+
+const gatedReport = {
+  reason: 'SchedulingGated',
+  message: 'Scheduling is blocked due to non-empty scheduling gates',
+} as const;
+
+/** Tells when all feeds have had a whole state. */
+class Synced {
+  readonly #feeds: readonly { readonly hasSynced: boolean }[];
+  readonly #waiting = new Set<() => void>();
+
+  constructor(feeds: readonly { readonly hasSynced: boolean }[]) {
+    this.#feeds = feeds;
+  }
+
+  after<T>(sink: ReflectorSink<T>): ReflectorSink<T> {
+    return {
+      upsert: (object) => sink.upsert(object),
+      remove: (object) => sink.remove(object),
+      replace: (objects, resourceVersion) => {
+        sink.replace(objects, resourceVersion);
+        if (this.#isDone()) for (const done of [...this.#waiting]) done();
+      },
+    };
+  }
+
+  wait(signal: AbortSignal): Promise<void> {
+    if (this.#isDone() || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#waiting.delete(done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  #isDone(): boolean {
+    return this.#feeds.every(({ hasSynced }) => hasSynced);
+  }
+}
+
+async function underLeadership(
+  options: SchedulerOptions,
+  signal: AbortSignal,
+  lead: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { identity } = options;
+  if (identity === undefined) return lead(signal);
+  const elector = new LeaderElector({ ...options, identity, name: 'kube-scheduler' });
+  await elector.runAsLeader(signal, lead);
+}
