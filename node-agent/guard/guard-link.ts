@@ -1,0 +1,97 @@
+import { connect, type Socket } from 'node:net';
+import { type Clock, delay } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { ServiceTracker } from '../proxy/service-tracker.ts';
+import { recordsOf, type ServiceRecords } from './dns-records.ts';
+import { type GuardUpdate, guardSocketPath, servicesPerUpdate } from './guard-protocol.ts';
+
+const reconnectMs = 200;
+
+/**
+ * The agent's side of the guard's socket: all names after connecting, then every change at once.
+ * Nothing is queued while the guard is away, as the next connection begins with everything.
+ */
+export class GuardLink {
+  readonly #path: string;
+  readonly #tracker: ServiceTracker;
+  readonly #reverseCidrs: readonly string[];
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  /** Set while the guard has the whole state. */
+  #socket: Socket | undefined;
+  #version = 0;
+
+  constructor(options: {
+    readonly runDir: string;
+    readonly tracker: ServiceTracker;
+    readonly reverseCidrs: readonly string[];
+    readonly clock: Clock;
+    readonly logger: Logger;
+  }) {
+    this.#path = guardSocketPath(options.runDir);
+    this.#tracker = options.tracker;
+    this.#reverseCidrs = options.reverseCidrs;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    options.tracker.onChange((key) => this.#sendChange(key));
+  }
+
+  /** To be called when the data plane has reached a version. */
+  publishVersion(version: number): void {
+    if (version <= this.#version) return;
+    this.#version = version;
+    this.#send({ dataPlaneVersion: version });
+  }
+
+  /** Begins once the tracker shows a whole state: half of one would take names away. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#tracker.hasSynced) await this.#connection(signal);
+      await delay(this.#clock, reconnectMs, signal);
+    }
+  }
+
+  #connection(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const socket = connect(this.#path);
+      const stop = (): void => {
+        socket.destroy();
+      };
+      signal.addEventListener('abort', stop, { once: true });
+      socket.on('connect', () => this.#sendEverything(socket));
+      // The guard is away or restarting: the loop tries again.
+      socket.on('error', (error) => this.#logger.debug({ err: error }, 'connection to the guard'));
+      socket.on('close', () => {
+        signal.removeEventListener('abort', stop);
+        this.#socket = undefined;
+        resolve();
+      });
+    });
+  }
+
+  #sendEverything(socket: Socket): void {
+    this.#socket = socket;
+    this.#send({ begin: true, reverseCidrs: this.#reverseCidrs });
+    const keys = this.#tracker.keys();
+    for (let i = 0; i < keys.length; i += servicesPerUpdate) {
+      const set: Record<string, ServiceRecords> = {};
+      for (const key of keys.slice(i, i + servicesPerUpdate)) {
+        const view = this.#tracker.view(key);
+        if (view !== undefined) set[key] = recordsOf(view);
+      }
+      this.#send({ set });
+    }
+    this.#send({ end: true, ...(this.#version === 0 ? {} : { dataPlaneVersion: this.#version }) });
+    this.#logger.info({ services: keys.length }, 'guard has all names');
+  }
+
+  #sendChange(key: string): void {
+    if (this.#socket === undefined) return;
+    const view = this.#tracker.view(key);
+    this.#send(view === undefined ? { remove: [key] } : { set: { [key]: recordsOf(view) } });
+  }
+
+  #send(update: GuardUpdate): void {
+    this.#socket?.write(`${JSON.stringify(update)}\n`);
+  }
+}

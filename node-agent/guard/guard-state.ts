@@ -1,0 +1,102 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Clock, delay } from '../../base/clock.ts';
+import { messageOf } from '../../base/invariant.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { ServiceRecords } from './dns-records.ts';
+import type { DnsZone } from './dns-zone.ts';
+import type { GuardUpdate } from './guard-protocol.ts';
+
+/** The state on disk is at most this old while the agent sends changes. */
+const saveEveryMs = 1_000;
+
+interface SavedState {
+  readonly dataPlaneVersion: number;
+  readonly reverseCidrs: readonly string[];
+  readonly records: Readonly<Record<string, ServiceRecords>>;
+}
+
+/** What the guard knows from the agent, in memory and on disk: a guard that starts while the agent is dead answers. */
+export class GuardState {
+  readonly #zone: DnsZone;
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  /** Services not yet seen in the snapshot that is arriving. */
+  #unseen: Set<string> | undefined;
+  #reverseCidrs: readonly string[] = [];
+  #dataPlaneVersion = 0;
+  #hasChanged = false;
+
+  constructor(options: {
+    readonly zone: DnsZone;
+    readonly path: string;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  }) {
+    this.#zone = options.zone;
+    this.#path = options.path;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+  }
+
+  get dataPlaneVersion(): number {
+    return this.#dataPlaneVersion;
+  }
+
+  apply(update: GuardUpdate): void {
+    this.#hasChanged = true;
+    if (update.dataPlaneVersion !== undefined) this.#dataPlaneVersion = update.dataPlaneVersion;
+    if (update.reverseCidrs !== undefined) {
+      this.#reverseCidrs = update.reverseCidrs;
+      this.#zone.setReverse(update.reverseCidrs);
+    }
+    if (update.begin === true) this.#unseen = new Set(this.#zone.owners.keys());
+    for (const owner of update.remove ?? []) this.#zone.set(owner, undefined);
+    for (const [owner, records] of Object.entries(update.set ?? {})) {
+      this.#unseen?.delete(owner);
+      this.#zone.set(owner, records);
+    }
+    if (update.end !== true) return;
+    for (const owner of this.#unseen ?? []) this.#zone.set(owner, undefined);
+    this.#unseen = undefined;
+  }
+
+  /** Takes up what an earlier guard has left. A file that cannot be read is as good as none: the agent sends all anew. */
+  async load(): Promise<void> {
+    try {
+      const saved = JSON.parse(await readFile(this.#path, 'utf8')) as SavedState;
+      const { dataPlaneVersion, reverseCidrs, records } = saved;
+      this.apply({ dataPlaneVersion, reverseCidrs, set: records });
+      this.#hasChanged = false;
+    } catch (error) {
+      this.#logger.info({ reason: messageOf(error) }, 'start without saved names');
+    }
+  }
+
+  /** Saves what has changed until `signal` aborts, and once more then. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await delay(this.#clock, saveEveryMs, signal);
+      if (!this.#hasChanged) continue;
+      this.#hasChanged = false;
+      try {
+        await this.#save();
+      } catch (error) {
+        this.#hasChanged = true;
+        this.#logger.warn({ err: error, path: this.#path }, 'save the names');
+      }
+    }
+  }
+
+  async #save(): Promise<void> {
+    const state: SavedState = {
+      dataPlaneVersion: this.#dataPlaneVersion,
+      reverseCidrs: this.#reverseCidrs,
+      records: Object.fromEntries(this.#zone.owners),
+    };
+    await mkdir(dirname(this.#path), { recursive: true });
+    await writeFile(`${this.#path}.new`, JSON.stringify(state));
+    await rename(`${this.#path}.new`, this.#path);
+  }
+}

@@ -1,0 +1,165 @@
+import { join } from 'node:path';
+import type { Node, Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import { TaskGroup } from '../../base/task-group.ts';
+import type { Informer } from '../../client/informer.ts';
+import { GuardLink } from '../guard/guard-link.ts';
+import { ServiceProxy } from '../proxy/service-proxy.ts';
+import { type Followed, ServiceTracker } from '../proxy/service-tracker.ts';
+import { createKernelCommands, type KernelCommands } from './kernel-commands.ts';
+import { NodePods } from './node-pods.ts';
+import { Overlay } from './overlay.ts';
+import { internalIpOf, peersOf, podCidrOf } from './peers.ts';
+import type { PodNetwork } from './pod-network.ts';
+
+/** Taints that say that a node's pods cannot be reached. */
+const unreachableTaints: ReadonlySet<string> = new Set([
+  'node.kubernetes.io/unreachable',
+  'coracle.dev/node-dead',
+]);
+
+export interface NodeNetworkOptions {
+  /** Their `run` is the caller's. */
+  readonly informers: {
+    readonly nodes: Pick<Informer<Node>, 'lister' | 'addHandler' | 'hasSynced' | 'whenSynced'>;
+    readonly services: Followed<Service> & Pick<Informer<Service>, 'whenSynced'>;
+    readonly endpointSlices: Followed<EndpointSlice> & Pick<Informer<EndpointSlice>, 'whenSynced'>;
+  };
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterDns: string;
+  /** On tmpfs: what must not outlive the pods' namespaces, and the guard's socket. */
+  readonly runDir: string;
+  /** On disk. */
+  readonly stateDir: string;
+  /** Ports of the node's own programs, which no LoadBalancer service takes. The agent's port by default. */
+  readonly reservedPorts?: readonly number[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Where commands run; this process' network namespace when left out. */
+  readonly commands?: KernelCommands;
+}
+
+export interface NodeNetwork {
+  readonly podNetwork: PodNetwork;
+  /** Resolves when pods can be attached: the node has a pod range, and its links stand. */
+  readonly podsReady: Promise<void>;
+  /** Resolves when the whole service table is in the kernel. */
+  readonly servicesReady: Promise<void>;
+  /** Keeps all of it as desired until `signal` aborts; the data plane stays as it is then. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const agentPort = 10_250;
+
+/** A node's whole network: pod links, overlay, services, and what the guard is told. */
+export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
+  const { informers, clock, logger, nodeName, clusterCidr, serviceCidr, clusterDns } = options;
+  const commands = options.commands ?? createKernelCommands(clock);
+  const tracker = new ServiceTracker(informers);
+  const { pods, overlay } = createOverlay(options, commands);
+  const guard = new GuardLink({
+    runDir: options.runDir,
+    tracker,
+    reverseCidrs: [clusterCidr, serviceCidr],
+    clock,
+    logger,
+  });
+  const { lister } = informers.nodes;
+  const reservedPorts = new Set(options.reservedPorts ?? [agentPort]);
+  const proxy = new ServiceProxy({
+    commands,
+    tracker,
+    context: () => ({ nodeName, clusterDns, nodeIps: nodeIpsOf(lister.list()), reservedPorts }),
+    clusterCidr,
+    serviceCidr,
+    clusterDns,
+    isUnreachable: (name) => isUnreachable(lister.get(undefined, name)),
+    onApplied: (version) => guard.publishVersion(version),
+    clock,
+    logger,
+  });
+  followNodes(informers.nodes, overlay, proxy);
+  return {
+    podNetwork: pods,
+    podsReady: overlay.ready,
+    servicesReady: proxy.ready,
+    async run(signal) {
+      const tasks = new TaskGroup(signal);
+      tracker.start();
+      tasks.start(async (until) => {
+        // Before the first list the peers are unknown, which is not the same as none: their routes would go.
+        await informers.nodes.whenSynced(until);
+        await overlay.run(until);
+      });
+      tasks.start((until) => guard.run(until));
+      tasks.start(async (until) => {
+        const { nodes, services, endpointSlices } = informers;
+        await Promise.all([nodes, services, endpointSlices].map((informer) => informer.whenSynced(until)));
+        await proxy.run(until);
+      });
+      await tasks.join();
+    },
+  };
+}
+
+function createOverlay(
+  options: NodeNetworkOptions,
+  commands: KernelCommands,
+): { readonly pods: NodePods; readonly overlay: Overlay } {
+  const { informers, nodeName, logger } = options;
+  const directory = join(options.runDir, 'pod-network');
+  const pods = new NodePods({ ...options, commands, directory });
+  const overlay = new Overlay({
+    ...options,
+    commands,
+    pods,
+    stateDir: join(options.stateDir, 'network'),
+    logger,
+    nodes: () => {
+      const own = informers.nodes.lister.get(undefined, nodeName);
+      return {
+        podCidr: own === undefined ? undefined : podCidrOf(own),
+        peers: peersOf(informers.nodes.lister.list(), nodeName),
+      };
+    },
+  });
+  return { pods, overlay };
+}
+
+function followNodes(
+  nodes: NodeNetworkOptions['informers']['nodes'],
+  overlay: Overlay,
+  proxy: ServiceProxy,
+): void {
+  const concerns = (node: Node): string => `${podCidrOf(node)} ${internalIpOf(node)}`;
+  nodes.addHandler({
+    onAdd: () => {
+      overlay.changed();
+      if (nodes.hasSynced) proxy.changed();
+    },
+    onUpdate: (previous, node) => {
+      if (concerns(previous) !== concerns(node)) {
+        overlay.changed();
+        proxy.changed();
+      }
+      if (!isUnreachable(previous) && isUnreachable(node)) proxy.nodeUnreachable(node.metadata.name);
+    },
+    onDelete: (node) => {
+      overlay.changed();
+      proxy.nodeUnreachable(node.metadata.name);
+    },
+  });
+}
+
+function nodeIpsOf(nodes: readonly Node[]): Set<string> {
+  return new Set(nodes.map(internalIpOf).filter((ip) => ip !== undefined));
+}
+
+function isUnreachable(node: Node | undefined): boolean {
+  return node === undefined || (node.spec?.taints ?? []).some((taint) => unreachableTaints.has(taint.key));
+}
