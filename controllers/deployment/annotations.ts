@@ -1,0 +1,61 @@
+import type { Deployment, ReplicaSet } from '../../api/generated/apps-v1.ts';
+import { maxSurge } from './availability.ts';
+
+export const revisionAnnotation = 'deployment.kubernetes.io/revision';
+const revisionHistoryAnnotation = 'deployment.kubernetes.io/revision-history';
+export const desiredReplicasAnnotation = 'deployment.kubernetes.io/desired-replicas';
+export const maxReplicasAnnotation = 'deployment.kubernetes.io/max-replicas';
+
+/** Annotations of a Deployment that are not its replica sets' business. */
+const notCopied: ReadonlySet<string> = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  revisionAnnotation,
+  revisionHistoryAnnotation,
+  desiredReplicasAnnotation,
+  maxReplicasAnnotation,
+  'deprecated.deployment.rollback.to',
+]);
+
+const maxRevisionHistoryChars = 2000;
+
+export type Annotations = Record<string, string>;
+
+export function revisionOf(object: Deployment | ReplicaSet): number {
+  return Number.parseInt(object.metadata.annotations?.[revisionAnnotation] ?? '', 10) || 0;
+}
+
+export function nextRevision(oldReplicaSets: readonly ReplicaSet[]): number {
+  return Math.max(0, ...oldReplicaSets.map(revisionOf)) + 1;
+}
+
+/** What a rolling update needs to know of the size it started from, to scale in proportion later. */
+export function sizeAnnotations(deployment: Deployment): Annotations {
+  const replicas = deployment.spec.replicas ?? 1;
+  return {
+    [desiredReplicasAnnotation]: String(replicas),
+    [maxReplicasAnnotation]: String(replicas + maxSurge(deployment)),
+  };
+}
+
+/** The annotations of the current replica set: the Deployment's own (change-cause among them) and its revision. */
+export function newReplicaSetAnnotations(
+  deployment: Deployment,
+  existing: ReplicaSet | undefined,
+  revision: number,
+): Annotations {
+  const annotations: Annotations = { ...existing?.metadata.annotations };
+  for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {}))
+    if (!notCopied.has(key)) annotations[key] = value;
+  const before = existing?.metadata.annotations?.[revisionAnnotation];
+  if ((Number.parseInt(before ?? '', 10) || 0) < revision) {
+    annotations[revisionAnnotation] = String(revision);
+    if (before !== undefined && before !== '') addHistory(annotations, before);
+  }
+  return existing === undefined ? { ...annotations, ...sizeAnnotations(deployment) } : annotations;
+}
+
+function addHistory(annotations: Annotations, revision: string): void {
+  const entries = [...(annotations[revisionHistoryAnnotation]?.split(',') ?? []), revision];
+  while (entries.length > 1 && entries.join(',').length > maxRevisionHistoryChars) entries.shift();
+  annotations[revisionHistoryAnnotation] = entries.join(',');
+}

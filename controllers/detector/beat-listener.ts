@@ -1,0 +1,136 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { beatNodeId, decodeBeat, deriveBeatKey, peekBeatNodeId } from '../../base/beat.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+
+const receiveBufferBytes = 8 * 1024 * 1024;
+/** libuv reads at most this many datagrams per turn of the event loop: fewer means that the socket is empty. */
+const datagramsPerTurn = 32;
+/** Turns spent emptying the socket before a judgement, at most. */
+const maxTurns = 256;
+
+interface Sender {
+  readonly name: string;
+  readonly key: Buffer;
+  sequence: number | undefined;
+  dataPlaneVersion: number;
+}
+
+export interface BeatListenerOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly clusterKey: Buffer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onBeat: (node: string) => void;
+}
+
+/** Receives, authenticates and counts beats. What is malformed, forged, replayed or of an unknown node is dropped. */
+export class BeatListener {
+  readonly #options: BeatListenerOptions;
+  readonly #senders = new Map<number, Sender>();
+  #received = 0;
+  #accepted = 0;
+
+  constructor(options: BeatListenerOptions) {
+    this.#options = options;
+  }
+
+  get counters(): { readonly received: number; readonly accepted: number } {
+    return { received: this.#received, accepted: this.#accepted };
+  }
+
+  /** The least data-plane version over `names`; undefined when one of them has not told. */
+  leastDataPlaneVersion(names: Iterable<string>): number | undefined {
+    let least: number | undefined;
+    for (const name of names) {
+      const sender = this.#senders.get(beatNodeId(name));
+      if (sender?.sequence === undefined) return undefined;
+      least = Math.min(least ?? sender.dataPlaneVersion, sender.dataPlaneVersion);
+    }
+    return least;
+  }
+
+  expect(name: string): void {
+    const id = beatNodeId(name);
+    const known = this.#senders.get(id);
+    if (known?.name === name) return;
+    if (known !== undefined)
+      this.#options.logger.warn({ name, other: known.name }, 'two nodes share a beat id');
+    const key = deriveBeatKey(this.#options.clusterKey, name);
+    this.#senders.set(id, { name, key, sequence: undefined, dataPlaneVersion: 0 });
+  }
+
+  forget(name: string): void {
+    const id = beatNodeId(name);
+    if (this.#senders.get(id)?.name === name) this.#senders.delete(id);
+  }
+
+  /** Listens until `signal` aborts. @throws when the address cannot be bound. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { address, port, logger } = this.#options;
+    const socket = createSocket({ type: 'udp4' });
+    socket.on('message', (datagram) => this.#receive(datagram));
+    socket.bind(port, address);
+    await once(socket, 'listening');
+    this.#enlargeBuffer(socket);
+    logger.info({ address: socket.address() }, 'listening for beats');
+    const failed = once(socket, 'error').then(([error]) => Promise.reject(error));
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    try {
+      await Promise.race([failed, aborted]);
+    } finally {
+      failed.catch(() => undefined);
+      socket.close();
+    }
+  }
+
+  /** Resolves when all datagrams that had arrived at the time of the call are heard. */
+  async drain(): Promise<void> {
+    for (let turn = 0; turn < maxTurns; turn += 1) {
+      const before = this.#received;
+      // The poll phase comes between timers and immediates; two immediates enclose a whole one.
+      await this.#turn();
+      await this.#turn();
+      if (this.#received - before < datagramsPerTurn) return;
+    }
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.setImmediate(resolve);
+    });
+  }
+
+  #receive(datagram: Buffer): void {
+    this.#received += 1;
+    const id = peekBeatNodeId(datagram);
+    const sender = id === undefined ? undefined : this.#senders.get(id);
+    if (sender === undefined) return;
+    const beat = decodeBeat(datagram, sender.key);
+    if (beat === undefined || !isNewer(beat.sequence, sender.sequence)) return;
+    sender.sequence = beat.sequence;
+    sender.dataPlaneVersion = beat.dataPlaneVersion;
+    this.#accepted += 1;
+    this.#options.onBeat(sender.name);
+  }
+
+  #enlargeBuffer(socket: Socket): void {
+    try {
+      socket.setRecvBufferSize(receiveBufferBytes);
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'enlarge receive buffer');
+    }
+  }
+}
+
+/** Sequences are 32 bits and may wrap: newer is less than half the circle ahead. */
+export function isNewer(sequence: number, last: number | undefined): boolean {
+  if (last === undefined) return true;
+  const ahead = (sequence - last) >>> 0;
+  return ahead !== 0 && ahead < 2 ** 31;
+}

@@ -1,0 +1,126 @@
+import type { Node } from '../../api/generated/core-v1.ts';
+import { nodes } from '../../api/generated/resources.ts';
+import { type Clock, delay } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Random } from '../../base/random.ts';
+import { TaskGroup } from '../../base/task-group.ts';
+import type { ApiClient } from '../../client/client.ts';
+import { Informer } from '../../client/informer.ts';
+import { JudgingClock } from '../judging-clock.ts';
+import { hasTaint, nodeDeadTaint } from '../node-state.ts';
+import { BeatListener } from './beat-listener.ts';
+import { createJudgeState, hear, type JudgeState, judge, listenAnew, trackNode } from './judge.ts';
+import { NodeMarker } from './node-marker.ts';
+import { guardAnnotation } from './plan-marks.ts';
+
+const tickMs = 50;
+const statisticsEveryMs = 60_000;
+
+export interface DetectorOptions {
+  readonly client: ApiClient;
+  readonly address: string;
+  readonly port: number;
+  readonly clusterKey: Buffer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/**
+ * Listens to the beats of all nodes always, so that it knows them when it comes to lead; judges and writes only while
+ * it leads.
+ */
+export class Detector {
+  readonly #options: DetectorOptions;
+  readonly #judging: JudgingClock;
+  readonly #state: JudgeState;
+  readonly #listener: BeatListener;
+  readonly #nodes: Informer<Node>;
+  #held = 0;
+
+  constructor(options: DetectorOptions) {
+    this.#options = options;
+    this.#judging = new JudgingClock(options.clock, tickMs);
+    this.#state = createJudgeState(0);
+    this.#listener = new BeatListener({
+      ...options,
+      onBeat: (node) => hear(this.#state, node, this.#judging.nowMs),
+    });
+    this.#nodes = new Informer({ ...options, type: nodes });
+    this.#nodes.addHandler({
+      onAdd: (node) => this.#track(node),
+      onUpdate: (_previous, node) => this.#track(node),
+      onDelete: ({ metadata }) => {
+        this.#listener.forget(metadata.name);
+        this.#state.nodes.delete(metadata.name);
+      },
+    });
+  }
+
+  /** Listens until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const group = new TaskGroup(signal);
+    group.start((groupSignal) => this.#listener.run(groupSignal));
+    group.start((groupSignal) => this.#nodes.run(groupSignal));
+    group.start((groupSignal) => this.#logStatistics(groupSignal));
+    await group.join();
+  }
+
+  /** Judges and marks nodes until `signal` aborts, after a full listening period. */
+  async lead(signal: AbortSignal): Promise<void> {
+    await this.#nodes.whenSynced(signal);
+    const marker = new NodeMarker({
+      ...this.#options,
+      nodes: this.#nodes,
+      verdictOf: (node) => this.#state.nodes.get(node)?.verdict ?? 'unknown',
+    });
+    const enqueue = ({ metadata }: Node): void => marker.enqueue(metadata.name);
+    this.#judging.tick();
+    listenAnew(this.#state, this.#judging.nowMs);
+    const stopFollowing = this.#nodes.addHandler({
+      onAdd: enqueue,
+      onUpdate: (_previous, node) => enqueue(node),
+    });
+    try {
+      await Promise.all([marker.run(signal), this.#judgeUntil(signal, marker)]);
+    } finally {
+      stopFollowing();
+    }
+  }
+
+  #track(node: Node): void {
+    const { name, annotations } = node.metadata;
+    this.#listener.expect(name);
+    trackNode(this.#state, name, {
+      hasGuard: annotations?.[guardAnnotation] !== undefined,
+      isDead: hasTaint(node, nodeDeadTaint),
+    });
+  }
+
+  async #judgeUntil(signal: AbortSignal, marker: NodeMarker): Promise<void> {
+    const { clock, logger } = this.#options;
+    while (!signal.aborted) {
+      await delay(clock, tickMs, signal);
+      // After a pause the beats of that time are in the socket: hear them before anyone is judged.
+      await this.#listener.drain();
+      const stallMs = this.#judging.tick();
+      if (stallMs > tickMs) logger.info({ stallMs: Math.round(stallMs) }, 'stood still, deadlines extended');
+      const { changes, held } = judge(this.#state, this.#judging.nowMs);
+      for (const { node, verdict } of changes) {
+        logger.info({ node, verdict }, 'verdict');
+        marker.enqueue(node);
+      }
+      if (held > 0 && this.#held === 0)
+        logger.warn({ held }, 'too many nodes silent together, nothing is evicted');
+      this.#held = held;
+    }
+  }
+
+  async #logStatistics(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await delay(this.#options.clock, statisticsEveryMs, signal);
+      const { received, accepted } = this.#listener.counters;
+      this.#options.logger.info({ received, accepted, nodes: this.#state.nodes.size }, 'beats');
+    }
+  }
+}

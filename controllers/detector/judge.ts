@@ -1,0 +1,130 @@
+import { isMassSilence } from '../mass-silence.ts';
+
+/**
+ * The verdicts of the detector: pure, on its own judging time.
+ *
+ * A node is silent when no beat came for `silentAfterMs`, and dead when none came for `deadAfterMs`. After a start or a
+ * change of leader everyone gets a full listening period. When too many fall silent together nobody is declared dead:
+ * then the fault is more likely on our side, and they are held until they return or a human decides.
+ *
+ * Cost: one pass over the nodes per tick, two comparisons each.
+ *
+ * INVARIANTS: nobody is judged in the listening period; dead follows from silent only; a beat makes a node alive.
+ */
+export type Verdict = 'unknown' | 'alive' | 'silent' | 'dead';
+
+export interface JudgePolicy {
+  readonly silentAfterMs: number;
+  readonly deadAfterMs: number;
+  readonly listenMs: number;
+  /** Nodes that were declared dead within this time count as silent together with those that follow. */
+  readonly togetherMs: number;
+}
+
+/** Two missed beats make silence, three death. */
+export const judgePolicy: JudgePolicy = {
+  silentAfterMs: 1_200,
+  deadAfterMs: 2_000,
+  listenMs: 2_500,
+  togetherMs: 5_000,
+};
+
+export interface NodeRecord {
+  /** Judging time of the last beat; undefined before the first. */
+  heardAtMs: number | undefined;
+  /** Its guard has beaten before, to us or to a detector before us: its silence means something. */
+  hasGuard: boolean;
+  verdict: Verdict;
+  diedAtMs: number;
+}
+
+export interface JudgeState {
+  readonly nodes: Map<string, NodeRecord>;
+  /** Judging time from which we listen. */
+  listeningSinceMs: number;
+}
+
+export interface Change {
+  readonly node: string;
+  readonly verdict: Verdict;
+}
+
+export interface Judgement {
+  readonly changes: readonly Change[];
+  /** Silent nodes that are not declared dead because too many are silent together. */
+  readonly held: number;
+}
+
+export function createJudgeState(nowMs: number): JudgeState {
+  return { nodes: new Map(), listeningSinceMs: nowMs };
+}
+
+/** What a Node object says of the past: known guards, and deaths declared by a detector before us. */
+export function trackNode(
+  state: JudgeState,
+  node: string,
+  past: { readonly hasGuard: boolean; readonly isDead: boolean },
+): void {
+  const record = state.nodes.get(node);
+  if (record !== undefined) {
+    record.hasGuard ||= past.hasGuard;
+    return;
+  }
+  const verdict = past.isDead ? 'dead' : 'unknown';
+  const diedAtMs = Number.NEGATIVE_INFINITY;
+  state.nodes.set(node, { heardAtMs: undefined, hasGuard: past.hasGuard, verdict, diedAtMs });
+}
+
+export function hear(state: JudgeState, node: string, nowMs: number): void {
+  const record = state.nodes.get(node);
+  if (record === undefined) return;
+  record.heardAtMs = nowMs;
+  record.hasGuard = true;
+}
+
+/** Starts a listening period: we were not judging until now, or could not hear. */
+export function listenAnew(state: JudgeState, nowMs: number): void {
+  state.listeningSinceMs = nowMs;
+}
+
+/** Changes `state` to the verdicts of `nowMs`. Call it after all beats that have arrived were heard. */
+export function judge(state: JudgeState, nowMs: number, policy: JudgePolicy = judgePolicy): Judgement {
+  if (nowMs - state.listeningSinceMs < policy.listenMs) return { changes: [], held: 0 };
+  const changes: Change[] = [];
+  const change = (node: string, record: NodeRecord, verdict: Verdict): void => {
+    record.verdict = verdict;
+    changes.push({ node, verdict });
+  };
+  const overdue: [string, NodeRecord][] = [];
+  let dead = 0;
+  let together = 0;
+  for (const [node, record] of state.nodes) {
+    const silentMs = silenceOf(state, record, nowMs);
+    if (silentMs === undefined) continue;
+    if (silentMs < policy.silentAfterMs) {
+      if (record.verdict !== 'alive') change(node, record, 'alive');
+      continue;
+    }
+    if (record.verdict === 'dead') {
+      const recent = nowMs - record.diedAtMs < policy.togetherMs;
+      if (recent) together += 1;
+      else dead += 1;
+      continue;
+    }
+    together += 1;
+    if (record.verdict !== 'silent') change(node, record, 'silent');
+    if (silentMs >= policy.deadAfterMs) overdue.push([node, record]);
+  }
+  if (isMassSilence(together, state.nodes.size - dead)) return { changes, held: overdue.length };
+  for (const [node, record] of overdue) {
+    record.diedAtMs = nowMs;
+    change(node, record, 'dead');
+  }
+  return { changes, held: 0 };
+}
+
+/** Undefined for a node whose silence means nothing, because it has never had a guard. */
+function silenceOf(state: JudgeState, record: NodeRecord, nowMs: number): number | undefined {
+  if (record.heardAtMs !== undefined) return nowMs - record.heardAtMs;
+  return record.hasGuard ? nowMs - state.listeningSinceMs : undefined;
+}

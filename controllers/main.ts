@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { systemClock } from '../base/clock.ts';
+import { createLogger } from '../base/logger.ts';
+import { runProgram } from '../base/process.ts';
+import { systemRandom } from '../base/random.ts';
+import { createApiClient } from '../client/http-client.ts';
+import { loadKubeconfig } from '../client/kubeconfig.ts';
+import { LeaderElector } from '../client/leader-elector.ts';
+import type { ControllerSettings } from './context.ts';
+import { Flags } from './flags.ts';
+import { runControllers } from './program.ts';
+
+const flags = new Flags('controllers', {
+  kubeconfig: undefined,
+  'leader-elect': 'true',
+  'leader-elect-identity': `${hostname()}_${process.pid}`,
+  'cluster-cidr': '10.244.0.0/16',
+  'node-cidr-mask-size': '24',
+  'service-cluster-ip-range': '10.96.0.0/12',
+  'root-ca-file': undefined,
+});
+const kubeconfig = flags.required('kubeconfig');
+const leaderElect = flags.boolean('leader-elect');
+const identity = flags.required('leader-elect-identity');
+const clusterCidr = flags.required('cluster-cidr');
+const nodeCidrMaskSize = flags.integer('node-cidr-mask-size', 8, 30);
+const rootCaFile = flags.optional('root-ca-file');
+
+const logger = createLogger({ component: 'controllers' });
+
+await runProgram(logger, async (signal) => {
+  const common = { clock: systemClock, random: systemRandom, logger };
+  const config = await loadKubeconfig(kubeconfig);
+  const client = createApiClient({ ...common, config, userAgent: 'coracle-controllers' });
+  const settings: ControllerSettings = {
+    clusterCidr,
+    nodeCidrMaskSize,
+    rootCa: rootCaFile === undefined ? undefined : readFileSync(rootCaFile, 'utf8'),
+  };
+  const lead = (leading: AbortSignal): Promise<void> =>
+    runControllers({ ...common, client, settings }, leading);
+  if (leaderElect) {
+    const elector = new LeaderElector({ ...common, client, name: 'kube-controller-manager', identity });
+    await elector.runAsLeader(signal, lead);
+  } else await lead(signal);
+  client.close();
+});

@@ -1,0 +1,22 @@
+import type { ControllerContext } from './context.ts';
+import { DeploymentController } from './deployment/deployment-controller.ts';
+import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
+import type { ControlLoop } from './loop.ts';
+import { NodeIpamController } from './node-ipam/node-ipam-controller.ts';
+import { NodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
+import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
+import { RootCaController } from './root-ca/root-ca-controller.ts';
+import { ServiceAccountController } from './service-account/service-account-controller.ts';
+import { TaintEvictionController } from './taint-eviction/taint-eviction-controller.ts';
+
+/** Every control loop of the `controllers` program, in the order in which they start. */
+export const controlLoops: readonly (new (context: ControllerContext) => ControlLoop)[] = [
+  NodeIpamController,
+  ServiceAccountController,
+  RootCaController,
+  EndpointSliceController,
+  ReplicaSetController,
+  DeploymentController,
+  NodeLifecycleController,
+  TaintEvictionController,
+];

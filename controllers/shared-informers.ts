@@ -1,0 +1,125 @@
+import type { Deployment, ReplicaSet } from '../api/generated/apps-v1.ts';
+import type { Lease } from '../api/generated/coordination-v1.ts';
+import type { ConfigMap, Namespace, Node, Pod, Service, ServiceAccount } from '../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../api/generated/discovery-v1.ts';
+import {
+  configmaps,
+  deployments,
+  endpointslices,
+  leases,
+  namespaces,
+  nodes,
+  pods,
+  replicasets,
+  serviceaccounts,
+  services,
+} from '../api/generated/resources.ts';
+import type { ApiObject, ResourceType } from '../api/kind-info.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import { TaskGroup } from '../base/task-group.ts';
+import type { ApiClient } from '../client/client.ts';
+import { Informer, type InformerOptions } from '../client/informer.ts';
+import { controllerOf } from './ownership.ts';
+
+export interface SharedInformersOptions {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Objects by the uid of their controller; those without one are under `orphansOf(namespace)`. */
+export const controllerIndex = 'controller';
+/** Pods by the name of their node. */
+export const nodeIndex = 'node';
+/** Pods by each of their labels; see `labelTerm`. */
+export const labelIndex = 'label';
+/** EndpointSlices by `namespace/service`. */
+export const serviceIndex = 'service';
+
+export const orphansOf = (namespace: string | undefined): string => `orphans/${namespace ?? ''}`;
+
+export const labelTerm = (namespace: string | undefined, key: string, value: string): string =>
+  `${namespace ?? ''} ${key}=${value}`;
+
+export const rootCaConfigMap = 'kube-root-ca.crt';
+export const nodeLeaseNamespace = 'kube-node-lease';
+
+const byController = (object: ApiObject): readonly string[] => [
+  controllerOf(object)?.uid ?? orphansOf(object.metadata.namespace),
+];
+
+/** One watch per kind for all control loops of a process. */
+export class SharedInformers {
+  readonly #options: SharedInformersOptions;
+  readonly #all: { run(signal: AbortSignal): Promise<void> }[] = [];
+  readonly pods: Informer<Pod>;
+  readonly nodes: Informer<Node>;
+  readonly services: Informer<Service>;
+  readonly endpointSlices: Informer<EndpointSlice>;
+  readonly replicaSets: Informer<ReplicaSet>;
+  readonly deployments: Informer<Deployment>;
+  readonly namespaces: Informer<Namespace>;
+  readonly serviceAccounts: Informer<ServiceAccount>;
+  /** Only those that publish the cluster's certificate authority. */
+  readonly rootCaConfigMaps: Informer<ConfigMap>;
+  readonly nodeLeases: Informer<Lease>;
+
+  constructor(options: SharedInformersOptions) {
+    this.#options = options;
+    this.pods = this.#add(pods, {
+      transform: withoutManagedFields,
+      indexers: {
+        [controllerIndex]: byController,
+        [labelIndex]: ({ metadata }) =>
+          Object.entries(metadata.labels ?? {}).map(([key, value]) =>
+            labelTerm(metadata.namespace, key, value),
+          ),
+        [nodeIndex]: (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]),
+      },
+    });
+    this.nodes = this.#add(nodes, {});
+    this.services = this.#add(services, {});
+    this.endpointSlices = this.#add(endpointslices, {
+      indexers: {
+        [serviceIndex]: ({ metadata }) => [
+          `${metadata.namespace}/${metadata.labels?.['kubernetes.io/service-name'] ?? ''}`,
+        ],
+      },
+    });
+    this.replicaSets = this.#add(replicasets, { indexers: { [controllerIndex]: byController } });
+    this.deployments = this.#add(deployments, {});
+    this.namespaces = this.#add(namespaces, {});
+    this.serviceAccounts = this.#add(serviceaccounts, {
+      selection: { fieldSelector: 'metadata.name=default' },
+    });
+    this.rootCaConfigMaps = this.#add(configmaps, {
+      selection: { fieldSelector: `metadata.name=${rootCaConfigMap}` },
+    });
+    this.nodeLeases = this.#add(leases, { selection: { namespace: nodeLeaseNamespace } });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const group = new TaskGroup(signal);
+    for (const informer of this.#all) group.start((groupSignal) => informer.run(groupSignal));
+    await group.join();
+  }
+
+  #add<T extends ApiObject>(
+    type: ResourceType<T>,
+    more: Pick<InformerOptions<T>, 'indexers' | 'selection' | 'transform'>,
+  ): Informer<T> {
+    const informer = new Informer({ ...this.#options, type, ...more });
+    this.#all.push(informer);
+    return informer;
+  }
+}
+
+/** Nobody here reads them, and they are a third of a pod's size. */
+function withoutManagedFields(pod: Pod): Pod {
+  if (pod.metadata.managedFields === undefined) return pod;
+  const { managedFields: _managedFields, ...metadata } = pod.metadata;
+  return { ...pod, metadata };
+}
