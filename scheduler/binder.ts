@@ -39,12 +39,10 @@ export class Binder {
     return this.#inFlight.size < maxInFlight;
   }
 
-  /** Starts a binding; `settle` gets its outcome, except when `signal` aborts before there is one. */
+  /** Starts a binding; `settle` gets its outcome. `signal` ends only the search for one. */
   start(pod: Pod, nodeName: string, signal: AbortSignal, settle: (outcome: BindOutcome) => void): void {
     const binding = this.#bind(pod, nodeName, signal)
-      .then((outcome) => {
-        if (outcome !== undefined) settle(outcome);
-      })
+      .then(settle)
       .finally(() => {
         this.#inFlight.delete(binding);
         this.#wakeWaiter?.();
@@ -65,7 +63,7 @@ export class Binder {
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
   }
 
-  async #bind(pod: Pod, nodeName: string, signal: AbortSignal): Promise<BindOutcome | undefined> {
+  async #bind(pod: Pod, nodeName: string, signal: AbortSignal): Promise<BindOutcome> {
     const { namespace, name, uid } = pod.metadata;
     const ref: ObjectRef = { namespace, name };
     try {
@@ -83,12 +81,7 @@ export class Binder {
     }
   }
 
-  async #findOut(
-    pod: Pod,
-    nodeName: string,
-    error: unknown,
-    signal: AbortSignal,
-  ): Promise<BindOutcome | undefined> {
+  async #findOut(pod: Pod, nodeName: string, error: unknown, signal: AbortSignal): Promise<BindOutcome> {
     const { clock, random, client } = this.#options;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
@@ -100,6 +93,7 @@ export class Binder {
         await delay(clock, backoffMs(lookAgain, attempt, random), signal);
       }
     }
-    return undefined;
+    // Whoever leads next learns from the pod itself; binding it twice is refused by the server.
+    return { outcome: 'refused', error };
   }
 }

@@ -16,7 +16,7 @@ import { PlacementIndex } from './cache/placement-index.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import { SchedulingCycle } from './cycle.ts';
 import { NodeFeed, PodFeed } from './feed.ts';
-import { defaultPlugins } from './plugins/registry.ts';
+import { defaultPlugins } from './plugin-registry.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { type StrategyName, strategiesBySchedulerName } from './strategies/registry.ts';
 
