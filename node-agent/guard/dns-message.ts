@@ -132,7 +132,8 @@ export function serviceData(port: number, target: string): Buffer {
 /** @param seconds refresh, retry, expire and the negative TTL are what a zone without secondaries needs */
 export function authorityData(domain: string, serial: number, seconds: number): Buffer {
   const numbers = Buffer.allocUnsafe(20);
-  [serial, 7200, 1800, 86_400, seconds].forEach((value, i) => numbers.writeUInt32BE(value >>> 0, i * 4));
+  for (const [i, value] of [serial, 7200, 1800, 86_400, seconds].entries())
+    numbers.writeUInt32BE(value >>> 0, i * 4);
   return Buffer.concat([nameData(`ns.dns.${domain}`), nameData(`hostmaster.${domain}`), numbers]);
 }
 
