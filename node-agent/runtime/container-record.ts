@@ -1,0 +1,102 @@
+import type { ProcessIdentity } from './live-process.ts';
+import type { ContainerState, ContainerStatus } from './runtime.ts';
+
+/** What is kept of a container on disk. */
+export interface ContainerRecord {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly podUid: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly state: ContainerState;
+  readonly process: ProcessIdentity | undefined;
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | undefined;
+  readonly finishedAtMs: number | undefined;
+  readonly exitCode: number | undefined;
+  readonly reason: string | undefined;
+  readonly message: string | undefined;
+  readonly image: string;
+  readonly imageId: string;
+  /** Absolute. */
+  readonly logPath: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly cgroupPath: string;
+  readonly stopSignal: string;
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly leaveStdinOpen: boolean;
+  /** Its first process is not the first of its PID namespace, so the kernel does not end the others with it. */
+  readonly sharesPidNamespace: boolean;
+}
+
+/** How a container ended. */
+export interface ContainerEnd {
+  readonly exitCode: number | undefined;
+  readonly finishedAtMs: number;
+  readonly oomKilled: boolean;
+}
+
+/** Exit code with which Kubernetes reports a container whose start the runtime refused. */
+const startErrorExitCode = 128;
+
+export function parseContainerRecord(value: unknown): ContainerRecord | undefined {
+  const record = value as ContainerRecord | null;
+  return typeof record?.id === 'string' && typeof record.sandboxId === 'string' ? record : undefined;
+}
+
+export function withEnd(record: ContainerRecord, end: ContainerEnd): ContainerRecord {
+  return {
+    ...record,
+    state: 'exited',
+    process: undefined,
+    exitCode: end.exitCode,
+    finishedAtMs: end.finishedAtMs,
+    reason: reasonOf(end),
+    message:
+      end.exitCode === undefined
+        ? 'The container could not be located when the pod was terminated'
+        : record.message,
+  };
+}
+
+export function withStartError(record: ContainerRecord, message: string, nowMs: number): ContainerRecord {
+  return {
+    ...record,
+    state: 'exited',
+    process: undefined,
+    startedAtMs: undefined,
+    finishedAtMs: nowMs,
+    exitCode: startErrorExitCode,
+    reason: 'StartError',
+    message,
+  };
+}
+
+function reasonOf(end: ContainerEnd): string {
+  if (end.exitCode === undefined) return 'ContainerStatusUnknown';
+  if (end.oomKilled) return 'OOMKilled';
+  return end.exitCode === 0 ? 'Completed' : 'Error';
+}
+
+export function toContainerStatus(record: ContainerRecord): ContainerStatus {
+  return {
+    id: record.id,
+    sandboxId: record.sandboxId,
+    podUid: record.podUid,
+    name: record.name,
+    attempt: record.attempt,
+    state: record.state,
+    pid: record.process?.pid,
+    createdAtMs: record.createdAtMs,
+    startedAtMs: record.startedAtMs,
+    finishedAtMs: record.finishedAtMs,
+    exitCode: record.exitCode,
+    reason: record.reason,
+    message: record.message,
+    image: record.image,
+    imageId: record.imageId,
+    logPath: record.logPath,
+    annotations: record.annotations,
+  };
+}
