@@ -130,7 +130,10 @@ function interfaceOf(definition: string, schema: Schema, file: string, uses: Set
       schema.required?.includes(field) ||
       (isKind && (field === 'metadata' || field === 'spec')) ||
       (name === 'ObjectMeta' && storedMeta.has(field));
-    return `  ${key}${needed ? '' : '?'}: ${typeOf(property, file, uses)}${needed ? '' : ' | undefined'};`;
+    // The metadata of a template: the server fills nothing in.
+    const type = typeOf(property, file, uses);
+    if (!isKind && type === 'ObjectMeta') return `  ${key}?: Partial<ObjectMeta> | undefined;`;
+    return `  ${key}${needed ? '' : '?'}: ${type}${needed ? '' : ' | undefined'};`;
   });
   return `export interface ${name} {\n${lines.join('\n')}\n}\n`;
 }

@@ -901,7 +901,7 @@ export interface PersistentVolumeClaimStatus {
 }
 
 export interface PersistentVolumeClaimTemplate {
-  metadata?: ObjectMeta | undefined;
+  metadata?: Partial<ObjectMeta> | undefined;
   spec: PersistentVolumeClaimSpec;
 }
 
@@ -1164,7 +1164,7 @@ export interface PodTemplateList {
 }
 
 export interface PodTemplateSpec {
-  metadata?: ObjectMeta | undefined;
+  metadata?: Partial<ObjectMeta> | undefined;
   spec?: PodSpec | undefined;
 }
 
