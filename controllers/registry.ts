@@ -1,9 +1,14 @@
 import type { ControllerContext } from './context.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
+import { EndpointsController } from './endpoints/endpoints-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
+import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { LoadBalancerController } from './load-balancer/load-balancer-controller.ts';
 import type { ControlLoop } from './loop.ts';
+import { NamespaceController } from './namespace/namespace-controller.ts';
 import { NodeIpamController } from './node-ipam/node-ipam-controller.ts';
 import { NodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
+import { PodGcController } from './pod-gc/pod-gc-controller.ts';
 import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
 import { RootCaController } from './root-ca/root-ca-controller.ts';
 import { ServiceAccountController } from './service-account/service-account-controller.ts';
@@ -19,4 +24,9 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   DeploymentController,
   NodeLifecycleController,
   TaintEvictionController,
+  LoadBalancerController,
+  EndpointsController,
+  NamespaceController,
+  PodGcController,
+  GarbageCollector,
 ];

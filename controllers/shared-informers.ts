@@ -1,10 +1,19 @@
 import type { Deployment, ReplicaSet } from '../api/generated/apps-v1.ts';
 import type { Lease } from '../api/generated/coordination-v1.ts';
-import type { ConfigMap, Namespace, Node, Pod, Service, ServiceAccount } from '../api/generated/core-v1.ts';
+import type {
+  ConfigMap,
+  Endpoints,
+  Namespace,
+  Node,
+  Pod,
+  Service,
+  ServiceAccount,
+} from '../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/discovery-v1.ts';
 import {
   configmaps,
   deployments,
+  endpoints,
   endpointslices,
   leases,
   namespaces,
@@ -20,7 +29,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { TaskGroup } from '../base/task-group.ts';
 import type { ApiClient } from '../client/client.ts';
-import { Informer, type InformerOptions } from '../client/informer.ts';
+import { Informer, type InformerHandler, type InformerOptions } from '../client/informer.ts';
 import { controllerOf } from './ownership.ts';
 
 export interface SharedInformersOptions {
@@ -51,14 +60,22 @@ const byController = (object: ApiObject): readonly string[] => [
   controllerOf(object)?.uid ?? orphansOf(object.metadata.namespace),
 ];
 
+/** An informer as those see it who only need metadata. */
+export interface SharedInformer {
+  addHandler(handler: InformerHandler<ApiObject>): () => void;
+  whenSynced(signal: AbortSignal): Promise<void>;
+}
+
 /** One watch per kind for all control loops of a process. */
 export class SharedInformers {
   readonly #options: SharedInformersOptions;
   readonly #all: { run(signal: AbortSignal): Promise<void> }[] = [];
+  readonly #whole = new Map<string, SharedInformer>();
   readonly pods: Informer<Pod>;
   readonly nodes: Informer<Node>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
+  readonly endpoints: Informer<Endpoints>;
   readonly replicaSets: Informer<ReplicaSet>;
   readonly deployments: Informer<Deployment>;
   readonly namespaces: Informer<Namespace>;
@@ -89,6 +106,7 @@ export class SharedInformers {
         ],
       },
     });
+    this.endpoints = this.#add(endpoints, {});
     this.replicaSets = this.#add(replicasets, { indexers: { [controllerIndex]: byController } });
     this.deployments = this.#add(deployments, {});
     this.namespaces = this.#add(namespaces, {});
@@ -99,6 +117,11 @@ export class SharedInformers {
       selection: { fieldSelector: `metadata.name=${rootCaConfigMap}` },
     });
     this.nodeLeases = this.#add(leases, { selection: { namespace: nodeLeaseNamespace } });
+  }
+
+  /** The informer that follows all objects of `type`, if there is one. */
+  find({ group, plural }: ResourceType<ApiObject>): SharedInformer | undefined {
+    return this.#whole.get(`${plural}.${group}`);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -113,6 +136,7 @@ export class SharedInformers {
   ): Informer<T> {
     const informer = new Informer({ ...this.#options, type, ...more });
     this.#all.push(informer);
+    if (more.selection === undefined) this.#whole.set(`${type.plural}.${type.group}`, informer);
     return informer;
   }
 }

@@ -40,11 +40,13 @@ export function planMarks(input: MarkInput): Mark[] {
   }
 }
 
-/** One patch carries both conditions, so that readers of either learn it by the same event. */
+/**
+ * One patch carries both conditions, so that readers of either learn it by the same event. It is made once: when the
+ * agent speaks after it, its word about Ready stands, or the two would write in turns.
+ */
 function planSilent({ node, nowMs }: MarkInput): Mark[] {
   const ready = nodeCondition(node, 'Ready');
-  const silent = nodeCondition(node, silentCondition);
-  if (silent?.status === 'True' && ready?.status === 'Unknown') return [];
+  if (nodeCondition(node, silentCondition)?.status === 'True') return [];
   const now = toTime(nowMs);
   return [
     {
@@ -73,11 +75,14 @@ function planSilent({ node, nowMs }: MarkInput): Mark[] {
 
 function planDead({ node, nowMs }: MarkInput): Mark[] {
   const timeAdded = toTime(nowMs);
-  const wanted: Taint[] = [
-    { key: nodeDeadTaint, effect: 'NoExecute', timeAdded },
-    { key: unreachableTaint, effect: 'NoExecute', timeAdded },
-    { key: unreachableTaint, effect: 'NoSchedule', timeAdded },
-  ];
+  const wanted: Taint[] = [{ key: nodeDeadTaint, effect: 'NoExecute', timeAdded }];
+  // Once the agent has spoken again these are for node lifecycle to take away.
+  const agentSpoke =
+    nodeCondition(node, silentCondition)?.status === 'True' &&
+    nodeCondition(node, 'Ready')?.status !== 'Unknown';
+  if (!agentSpoke)
+    for (const effect of ['NoExecute', 'NoSchedule'])
+      wanted.push({ key: unreachableTaint, effect, timeAdded });
   const taints = withTaints(node.spec.taints ?? [], wanted, wanted);
   return taints === undefined ? [] : [{ kind: 'taints', taints }];
 }
