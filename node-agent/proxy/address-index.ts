@@ -4,10 +4,6 @@ import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 export class AddressIndex {
   readonly #entries = new Map<string, { count: number; nodeName: string | undefined }>();
 
-  has(ip: string): boolean {
-    return this.#entries.has(ip);
-  }
-
   nodeOf(ip: string): string | undefined {
     return this.#entries.get(ip)?.nodeName;
   }
@@ -16,7 +12,9 @@ export class AddressIndex {
     return [...this.#entries].filter(([, entry]) => entry.nodeName === nodeName).map(([ip]) => ip);
   }
 
-  replace(previous: EndpointSlice | undefined, next: EndpointSlice | undefined): void {
+  /** @returns the addresses that no slice mentions any more. */
+  replace(previous: EndpointSlice | undefined, next: EndpointSlice | undefined): string[] {
+    const gone: string[] = [];
     for (const endpoint of next?.endpoints ?? [])
       for (const ip of endpoint.addresses) {
         const entry = this.#entries.get(ip);
@@ -27,7 +25,10 @@ export class AddressIndex {
         const entry = this.#entries.get(ip);
         if (entry === undefined) continue;
         entry.count -= 1;
-        if (entry.count === 0) this.#entries.delete(ip);
+        if (entry.count > 0) continue;
+        this.#entries.delete(ip);
+        gone.push(ip);
       }
+    return gone;
   }
 }

@@ -12,12 +12,13 @@ export interface EndpointTransition {
 /**
  * Which tracked connections must not go on. UDP has no end of its own, so entries to any endpoint that leaves are cut.
  * A TCP connection to an endpoint that still lives (it is being drained, or fails its readiness probe) ends by itself;
- * it is cut when the endpoint's address is in no slice of any service any more, or on a node that nobody can reach. When
- * a service itself goes, its TCP connections stay, as in Kubernetes.
+ * it is cut when the endpoint is on a node that nobody can reach. (When its address has left all slices its pod is gone;
+ * that is cut elsewhere, as it may come after the endpoint has left the frontends.) When a service itself goes, its TCP
+ * connections stay, as in Kubernetes.
  */
 export function planCuts(
   transitions: readonly EndpointTransition[],
-  isDead: (ip: string) => boolean,
+  isLost: (ip: string) => boolean,
 ): ConntrackCut[] {
   const cuts: ConntrackCut[] = [];
   for (const { key, before, after } of transitions) {
@@ -28,7 +29,7 @@ export function planCuts(
       if (remaining.has(target)) continue;
       const [ip = '', port = ''] = target.split(' . ');
       if (protocol === 'udp' || protocol === 'sctp') cuts.push({ kind: 'endpoint', protocol, ip, port });
-      else if (after !== undefined && isDead(ip)) cuts.push({ kind: 'address', protocol: 'tcp', ip });
+      else if (after !== undefined && isLost(ip)) cuts.push({ kind: 'address', protocol: 'tcp', ip });
     }
     const [ip = '', , port = ''] = parts;
     if (after === undefined && parts.length === 3 && (protocol === 'udp' || protocol === 'sctp'))

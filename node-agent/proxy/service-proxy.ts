@@ -44,6 +44,7 @@ export class ServiceProxy {
   readonly #claims = new Claims();
   readonly #wake = new Wake();
   readonly #dirty = new Set<string>();
+  /** Taken together with what is dirty: a cut before its change would pin the connection to the same endpoint again. */
   readonly #cuts: ConntrackCut[] = [];
   readonly #ready = Promise.withResolvers<void>();
   /** Undefined while the kernel's state is unknown: the next flush writes all of it. */
@@ -55,6 +56,9 @@ export class ServiceProxy {
     options.tracker.onChange((key) => {
       this.#dirty.add(key);
       this.#wake.wake();
+    });
+    options.tracker.onAddressGone((ip) => {
+      this.#cuts.push({ kind: 'address', protocol: 'tcp', ip });
     });
   }
 
@@ -112,6 +116,7 @@ export class ServiceProxy {
     const version = tracker.version;
     this.#claimDirty(tracker.keys());
     const all = new Map([...this.#claims.ids()].map((id) => [id, this.#claims.winner(id)]));
+    const cuts = this.#cuts.splice(0);
     const empty = this.#rules.reset();
     const plan = this.#rules.plan(all);
     await applyNft(commands, empty + plan.text);
@@ -119,19 +124,20 @@ export class ServiceProxy {
     this.#handle = await tableHandle(commands, serviceTable);
     this.#ready.resolve();
     this.#options.onApplied(version);
-    await this.#cut();
+    await applyCuts(this.#options.commands, cuts);
   }
 
   async #flush(): Promise<void> {
     const version = this.#options.tracker.version;
     const ids = this.#claimDirty([]);
+    const cuts = this.#cuts.splice(0);
     const desired = new Map<string, Frontend | undefined>();
     for (const id of ids) desired.set(id, this.#claims.winner(id));
     const plan = this.#rules.plan(desired);
     if (plan.text !== '') await applyNft(this.#options.commands, plan.text);
     plan.commit();
     this.#options.onApplied(version);
-    await this.#cut();
+    await applyCuts(this.#options.commands, cuts);
   }
 
   /** Takes what has changed into the claims. @returns the frontends concerned */
@@ -150,18 +156,14 @@ export class ServiceProxy {
         before: this.#rules.appliedEndpoints(id),
         after: this.#claims.winner(id)?.endpoints,
       }));
-      this.#cuts.push(...planCuts(transitions, (ip) => this.#isDead(ip)));
+      this.#cuts.push(...planCuts(transitions, (ip) => this.#isLost(ip)));
     }
     return ids;
   }
 
-  #isDead(ip: string): boolean {
+  #isLost(ip: string): boolean {
     const { tracker, isUnreachable } = this.#options;
     const node = tracker.addresses.nodeOf(ip);
-    return !tracker.addresses.has(ip) || (node !== undefined && isUnreachable(node));
-  }
-
-  async #cut(): Promise<void> {
-    await applyCuts(this.#options.commands, this.#cuts.splice(0));
+    return node !== undefined && isUnreachable(node);
   }
 }

@@ -27,6 +27,7 @@ export class ServiceTracker {
   /** Endpoint addresses of all services. */
   readonly addresses: AddressIndex = new AddressIndex();
   readonly #listeners = new Set<(serviceKey: string) => void>();
+  readonly #goneListeners = new Set<(ip: string) => void>();
   readonly #sources: {
     readonly services: Followed<Service>;
     readonly endpointSlices: Followed<EndpointSlice>;
@@ -70,6 +71,11 @@ export class ServiceTracker {
     this.#listeners.add(listener);
   }
 
+  /** Told when an address has left the slices of a service that is still there: its pod is gone. */
+  onAddressGone(listener: (ip: string) => void): void {
+    this.#goneListeners.add(listener);
+  }
+
   view(key: string): ServiceView | undefined {
     const service = this.#services.get(key);
     return service && { key, service, slices: [...(this.#slices.get(key)?.values() ?? [])] };
@@ -81,6 +87,11 @@ export class ServiceTracker {
 
   #tell(key: string): void {
     for (const listener of this.#listeners) listener(key);
+  }
+
+  #tellGone(key: string, ips: readonly string[]): void {
+    if (!this.#services.has(key)) return;
+    for (const ip of ips) for (const listener of this.#goneListeners) listener(ip);
   }
 
   #setService(service: Service): void {
@@ -99,8 +110,9 @@ export class ServiceTracker {
     const key = serviceKeyOf(slice);
     if (key === undefined) return;
     const slices = this.#slices.get(key) ?? new Map<string, EndpointSlice>();
-    this.addresses.replace(slices.get(slice.metadata.name), slice);
+    const gone = this.addresses.replace(slices.get(slice.metadata.name), slice);
     this.#slices.set(key, slices.set(slice.metadata.name, slice));
+    this.#tellGone(key, gone);
     this.#tell(key);
   }
 
@@ -108,7 +120,7 @@ export class ServiceTracker {
     const key = serviceKeyOf(slice);
     const slices = key === undefined ? undefined : this.#slices.get(key);
     if (key === undefined || slices === undefined) return;
-    this.addresses.replace(slices.get(slice.metadata.name), undefined);
+    this.#tellGone(key, this.addresses.replace(slices.get(slice.metadata.name), undefined));
     slices.delete(slice.metadata.name);
     if (slices.size === 0) this.#slices.delete(key);
     this.#tell(key);

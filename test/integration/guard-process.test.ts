@@ -1,0 +1,166 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Beat, decodeBeat, deriveBeatKey } from '../../base/beat.ts';
+import { eventually } from '../support/eventually.ts';
+import {
+  aService,
+  aSlice,
+  inNetns,
+  startTestHosts,
+  type TestHosts,
+  type TestPod,
+} from '../support/network-hosts.ts';
+
+const execute = promisify(execFile);
+const clusterKey = Buffer.from('00112233445566778899aabbccddeeff', 'hex');
+const key = deriveBeatKey(clusterKey, 'host-1');
+const root = join(import.meta.dirname, '../..');
+let hosts: TestHosts;
+let pod: TestPod;
+let directory: string;
+let guard: ChildProcess | undefined;
+
+function host(): TestHosts['hosts'][number] {
+  const first = hosts.hosts[0];
+  if (first === undefined) throw new Error('there is no host');
+  return first;
+}
+
+async function startGuard(): Promise<void> {
+  guard = spawn(
+    'nsenter',
+    [
+      `--net=/run/netns/${host().netns}`,
+      process.execPath,
+      join(root, 'node-agent/guard/main.ts'),
+      '--node-name=host-1',
+      `--node-ip=${host().ip}`,
+      `--run-dir=${host().runDir}`,
+      `--state-dir=${join(directory, 'guard')}`,
+      '--detector=172.30.0.250:10260',
+      `--beat-key-file=${join(directory, 'beat.key')}`,
+      `--resolv-conf=${join(directory, 'resolv.conf')}`,
+    ],
+    { stdio: 'ignore' },
+  );
+}
+
+interface DnsReply {
+  readonly rcode: number;
+  readonly answers: readonly { readonly type: string; readonly name: string; readonly data: unknown }[];
+  readonly authorities: readonly { readonly type: string }[];
+  readonly medianUs: number;
+}
+
+async function resolve(name: string, type = 'A', count = 1): Promise<DnsReply> {
+  const client = join(root, 'test/support/dns-client.ts');
+  const text = await inNetns(pod.netns, process.execPath, client, '10.96.0.10', String(count), name, type);
+  return JSON.parse(text) as DnsReply;
+}
+
+async function addressesOf(name: string): Promise<unknown[]> {
+  return (await resolve(name)).answers.filter(({ type }) => type === 'A').map(({ data }) => data);
+}
+
+async function nextBeat(): Promise<Beat | undefined> {
+  const argv = [
+    `--net=/run/netns/${hosts.outside}`,
+    'timeout',
+    '3',
+    'socat',
+    '-u',
+    'UDP-RECVFROM:10260',
+    '-',
+  ];
+  const { stdout } = await execute('nsenter', argv, { encoding: 'buffer' });
+  return decodeBeat(stdout, key);
+}
+
+beforeAll(async () => {
+  hosts = await startTestHosts(1);
+  directory = await mkdtemp(join(tmpdir(), 'guard-test-'));
+  await writeFile(join(directory, 'beat.key'), key.toString('hex'));
+  await writeFile(join(directory, 'resolv.conf'), 'nameserver 10.96.0.10\n');
+  hosts.state.services.put(aService('web', '10.96.1.1'));
+  hosts.state.endpointSlices.put(aSlice('web', [{ ip: '10.244.9.9' }]));
+  pod = await host().addPod('client');
+  await startGuard();
+  await eventually(async () =>
+    expect(await addressesOf('web.default.svc.cluster.local')).toEqual(['10.96.1.1']),
+  );
+});
+
+afterAll(async () => {
+  guard?.kill('SIGKILL');
+  await hosts?.[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+test('names of a service follow the service at once', async () => {
+  const service = aService('other', '10.96.1.2');
+  hosts.state.services.put(service);
+  await eventually(async () =>
+    expect(await addressesOf('OTHER.default.svc.Cluster.local')).toEqual(['10.96.1.2']),
+  );
+  hosts.state.services.drop(service);
+  await eventually(async () => expect((await resolve('other.default.svc.cluster.local')).rcode).toBe(3));
+});
+
+test('SRV, PTR, headless and pod names are answered', async () => {
+  expect((await resolve('_http._tcp.web.default.svc.cluster.local', 'SRV')).answers[0]?.data).toMatchObject({
+    port: 80,
+    target: 'web.default.svc.cluster.local',
+  });
+  expect((await resolve('1.1.96.10.in-addr.arpa', 'PTR')).answers[0]?.data).toBe(
+    'web.default.svc.cluster.local',
+  );
+  expect(await addressesOf('10-244-1-7.default.pod.cluster.local')).toEqual(['10.244.1.7']);
+  hosts.state.services.put(aService('db', 'None'));
+  hosts.state.endpointSlices.put(
+    aSlice('db', [{ ip: '10.244.1.50', hostname: 'db-0' }, { ip: '10.244.1.51' }]),
+  );
+  await eventually(async () =>
+    expect((await addressesOf('db.default.svc.cluster.local')).sort()).toEqual([
+      '10.244.1.50',
+      '10.244.1.51',
+    ]),
+  );
+  expect(await addressesOf('db-0.db.default.svc.cluster.local')).toEqual(['10.244.1.50']);
+});
+
+test('a name without a record of the type is an empty answer with an SOA, and no name outside is invented', async () => {
+  const aaaa = await resolve('web.default.svc.cluster.local', 'AAAA');
+  expect([aaaa.rcode, aaaa.answers.length, aaaa.authorities[0]?.type]).toEqual([0, 0, 'SOA']);
+  expect((await resolve('web.default.svc.cluster.local.default.svc.cluster.local')).rcode).toBe(3);
+  expect((await resolve('example.org')).rcode).toBe(2);
+});
+
+test('beats prove the node and carry the version of the data plane', async () => {
+  hosts.state.endpointSlices.put(aSlice('web', [{ ip: '10.244.9.8' }]));
+  const version = Number(hosts.state.endpointSlices.lastResourceVersion);
+  await eventually(async () => expect((await nextBeat())?.dataPlaneVersion).toBe(version));
+  const first = await nextBeat();
+  const second = await nextBeat();
+  expect((second?.sequence ?? 0) > (first?.sequence ?? 0)).toBe(true);
+});
+
+test('a restarted guard answers and beats on before the agent has told it anything', async () => {
+  await eventually(async () =>
+    expect(await execute('test', ['-s', join(directory, 'guard/names.json')])).toBeTruthy(),
+  );
+  guard?.kill('SIGKILL');
+  await startGuard();
+  await eventually(async () =>
+    expect(await addressesOf('web.default.svc.cluster.local')).toEqual(['10.96.1.1']),
+  );
+});
+
+test('a lookup from a pod takes little', async () => {
+  const { medianUs } = await resolve('web.default.svc.cluster.local', 'A', 3000);
+  expect(medianUs).toBeLessThan(2_000);
+  console.info(`median of a lookup: ${medianUs.toFixed(0)} us`);
+});
