@@ -90,15 +90,23 @@ function applyOperations(request: PatchRequest, patch: unknown): unknown {
   }
 }
 
-/** 422 about the patch as a whole, quoting it. */
-function invalidPatch(request: PatchRequest, why: string): StatusError {
-  const message = `Invalid value: ${JSON.stringify(request.body.toString('utf8'))}: ${why}`;
+/** 422 about the patch as a whole, quoting the object that it made. */
+function invalidPatch(patched: unknown, why: string): StatusError {
+  const message = `Invalid value: ${JSON.stringify(JSON.stringify(sorted(patched)))}: ${why}`;
   return new StatusError({
     reason: 'Invalid',
     code: 422,
     message: ` "" is invalid: patch: ${message}`,
     details: { causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }] },
   });
+}
+
+/** Fields in alphabetical order, as Go writes maps. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
 }
 
 function readPatched(request: PatchRequest, patched: unknown, duplicates: readonly string[]): Decoded {
@@ -108,17 +116,17 @@ function readPatched(request: PatchRequest, patched: unknown, duplicates: readon
   const writtenKind = String(patched['kind'] ?? request.kind.kind);
   if (writtenVersion !== apiVersion || writtenKind !== request.kind.kind)
     throw invalidPatch(
-      request,
+      patched,
       `no kind "${writtenKind}" is registered for version "${writtenVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`,
     );
   const reader = new TypedReader();
-  const object = readTyped(request, reader, structuredClone(patched));
+  const object = readTyped(request, reader, patched);
   const identity = { apiVersion, kind: request.kind.kind };
   const metadata = (object['metadata'] ?? {}) as AnyObject['metadata'];
   // The patched object goes through a map on its way, and a map is read in alphabetical order.
   const problems = strictProblems([...reader.unknownFields].sort(), duplicates);
   if (problems.length > 0 && request.fieldValidation === 'Strict')
-    throw invalidPatch(request, `strict decoding error: ${problems.join(', ')}`);
+    throw invalidPatch(patched, `strict decoding error: ${problems.join(', ')}`);
   return {
     object: Object.assign({ ...identity, metadata }, object, identity),
     warnings: request.fieldValidation === 'Warn' ? problems : [],
@@ -127,11 +135,11 @@ function readPatched(request: PatchRequest, patched: unknown, duplicates: readon
 
 const mismatchCodes: ReadonlySet<string> = new Set(['TYPE_MISMATCH', 'INVALID_TIME', 'INVALID_QUANTITY']);
 
-function readTyped(request: PatchRequest, reader: TypedReader, value: unknown): Record<string, unknown> {
+function readTyped(request: PatchRequest, reader: TypedReader, patched: unknown): Record<string, unknown> {
   try {
-    return reader.object(request.schema, value);
+    return reader.object(request.schema, structuredClone(patched));
   } catch (error) {
     if (!(error instanceof Error) || !mismatchCodes.has(codeOf(error) ?? '')) throw error;
-    throw invalidPatch(request, error.message);
+    throw invalidPatch(patched, error.message);
   }
 }

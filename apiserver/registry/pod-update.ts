@@ -1,0 +1,159 @@
+import { isIP } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
+import type { Pod, PodSpec, Toleration } from '../../api/generated/core-v1.ts';
+import { validateContainers } from './container-validation.ts';
+import { forbidden, invalid } from './field-error.ts';
+import { dnsSubdomainProblems } from './names.ts';
+import { validateMetaUpdate } from './object-meta.ts';
+import { qosClassOf } from './pod-qos.ts';
+import { ipText } from './pod-spec-validation.ts';
+import type { FieldError } from './strategy.ts';
+
+const mutableFields =
+  'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
+
+/** A pod's spec is fixed but for images, a shorter deadline, more tolerations and what a gated pod may narrow. */
+export function validatePodUpdate(next: Pod, current: Pod): FieldError[] {
+  const errors = validateMetaUpdate(next.metadata, current.metadata);
+  const lengths = ['containers', 'initContainers'] as const;
+  for (const name of lengths)
+    if ((next.spec[name] ?? []).length !== (current.spec[name] ?? []).length)
+      return [...errors, forbidden(`spec.${name}`, 'pod updates may not add or remove containers')];
+  errors.push(
+    ...validateDeadline(next.spec, current.spec),
+    ...validateTolerationsAdded(next.spec, current.spec),
+  );
+  errors.push(...validateGatesRemoved(next.spec, current.spec));
+  const gated = (current.spec.schedulingGates ?? []).length > 0;
+  if (!isDeepStrictEqual(withMutableOf(next.spec, current.spec, gated), withoutUndefined(current.spec)))
+    errors.push(forbidden('spec', mutableFields));
+  return errors;
+}
+
+function validateDeadline(next: PodSpec, current: PodSpec): FieldError[] {
+  const before = current.activeDeadlineSeconds;
+  const after = next.activeDeadlineSeconds;
+  if (before === undefined) return [];
+  const field = 'spec.activeDeadlineSeconds';
+  if (after === undefined)
+    return [invalid(field, after, 'must not update from a positive integer to nil value')];
+  return after > before ? [invalid(field, after, `must be less than or equal to previous value`)] : [];
+}
+
+const withoutSeconds = ({
+  tolerationSeconds: _,
+  ...toleration
+}: Toleration): Omit<Toleration, 'tolerationSeconds'> => toleration;
+
+function validateTolerationsAdded(next: PodSpec, current: PodSpec): FieldError[] {
+  const kept = (current.tolerations ?? []).every((old) =>
+    (next.tolerations ?? []).some(
+      (toleration) =>
+        isDeepStrictEqual(toleration, old) ||
+        (old.effect === 'NoExecute' && isDeepStrictEqual(withoutSeconds(toleration), withoutSeconds(old))),
+    ),
+  );
+  return kept
+    ? []
+    : [forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')];
+}
+
+function validateGatesRemoved(next: PodSpec, current: PodSpec): FieldError[] {
+  const before = new Set((current.schedulingGates ?? []).map(({ name }) => name));
+  const added = (next.schedulingGates ?? []).filter(({ name }) => !before.has(name));
+  return added.length > 0
+    ? [forbidden('spec.schedulingGates', 'only deletion is allowed, but found new scheduling gate')]
+    : [];
+}
+
+const withoutUndefined = <T extends object>(object: T): T =>
+  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+
+/** `next` with everything that may change put back as it was. */
+function withMutableOf(next: PodSpec, current: PodSpec, gated: boolean): PodSpec {
+  const images = (list: PodSpec['containers'] | undefined, old: PodSpec['containers'] | undefined) =>
+    list?.map((container, index) => ({ ...container, image: old?.[index]?.image }));
+  const munged: PodSpec = {
+    ...next,
+    containers: images(next.containers, current.containers) ?? [],
+    initContainers: images(next.initContainers, current.initContainers),
+    activeDeadlineSeconds: current.activeDeadlineSeconds,
+    tolerations: current.tolerations,
+    schedulingGates: current.schedulingGates,
+  };
+  if (current.terminationGracePeriodSeconds !== undefined && current.terminationGracePeriodSeconds < 0)
+    if (next.terminationGracePeriodSeconds === 1)
+      munged.terminationGracePeriodSeconds = current.terminationGracePeriodSeconds;
+  if (gated) {
+    munged.nodeSelector = current.nodeSelector;
+    munged.affinity = current.affinity;
+  }
+  return withoutUndefined(munged);
+}
+
+/** Ephemeral containers may be added, and nothing else. */
+export function validateEphemeralUpdate(next: Pod, current: Pod): FieldError[] {
+  const before = current.spec.ephemeralContainers ?? [];
+  const after = next.spec.ephemeralContainers ?? [];
+  const errors = validateContainers(next.spec, 'spec').filter(({ field }) =>
+    field.startsWith('spec.ephemeralContainers'),
+  );
+  for (const old of before) {
+    const same = after.find(({ name }) => name === old.name);
+    if (same === undefined)
+      errors.push(
+        forbidden(
+          'spec.ephemeralContainers',
+          `existing ephemeral containers ${JSON.stringify(old.name)} may not be removed\n`,
+        ),
+      );
+    else if (!isDeepStrictEqual(same, old))
+      errors.push(
+        forbidden(
+          'spec.ephemeralContainers',
+          `existing ephemeral containers ${JSON.stringify(old.name)} may not be changed\n`,
+        ),
+      );
+  }
+  return errors;
+}
+
+/** Only cpu and memory may change, never be taken away, and the QoS class stays. */
+export function validateResize(next: Pod, current: Pod): FieldError[] {
+  const errors: FieldError[] = [];
+  const before = qosClassOf(current.spec);
+  if (qosClassOf(next.spec) !== before)
+    errors.push(invalid('spec', before, 'Pod QOS Class may not change as a result of resizing'));
+  for (const [index, container] of (next.spec.containers ?? []).entries()) {
+    const old = current.spec.containers[index];
+    for (const kind of ['requests', 'limits'] as const) {
+      const removed = Object.keys(old?.resources?.[kind] ?? {}).some(
+        (name) => container.resources?.[kind]?.[name] === undefined,
+      );
+      if (removed)
+        errors.push(
+          forbidden(`spec.containers[${index}].resources.${kind}`, `resource ${kind} cannot be removed`),
+        );
+    }
+  }
+  const resources = (spec: PodSpec): PodSpec => ({
+    ...spec,
+    containers: (spec.containers ?? []).map(({ resources: _, ...container }) => container),
+  });
+  if (errors.length === 0 && !isDeepStrictEqual(resources(next.spec), resources(current.spec)))
+    errors.push(forbidden('spec', 'only cpu and memory resources are mutable'));
+  return errors;
+}
+
+export function validatePodStatusUpdate(next: Pod, current: Pod): FieldError[] {
+  const errors = validateMetaUpdate(next.metadata, current.metadata);
+  const nominated = next.status?.nominatedNodeName ?? '';
+  if (nominated !== '')
+    for (const problem of dnsSubdomainProblems(nominated))
+      errors.push(invalid('status.nominatedNodeName', nominated, problem));
+  if ((current.spec.nodeName ?? '') !== (next.spec.nodeName ?? ''))
+    errors.push(forbidden('status.nodeName', 'may not be changed directly'));
+  for (const [index, { ip }] of (next.status?.podIPs ?? []).entries())
+    if (isIP(ip) === 0) errors.push(invalid(`status.podIPs[${index}]`, ip, ipText));
+  return errors;
+}

@@ -1,0 +1,81 @@
+import type { Pod, PodCondition } from '../../api/generated/core-v1.ts';
+import { pods } from '../../api/generated/resources.ts';
+import { toTime } from '../../base/clock.ts';
+import type { KindRules } from './kind-rules.ts';
+import { podColumns } from './pod-columns.ts';
+import { qosClassOf } from './pod-qos.ts';
+import { setPodSpecDefaults, setRequestsFromLimits } from './pod-spec-defaults.ts';
+import { validatePodSpec } from './pod-spec-validation.ts';
+import { validateEphemeralUpdate, validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts';
+import { podWarnings } from './pod-warnings.ts';
+import type { WriteContext } from './strategy.ts';
+
+function setDefaults(pod: Pod): void {
+  setPodSpecDefaults(pod.spec);
+  pod.spec.enableServiceLinks ??= true;
+  for (const container of [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])])
+    setRequestsFromLimits(container.resources);
+  setRequestsFromLimits(pod.spec.resources);
+}
+
+function prepareForCreate(pod: Pod, context: WriteContext): void {
+  pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec) };
+  if ((pod.spec.schedulingGates ?? []).length > 0) pod.status.conditions = [gated(context.nowMs)];
+}
+
+function gated(nowMs: number): PodCondition {
+  return {
+    type: 'PodScheduled',
+    status: 'False',
+    lastTransitionTime: toTime(nowMs),
+    reason: 'SchedulingGated',
+    message: 'Scheduling is blocked due to non-empty scheduling gates',
+  };
+}
+
+function prepareForUpdate(next: Pod, current: Pod, context: WriteContext): void {
+  if (context.subresource === 'status') {
+    delete next.metadata.deletionTimestamp;
+    if (current.metadata.deletionTimestamp !== undefined)
+      next.metadata.deletionTimestamp = current.metadata.deletionTimestamp;
+    if (current.metadata.ownerReferences === undefined) delete next.metadata.ownerReferences;
+    else next.metadata.ownerReferences = current.metadata.ownerReferences;
+    if (current.status?.qosClass !== undefined && next.status !== undefined)
+      next.status.qosClass ??= current.status.qosClass;
+  }
+}
+
+const readString = (value: string | undefined): string => value ?? '';
+
+export const podRules: KindRules<Pod> = {
+  type: pods,
+  countsGeneration: true,
+  setDefaults,
+  prepareForCreate,
+  prepareForUpdate,
+  validate: (pod, context) =>
+    context.subresource === 'ephemeralcontainers' ? [] : validatePodSpec(pod.spec, 'spec'),
+  validateUpdate: (next, current, context) =>
+    context.subresource === 'ephemeralcontainers'
+      ? validateEphemeralUpdate(next, current)
+      : validatePodUpdate(next, current),
+  validateStatus: validatePodStatusUpdate,
+  warnings: podWarnings,
+  gracePeriodSeconds(pod, requested) {
+    if (pod.spec.nodeName === undefined || pod.spec.nodeName === '') return 0;
+    if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return 0;
+    const seconds = requested ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+    return seconds < 0 ? 1 : seconds;
+  },
+  selectableFields: {
+    'spec.nodeName': (pod) => readString(pod.spec.nodeName),
+    'spec.restartPolicy': (pod) => readString(pod.spec.restartPolicy),
+    'spec.schedulerName': (pod) => readString(pod.spec.schedulerName),
+    'spec.serviceAccountName': (pod) => readString(pod.spec.serviceAccountName),
+    'spec.hostNetwork': (pod) => String(pod.spec.hostNetwork ?? false),
+    'status.phase': (pod) => readString(pod.status?.phase),
+    'status.podIP': (pod) => readString(pod.status?.podIP ?? pod.status?.podIPs?.[0]?.ip),
+    'status.nominatedNodeName': (pod) => readString(pod.status?.nominatedNodeName),
+  },
+  columns: podColumns,
+};
