@@ -1,0 +1,117 @@
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import { messageOf } from '../base/invariant.ts';
+
+export interface AgentFlags {
+  readonly kubeconfig: string;
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly rootDir: string;
+  readonly runDir: string;
+  readonly port: number;
+  readonly tlsCertFile: string;
+  readonly tlsPrivateKeyFile: string;
+  readonly clientCaFile: string;
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly imageDir: string | undefined;
+  readonly layerStore: string | undefined;
+  readonly insecureRegistries: readonly string[];
+  readonly cgroupRoot: string;
+  readonly nodeLabels: Readonly<Record<string, string>>;
+  readonly logLevel: string;
+}
+
+/** A flag is missing, unknown or has a bad value. The message is one line for the user. */
+export class FlagError extends Error {
+  readonly code = 'FLAG';
+}
+
+const text = { type: 'string' } as const;
+const list = { type: 'string', multiple: true } as const;
+
+/** @throws FlagError */
+export function parseAgentFlags(argv: readonly string[]): AgentFlags {
+  const flags = read(argv);
+  return {
+    kubeconfig: required(flags.kubeconfig, 'kubeconfig'),
+    nodeName: flags['node-name'] ?? hostname().toLowerCase(),
+    nodeIp: required(flags['node-ip'], 'node-ip'),
+    rootDir: flags['root-dir'] ?? '/var/lib/coracle',
+    runDir: flags['run-dir'] ?? '/run/coracle',
+    port: portOf(flags.port ?? '10250'),
+    tlsCertFile: required(flags['tls-cert-file'], 'tls-cert-file'),
+    tlsPrivateKeyFile: required(flags['tls-private-key-file'], 'tls-private-key-file'),
+    clientCaFile: required(flags['client-ca-file'], 'client-ca-file'),
+    clusterDns: split(flags['cluster-dns'] ?? '10.96.0.10'),
+    clusterDomain: flags['cluster-domain'] ?? 'cluster.local',
+    clusterCidr: flags['cluster-cidr'] ?? '10.244.0.0/16',
+    serviceCidr: flags['service-cidr'] ?? '10.96.0.0/12',
+    imageDir: flags['image-dir'],
+    layerStore: flags['layer-store'],
+    insecureRegistries: (flags['insecure-registry'] ?? []).flatMap(split),
+    cgroupRoot: flags['cgroup-root'] ?? '/coracle',
+    nodeLabels: labelsOf(flags['node-labels'] ?? ''),
+    logLevel: flags['log-level'] ?? 'info',
+  };
+}
+
+function read(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      strict: true,
+      options: {
+        kubeconfig: text,
+        'node-name': text,
+        'node-ip': text,
+        'root-dir': text,
+        'run-dir': text,
+        port: text,
+        'tls-cert-file': text,
+        'tls-private-key-file': text,
+        'client-ca-file': text,
+        'cluster-dns': text,
+        'cluster-domain': text,
+        'cluster-cidr': text,
+        'service-cidr': text,
+        'image-dir': text,
+        'layer-store': text,
+        'insecure-registry': list,
+        'cgroup-root': text,
+        'node-labels': text,
+        'log-level': text,
+      },
+    }).values;
+  } catch (error) {
+    throw new FlagError(messageOf(error), { cause: error });
+  }
+}
+
+function required(value: string | undefined, name: string): string {
+  if (value === undefined || value === '') throw new FlagError(`--${name} is required`);
+  return value;
+}
+
+function portOf(value: string): number {
+  const port = Number(value);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new FlagError(`--port: ${value} is not a port`);
+  return port;
+}
+
+function split(value: string): string[] {
+  return value.split(',').filter((part) => part !== '');
+}
+
+function labelsOf(value: string): Record<string, string> {
+  return Object.fromEntries(
+    split(value).map((pair) => {
+      const [key = '', ...rest] = pair.split('=');
+      if (key === '' || rest.length === 0) throw new FlagError(`--node-labels: ${pair} is not KEY=VALUE`);
+      return [key, rest.join('=')];
+    }),
+  );
+}

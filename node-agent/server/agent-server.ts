@@ -1,0 +1,80 @@
+/** The agent's HTTPS server: the kubelet's paths, for the API server and administrators only. */
+
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import { TLSSocket } from 'node:tls';
+import { messageOf } from '../../base/invariant.ts';
+import { isTrustedClient } from './client-identity.ts';
+import { RequestError } from './log-query.ts';
+import { answerRequest, type ServerContext } from './routes.ts';
+import { acceptUpgrade } from './stream-routes.ts';
+
+export interface AgentServerFlags {
+  readonly port: number;
+  readonly tlsCertFile: string;
+  readonly tlsPrivateKeyFile: string;
+  readonly clientCaFile: string;
+}
+
+/** Listens on all addresses until `signal` aborts; streams in progress are cut then. */
+export async function runAgentServer(
+  flags: AgentServerFlags,
+  context: ServerContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const [cert, key, ca] = await Promise.all(
+    [flags.tlsCertFile, flags.tlsPrivateKeyFile, flags.clientCaFile].map((path) => readFile(path)),
+  );
+  const server = createServer(
+    { cert, key, ca, requestCert: true, rejectUnauthorized: false },
+    (request, response) => {
+      serve(request, response, context).catch((error: unknown) => refuse(response, error, context));
+    },
+  );
+  server.on('upgrade', (request, socket, head) => {
+    // A peer that goes away while its stream is set up.
+    socket.on('error', () => socket.destroy());
+    if (isAuthenticated(request)) acceptUpgrade({ request, socket, head }, context);
+    else socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
+  });
+  await listen(server, flags.port);
+  context.logger.info({ port: flags.port }, 'serving');
+  await untilAborted(signal);
+  server.closeAllConnections();
+  server.close();
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  server.listen({ port, host: '::' });
+  await once(server, 'listening');
+}
+
+function isAuthenticated(request: IncomingMessage): boolean {
+  const { socket } = request;
+  return (
+    socket instanceof TLSSocket && socket.authorized && isTrustedClient(socket.getPeerCertificate().subject)
+  );
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: ServerContext,
+): Promise<void> {
+  if (!isAuthenticated(request)) throw new RequestError(401, 'Unauthorized');
+  await answerRequest(request, response, context);
+}
+
+function refuse(response: ServerResponse, error: unknown, { logger }: ServerContext): void {
+  const status = error instanceof RequestError ? error.status : 500;
+  if (status === 500) logger.warn({ err: error }, 'answer a request');
+  if (response.headersSent) return void response.destroy();
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(messageOf(error));
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
