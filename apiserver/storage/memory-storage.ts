@@ -140,6 +140,14 @@ export class MemoryStorage implements Storage {
     }
   }
 
+  /** The history limit keeps it in order: there is nothing to run. */
+  run(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#wake();

@@ -31,6 +31,8 @@ export interface Storage {
    * is another or older than what was seen.
    */
   watch(fromVersion: number, signal: AbortSignal): AsyncIterable<StorageBatch>;
+  /** Keeps the store in order (compaction, quota) until `signal` aborts. One call per instance. */
+  run(signal: AbortSignal): Promise<void>;
   /** Ends connections; the instance cannot be used again. */
   close(): Promise<void>;
 }

@@ -11,21 +11,30 @@ export class EtcdProcess {
   readonly port: number;
   readonly #peerPort: number;
   readonly #directory: string;
+  /** 0: etcd's default. */
+  readonly #quotaBytes: number;
   #process: ChildProcess | undefined;
 
-  private constructor(options: { port: number; peerPort: number; directory: string }) {
+  private constructor(options: {
+    port: number;
+    peerPort: number;
+    directory: string;
+    quotaBytes: number;
+  }) {
     this.port = options.port;
     this.#peerPort = options.peerPort;
     this.url = `http://127.0.0.1:${options.port}`;
     this.#directory = options.directory;
+    this.#quotaBytes = options.quotaBytes;
   }
 
-  static async start(): Promise<EtcdProcess> {
+  static async start(options: { readonly quotaBytes?: number } = {}): Promise<EtcdProcess> {
     const [port = 0, peerPort = 0] = await freePorts(2);
     const etcd = new EtcdProcess({
       port,
       peerPort,
       directory: mkdtempSync(join(tmpdir(), 'coracle-etcd-')),
+      quotaBytes: options.quotaBytes ?? 0,
     });
     await etcd.launch();
     return etcd;
@@ -38,6 +47,7 @@ export class EtcdProcess {
       'etcd',
       [
         ...['--name', 'test', '--data-dir', this.#directory, '--unsafe-no-fsync', '--log-level', 'error'],
+        ...['--quota-backend-bytes', String(this.#quotaBytes)],
         ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url],
         ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
         ...['--initial-cluster', `test=${peerUrl}`],

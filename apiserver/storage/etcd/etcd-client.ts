@@ -4,12 +4,15 @@ import { GrpcError, grpcStatus } from './grpc-error.ts';
 import { StoreIdentity } from './identity.ts';
 import {
   decodeRange,
+  decodeStatus,
   decodeTxn,
   encodeCompaction,
   encodeRange,
+  encodeStatus,
   encodeTxn,
   type RangeRequest,
   type RangeResponse,
+  type StatusResponse,
   type TxnRequest,
   type TxnResponse,
 } from './messages.ts';
@@ -23,6 +26,7 @@ const pauseBetweenReadsMs = 100;
 
 const rangePath = '/etcdserverpb.KV/Range';
 const txnPath = '/etcdserverpb.KV/Txn';
+const statusPath = '/etcdserverpb.Maintenance/Status';
 const compactPath = '/etcdserverpb.KV/Compact';
 
 /**
@@ -65,6 +69,12 @@ export class EtcdClient {
   async compact(revision: number): Promise<void> {
     const deadlineMs = this.#clock.monotonicMs() + operationMs;
     await this.#attempt(this.#scans, compactPath, encodeCompaction(revision), deadlineMs);
+  }
+
+  /** Of the member that answers calls at present. */
+  async status(): Promise<StatusResponse> {
+    const deadlineMs = this.#clock.monotonicMs() + operationMs;
+    return decodeStatus(await this.#attempt(this.#calls, statusPath, encodeStatus(), deadlineMs));
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
+import { TaskGroup } from '../../../base/task-group.ts';
 import { prefixEnd } from '../keys.ts';
 import type {
   DeletedObject,
@@ -13,6 +14,7 @@ import type {
   StoredObject,
 } from '../storage.ts';
 import { revisionOf, wholeVersion } from '../version.ts';
+import { EtcdAdministration } from './administration.ts';
 import { runCompaction } from './compaction.ts';
 import type { EtcdTls } from './connection.ts';
 import { EtcdClient } from './etcd-client.ts';
@@ -23,6 +25,7 @@ import { GroupCommit, isGrouped } from './group-commit.ts';
 import { toStorageError } from './grpc-error.ts';
 import type { RangeResponse } from './messages.ts';
 import { SharedRead } from './shared-read.ts';
+import { runSpaceChecks } from './space.ts';
 import { toStored } from './stored.ts';
 
 /** A page of a scan is about this big, whatever the objects' size. */
@@ -48,6 +51,7 @@ export class EtcdStorage implements Storage {
   readonly #deletes: EtcdDeletes;
   readonly #groups: GroupCommit;
   readonly #current: SharedRead<number>;
+  readonly #administration: EtcdAdministration;
 
   constructor(options: EtcdStorageOptions) {
     this.#clock = options.clock ?? systemClock;
@@ -57,6 +61,7 @@ export class EtcdStorage implements Storage {
     this.#puts = new EtcdPuts({ client, clock: this.#clock });
     this.#deletes = new EtcdDeletes({ client, clock: this.#clock });
     this.#groups = new GroupCommit({ clock: this.#clock, commitEach: (puts) => this.#puts.each(puts) });
+    this.#administration = new EtcdAdministration(options);
     this.#current = new SharedRead(() => this.#readCurrent());
   }
 
@@ -111,9 +116,17 @@ export class EtcdStorage implements Storage {
     return watchEtcd({ client: this.#client, clock: this.#clock, fromVersion, signal });
   }
 
-  /** Compacts the history, together with the other apiservers, until `signal` aborts. */
-  run(signal: AbortSignal): Promise<void> {
-    return runCompaction({ client: this.#client, clock: this.#clock, logger: this.#logger, signal });
+  async run(signal: AbortSignal): Promise<void> {
+    const upkeep = {
+      client: this.#client,
+      administration: this.#administration,
+      clock: this.#clock,
+      logger: this.#logger,
+    };
+    const tasks = new TaskGroup(signal);
+    tasks.start((stop) => runCompaction({ ...upkeep, signal: stop }));
+    tasks.start((stop) => runSpaceChecks(upkeep, stop));
+    await tasks.join();
   }
 
   async close(): Promise<void> {

@@ -179,6 +179,27 @@ export function decodeRange(message: Buffer): RangeResponse {
   return { header, kvs, more };
 }
 
+export interface StatusResponse {
+  /** Size of the database file. */
+  readonly databaseBytes: number;
+  /** What is wrong with the member, raised alarms included. */
+  readonly errors: readonly string[];
+}
+
+export function encodeStatus(): Buffer {
+  return framed(8, () => undefined);
+}
+
+export function decodeStatus(message: Buffer): StatusResponse {
+  let databaseBytes = 0;
+  const errors: string[] = [];
+  for (const { field, number, bytes } of wireFields(message)) {
+    if (field === 3) databaseBytes = number;
+    else if (field === 8) errors.push(bytes.toString());
+  }
+  return { databaseBytes, errors };
+}
+
 export function decodeTxn(message: Buffer): TxnResponse {
   let header = noHeader;
   let succeeded = false;
