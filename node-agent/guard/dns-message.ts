@@ -72,8 +72,7 @@ function skipName(message: Buffer, start: number): number | undefined {
 
 /** The UDP size of the OPT record. Stub resolvers put it right after the question, and nothing else. */
 function findEdns(message: Buffer, at: number): number | undefined {
-  if (message.readUInt16BE(10) === 0 || message.readUInt32BE(6) !== message.readUInt16BE(10))
-    return undefined;
+  if (message.readUInt16BE(10) === 0 || message.readUInt32BE(6) !== 0) return undefined;
   if (at + 11 > message.length || message[at] !== 0) return undefined;
   return message.readUInt16BE(at + 1) === recordType.opt ? message.readUInt16BE(at + 3) : undefined;
 }
