@@ -117,6 +117,7 @@ export class EventRecorder implements EventSink {
   }
 
   #nextReport(signal: AbortSignal): Promise<void> {
+    if (this.#queue.length > 0) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = (): void => {
         this.#wake = undefined;

@@ -96,8 +96,9 @@ export class SchedulingCycle {
         return;
       }
       case 'gone':
-        queue.delete(uid);
         context.cluster.forget(uid);
+        // Usually the watch has removed it, or is about to.
+        queue.retryLater(uid);
         return;
       case 'refused':
         context.cluster.forget(uid);
