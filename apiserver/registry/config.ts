@@ -1,0 +1,147 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ConfigMap, Secret, ServiceAccount } from '../../api/generated/core-v1.ts';
+import { configmaps, secrets, serviceaccounts } from '../../api/generated/resources.ts';
+import { describe } from './column-descriptions.ts';
+import { ageColumn, column, nameColumn } from './columns.ts';
+import { forbidden, invalid, required, tooLong } from './field-error.ts';
+import type { KindRules } from './kind-rules.ts';
+import { configKeyProblems } from './names.ts';
+import type { FieldError } from './strategy.ts';
+
+const maxBytes = 1024 * 1024;
+
+const size = (record: Readonly<Record<string, string>> | undefined): number =>
+  Object.keys(record ?? {}).length;
+
+function validateKeys(record: Readonly<Record<string, string>> | undefined, field: string): FieldError[] {
+  return Object.keys(record ?? {}).flatMap((key) =>
+    configKeyProblems(key).map((problem) => invalid(`${field}[${key}]`, key, problem)),
+  );
+}
+
+const base64Bytes = (text: string): number => Math.floor((text.replace(/=+$/, '').length * 3) / 4);
+
+function validateConfigMap(config: ConfigMap): FieldError[] {
+  const errors: FieldError[] = [];
+  let total = 0;
+  for (const [key, value] of Object.entries(config.data ?? {})) {
+    errors.push(...configKeyProblems(key).map((problem) => invalid(`data[${key}]`, key, problem)));
+    if (config.binaryData !== undefined && Object.hasOwn(config.binaryData, key))
+      errors.push(invalid(`data[${key}]`, key, 'duplicate of key present in binaryData'));
+    total += Buffer.byteLength(value);
+  }
+  errors.push(...validateKeys(config.binaryData, 'binaryData'));
+  for (const value of Object.values(config.binaryData ?? {})) total += base64Bytes(value);
+  if (total > maxBytes) errors.push(tooLong('', maxBytes));
+  return errors;
+}
+
+const fixed = 'field is immutable when `immutable` is set';
+
+interface Freezable {
+  readonly immutable?: boolean | undefined;
+}
+
+/** Once `immutable` is true, neither it nor the data may change. */
+function validateFrozen<T extends Freezable>(
+  next: T,
+  current: T,
+  fields: readonly (keyof T & string)[],
+): FieldError[] {
+  if (current.immutable !== true) return [];
+  const errors: FieldError[] = [];
+  if (next.immutable !== true) errors.push(forbidden('immutable', fixed));
+  for (const field of fields)
+    if (!isDeepStrictEqual(next[field], current[field])) errors.push(forbidden(field, fixed));
+  return errors;
+}
+
+export const configMapRules: KindRules<ConfigMap> = {
+  type: configmaps,
+  validate: validateConfigMap,
+  validateUpdate: (next, current) => validateFrozen(next, current, ['data', 'binaryData']),
+  columns: [
+    nameColumn,
+    column(
+      'Data',
+      describe('ConfigMap', 'Data'),
+      (config) => size(config.data) + size(config.binaryData),
+      'string',
+    ),
+    ageColumn,
+  ],
+};
+
+/** Keys that a secret of a known type must have. */
+const requiredKeys: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+};
+const serviceAccountName = 'kubernetes.io/service-account.name';
+
+function validateSecret(secret: Secret): FieldError[] {
+  const errors = validateKeys(secret.data, 'data');
+  const total = Object.values(secret.data ?? {}).reduce((sum, value) => sum + base64Bytes(value), 0);
+  if (total > maxBytes) errors.push(tooLong('data', maxBytes));
+  const type = secret.type ?? '';
+  if (
+    type === 'kubernetes.io/service-account-token' &&
+    (secret.metadata.annotations?.[serviceAccountName] ?? '') === ''
+  )
+    errors.push(required(`metadata.annotations[${serviceAccountName}]`));
+  const has = (key: string): boolean => secret.data?.[key] !== undefined;
+  for (const key of requiredKeys[type] ?? []) if (!has(key)) errors.push(required(`data[${key}]`));
+  if (type === 'kubernetes.io/basic-auth' && !has('username') && !has('password'))
+    errors.push(required('data[username]'), required('data[password]'));
+  for (const key of ['.dockercfg', '.dockerconfigjson'])
+    if ((requiredKeys[type] ?? []).includes(key) && has(key) && !isJson(secret.data?.[key] ?? ''))
+      errors.push(invalid(`data[${key}]`, '<secret contents redacted>', 'invalid character in JSON'));
+  return errors;
+}
+
+function isJson(base64: string): boolean {
+  try {
+    JSON.parse(Buffer.from(base64, 'base64').toString('utf8'));
+    return true;
+  } catch {
+    // Any text that is no JSON: that is the question.
+    return false;
+  }
+}
+
+/** Text values are what a client writes; what is kept is `data`. Mutates. */
+function mergeStringData(secret: Secret): void {
+  if (secret.stringData === undefined) return;
+  const data = { ...secret.data };
+  for (const [key, value] of Object.entries(secret.stringData))
+    data[key] = Buffer.from(value).toString('base64');
+  secret.data = data;
+  delete secret.stringData;
+}
+
+export const secretRules: KindRules<Secret> = {
+  type: secrets,
+  setDefaults(secret) {
+    mergeStringData(secret);
+    secret.type ??= 'Opaque';
+  },
+  validate: validateSecret,
+  validateUpdate(next, current) {
+    const errors = next.type === current.type ? [] : [invalid('type', next.type, 'field is immutable')];
+    return [...errors, ...validateFrozen(next, current, ['data'])];
+  },
+  selectableFields: { type: (secret) => secret.type ?? '' },
+  columns: [
+    nameColumn,
+    column('Type', describe('Secret', 'Type'), (secret) => secret.type ?? ''),
+    column('Data', describe('Secret', 'Data'), (secret) => size(secret.data), 'string'),
+    ageColumn,
+  ],
+};
+
+export const serviceAccountRules: KindRules<ServiceAccount> = {
+  type: serviceaccounts,
+  columns: [nameColumn, ageColumn],
+};

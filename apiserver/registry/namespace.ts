@@ -1,0 +1,38 @@
+import type { Namespace } from '../../api/generated/core-v1.ts';
+import { namespaces } from '../../api/generated/resources.ts';
+import { ageColumn, column, nameColumn } from './columns.ts';
+import type { KindRules } from './kind-rules.ts';
+import { dnsLabelName } from './names.ts';
+import { validateFinalizers } from './object-meta.ts';
+
+const nameLabel = 'kubernetes.io/metadata.name';
+
+export const namespaceRules: KindRules<Namespace> = {
+  type: namespaces,
+  nameRule: dnsLabelName,
+  setDefaults({ metadata }) {
+    if (metadata.name !== undefined && metadata.name !== '')
+      metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
+  },
+  prepareForCreate(namespace) {
+    namespace.status = { phase: 'Active' };
+    namespace.spec ??= {};
+    const finalizers = namespace.spec.finalizers ?? [];
+    if (!finalizers.includes('kubernetes')) namespace.spec.finalizers = [...finalizers, 'kubernetes'];
+    const { metadata } = namespace;
+    if (metadata.name !== undefined) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
+  },
+  prepareForUpdate(next, current, context) {
+    if (context.subresource === 'finalize' || context.subresource === 'status') return;
+    next.spec ??= {};
+    if (current.spec?.finalizers === undefined) delete next.spec.finalizers;
+    else next.spec.finalizers = current.spec.finalizers;
+  },
+  validate: (namespace) => validateFinalizers(namespace.spec?.finalizers ?? [], 'spec.finalizers'),
+  selectableFields: { 'status.phase': (namespace) => namespace.status?.phase ?? '' },
+  columns: [
+    nameColumn,
+    column('Status', 'The status of the namespace', (namespace) => namespace.status?.phase ?? ''),
+    ageColumn,
+  ],
+};
