@@ -1,0 +1,169 @@
+import { readFileSync } from 'node:fs';
+import type { AnyObject } from '../api/kind-info.ts';
+import { type Clock, delay } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import { TaskGroup } from '../base/task-group.ts';
+import { AdmissionChain } from './admission/admission.ts';
+import { admissionPlugins } from './admission/plugins.ts';
+import { Authenticator } from './authentication/authenticator.ts';
+import { NodeAuthorizer } from './authorization/node-authorizer.ts';
+import { TableAuthorizer } from './authorization/table-authorizer.ts';
+import { Bootstrap } from './bootstrap.ts';
+import { Discovery } from './discovery/discovery.ts';
+import type { ApiServerFlags } from './flags.ts';
+import { FrontDoor } from './http/front-door.ts';
+import type { HealthCheck } from './http/health.ts';
+import { Router } from './http/router.ts';
+import { HttpServer } from './http/server.ts';
+import { Metrics } from './metrics.ts';
+import { createRegistry, type Registry } from './registry/registry.ts';
+import { createRoutes } from './routes.ts';
+import { kindSemantics } from './semantics.ts';
+import type { Storage } from './storage/storage.ts';
+import { ObjectSource } from './store/object-source.ts';
+import { ObjectStore } from './store/object-store.ts';
+import { WatchCache } from './watch-cache/watch-cache.ts';
+
+/** Clients get this long to notice that their watches have ended and go elsewhere. */
+const drainMs = 200;
+
+export interface ApiServerOptions {
+  readonly flags: ApiServerFlags;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** The whole API server. Several may run on one store. */
+export class ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #registry: Registry = createRegistry();
+  readonly #cache: WatchCache;
+  readonly #store: ObjectStore;
+  readonly #stopping = new AbortController();
+  readonly #http: HttpServer;
+  readonly #bootstrap: Bootstrap;
+  #bootstrapped = false;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    const { storage, clock, random, logger } = options;
+    this.#cache = new WatchCache({ storage, clock, logger, fieldsOf: fieldReader(this.#registry) });
+    this.#store = new ObjectStore({
+      ...{ storage, clock, random, logger, semantics: kindSemantics, cache: this.#cache },
+      source: new ObjectSource(storage, this.#cache),
+      admission: new AdmissionChain(admissionPlugins({ cache: this.#cache, clock, random })),
+      reservers: new Map(),
+    });
+    this.#bootstrap = new Bootstrap({
+      ...options,
+      store: this.#store,
+      registry: this.#registry,
+      cache: this.#cache,
+    });
+    this.#http = this.#createHttp();
+  }
+
+  /** The port that it listens on, once it runs. */
+  get port(): number {
+    return this.#http.port;
+  }
+
+  /** Serves until `signal` aborts, then ends watches in order and closes. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { flags, logger, clock, storage } = this.#options;
+    const cacheLife = new AbortController();
+    const tasks = new TaskGroup();
+    tasks.start(() => this.#cache.run(cacheLife.signal));
+    try {
+      await this.#cache.whenReady(signal);
+      await this.#bootstrap.ensureObjects(signal);
+      await this.#http.listen(flags.bindAddresses, flags.securePort);
+      this.#bootstrapped = true;
+      logger.info({ addresses: flags.bindAddresses, port: this.#http.port }, 'serving');
+      await Promise.race([this.#bootstrap.run(signal), tasks.join()]);
+    } catch (error) {
+      // An abort while starting is an order to stop, not a failure.
+      if (!signal.aborted) throw error;
+    } finally {
+      this.#http.stopListening();
+      this.#stopping.abort();
+      if (this.#http.connections > 0) await delay(clock, drainMs);
+      await this.#http.close();
+      cacheLife.abort();
+      await storage.close();
+      await tasks.join();
+    }
+  }
+
+  #createHttp(): HttpServer {
+    const { flags, clock, random, logger } = this.#options;
+    const metrics = new Metrics({
+      watchers: () => this.#cache.watchers,
+      connections: () => this.#http.connections,
+    });
+    const deps = {
+      ...{ store: this.#store, cache: this.#cache, registry: this.#registry, clock, random },
+      stopping: this.#stopping.signal,
+    };
+    const door = new FrontDoor({
+      ...{ clock, logger, metrics, checks: this.#checks() },
+      authenticator: new Authenticator({ tokens: [], anonymousEverywhere: flags.anonymousAuth }),
+      authorizer: new TableAuthorizer(new NodeAuthorizer(this.#cache)),
+      router: new Router(deps, createRoutes(deps)),
+      discovery: new Discovery(this.#registry),
+      openapi: () => undefined,
+    });
+    return new HttpServer({
+      key: readFileSync(flags.tlsPrivateKeyFile),
+      certificate: readFileSync(flags.tlsCertFile),
+      clientCa: readFileSync(flags.clientCaFile),
+      logger,
+      serve: (incoming, response) => door.serve(incoming, response),
+      upgrade: (_incoming, socket) => socket.destroy(),
+    });
+  }
+
+  #checks(): HealthCheck[] {
+    return [
+      { name: 'ping', livez: true, check: () => undefined },
+      { name: 'log', livez: true, check: () => undefined },
+      { name: 'etcd', livez: false, check: () => this.#checkStore() },
+      {
+        name: 'poststarthook/bootstrap-objects',
+        livez: false,
+        check: () => (this.#bootstrapped ? undefined : 'not finished'),
+      },
+      {
+        name: 'shutdown',
+        livez: false,
+        check: () => (this.#stopping.signal.aborted ? 'process is shutting down' : undefined),
+      },
+    ];
+  }
+
+  async #checkStore(): Promise<string | undefined> {
+    try {
+      await this.#options.storage.currentVersion();
+      return undefined;
+    } catch (error) {
+      // The answer to the check is that it failed.
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+function fieldReader(
+  registry: Registry,
+): (resource: string, object: AnyObject) => ReadonlyMap<string, string> {
+  const byResource = new Map(registry.all.map((strategy) => [strategy.resource, strategy.selectableFields]));
+  return (resource, object) => {
+    const readers = byResource.get(resource);
+    if (readers === undefined || readers.size === 0) return none;
+    return new Map([...readers].map(([field, read]) => [field, read(object)]));
+  };
+}
+
+const none: ReadonlyMap<string, string> = new Map();

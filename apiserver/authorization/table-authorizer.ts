@@ -1,0 +1,68 @@
+import { anonymous, mastersGroup } from '../authentication/authenticator.ts';
+import type { Attributes, Authorizer, Decision } from './authorizer.ts';
+import type { NodeAuthorizer } from './node-authorizer.ts';
+import {
+  componentPathRules,
+  discoveryRule,
+  type NonResourceRule,
+  publicRule,
+  type Rule,
+  selfReviewRules,
+  userRules,
+} from './rules.ts';
+
+const nodesGroup = 'system:nodes';
+const nodeNamePrefix = 'system:node:';
+const allow: Decision = { allowed: true, reason: '' };
+
+/** A fixed table: masters may do everything, the parts of the cluster what they need, everybody else nothing. */
+export class TableAuthorizer implements Authorizer {
+  readonly #nodes: NodeAuthorizer;
+
+  constructor(nodes: NodeAuthorizer) {
+    this.#nodes = nodes;
+  }
+
+  authorize(attributes: Attributes): Decision {
+    const { user } = attributes;
+    if (user.groups.includes(mastersGroup)) return allow;
+    if (!attributes.isResource) return this.#authorizePath(attributes);
+    const rules = Object.hasOwn(userRules, user.name) ? userRules[user.name] : undefined;
+    if (rules?.some((rule) => matchesRule(rule, attributes)) === true) return allow;
+    if (user.name === anonymous.name) return { allowed: false, reason: '' };
+    if (selfReviewRules.some((rule) => matchesRule(rule, attributes))) return allow;
+    if (user.groups.includes(nodesGroup) && user.name.startsWith(nodeNamePrefix))
+      return this.#nodes.authorize(attributes, user.name.slice(nodeNamePrefix.length));
+    return { allowed: false, reason: '' };
+  }
+
+  #authorizePath(attributes: Attributes): Decision {
+    const known = attributes.user.name !== anonymous.name;
+    const rules = known ? [discoveryRule, publicRule] : [publicRule];
+    if (Object.hasOwn(userRules, attributes.user.name)) rules.push(...componentPathRules);
+    const allowed = rules.some((rule) => matchesPath(rule, attributes));
+    return allowed ? allow : { allowed: false, reason: '' };
+  }
+}
+
+export function matchesRule(rule: Rule, attributes: Attributes): boolean {
+  const { resource, subresource } = attributes;
+  const what = subresource === '' ? resource : `${resource}/${subresource}`;
+  return (
+    has(rule.verbs, attributes.verb) &&
+    has(rule.groups, attributes.group) &&
+    has(rule.resources, what) &&
+    (rule.namespaces === undefined || rule.namespaces.includes(attributes.namespace))
+  );
+}
+
+function matchesPath(rule: NonResourceRule, attributes: Attributes): boolean {
+  return (
+    has(rule.verbs, attributes.verb) &&
+    rule.paths.some((path) =>
+      path.endsWith('*') ? attributes.path.startsWith(path.slice(0, -1)) : path === attributes.path,
+    )
+  );
+}
+
+const has = (list: readonly string[], value: string): boolean => list.includes('*') || list.includes(value);

@@ -1,0 +1,139 @@
+import { parseArgs } from 'node:util';
+
+export interface ApiServerFlags {
+  readonly storage: 'etcd' | 'memory';
+  readonly etcdServers: readonly string[];
+  readonly etcdCaFile: string | undefined;
+  readonly etcdCertFile: string | undefined;
+  readonly etcdKeyFile: string | undefined;
+  readonly bindAddresses: readonly string[];
+  readonly securePort: number;
+  readonly advertiseAddress: string;
+  readonly tlsCertFile: string;
+  readonly tlsPrivateKeyFile: string;
+  readonly clientCaFile: string;
+  readonly serviceClusterIpRange: string;
+  readonly serviceNodePortRange: { readonly first: number; readonly last: number };
+  readonly serviceAccountKeyFile: string | undefined;
+  readonly serviceAccountSigningKeyFile: string | undefined;
+  readonly serviceAccountIssuer: string;
+  readonly kubeletClientCertificate: string | undefined;
+  readonly kubeletClientKey: string | undefined;
+  readonly kubeletCertificateAuthority: string | undefined;
+  readonly anonymousAuth: boolean;
+}
+
+/** What is wrong with the command line. */
+export class FlagError extends Error {
+  readonly code = 'BAD_FLAG';
+}
+
+const text = (fallback?: string): { type: 'string'; default?: string } =>
+  fallback === undefined ? { type: 'string' } : { type: 'string', default: fallback };
+
+const options = {
+  storage: text('etcd'),
+  'etcd-servers': text(''),
+  'etcd-cafile': text(),
+  'etcd-certfile': text(),
+  'etcd-keyfile': text(),
+  'bind-address': text('127.0.0.1'),
+  'secure-port': text('6443'),
+  'advertise-address': text(),
+  'tls-cert-file': text(),
+  'tls-private-key-file': text(),
+  'client-ca-file': text(),
+  'service-cluster-ip-range': text('10.96.0.0/12'),
+  'service-node-port-range': text('30000-32767'),
+  'service-account-key-file': text(),
+  'service-account-signing-key-file': text(),
+  'service-account-issuer': text('https://kubernetes.default.svc.cluster.local'),
+  'kubelet-client-certificate': text(),
+  'kubelet-client-key': text(),
+  'kubelet-certificate-authority': text(),
+  'anonymous-auth': text('false'),
+} as const;
+
+/** @throws FlagError in one clear line */
+export function parseFlags(argv: readonly string[]): ApiServerFlags {
+  const values = readValues(argv);
+  const storage = values.storage;
+  if (storage !== 'etcd' && storage !== 'memory')
+    throw new FlagError(`--storage ${storage}: must be etcd or memory`);
+  const etcdServers = list(values['etcd-servers'] ?? '');
+  if (storage === 'etcd' && etcdServers.length === 0) throw new FlagError('--etcd-servers: is required');
+  const bindAddresses = list(values['bind-address'] ?? '');
+  const [first] = bindAddresses;
+  if (first === undefined) throw new FlagError('--bind-address: must name an address');
+  return {
+    ...{ storage, etcdServers, bindAddresses },
+    etcdCaFile: values['etcd-cafile'],
+    etcdCertFile: values['etcd-certfile'],
+    etcdKeyFile: values['etcd-keyfile'],
+    securePort: port('--secure-port', values['secure-port'] ?? ''),
+    advertiseAddress: values['advertise-address'] ?? bindAddresses.at(-1) ?? first,
+    tlsCertFile: required('--tls-cert-file', values['tls-cert-file']),
+    tlsPrivateKeyFile: required('--tls-private-key-file', values['tls-private-key-file']),
+    clientCaFile: required('--client-ca-file', values['client-ca-file']),
+    serviceClusterIpRange: cidr('--service-cluster-ip-range', values['service-cluster-ip-range'] ?? ''),
+    serviceNodePortRange: portRange(values['service-node-port-range'] ?? ''),
+    serviceAccountKeyFile: values['service-account-key-file'],
+    serviceAccountSigningKeyFile: values['service-account-signing-key-file'],
+    serviceAccountIssuer: values['service-account-issuer'] ?? '',
+    kubeletClientCertificate: values['kubelet-client-certificate'],
+    kubeletClientKey: values['kubelet-client-key'],
+    kubeletCertificateAuthority: values['kubelet-certificate-authority'],
+    anonymousAuth: bool('--anonymous-auth', values['anonymous-auth'] ?? ''),
+  };
+}
+
+type Values = { readonly [Flag in keyof typeof options]?: string | undefined };
+
+function readValues(argv: readonly string[]): Values {
+  try {
+    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    // An unknown flag, or one without its value: parseArgs names it.
+    throw new FlagError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const list = (value: string): string[] =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+function required(flag: string, value: string | undefined): string {
+  if (value === undefined || value === '') throw new FlagError(`${flag}: is required`);
+  return value;
+}
+
+function port(flag: string, value: string): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number > 65_535) throw new FlagError(`${flag} ${value}: must be a port`);
+  return number;
+}
+
+function portRange(value: string): { readonly first: number; readonly last: number } {
+  const found = /^(\d+)-(\d+)$/.exec(value);
+  const flag = '--service-node-port-range';
+  if (found === null) throw new FlagError(`${flag} ${value}: must be two ports, as in 30000-32767`);
+  const range = { first: port(flag, found[1] ?? ''), last: port(flag, found[2] ?? '') };
+  if (range.first > range.last) throw new FlagError(`${flag} ${value}: ends before it begins`);
+  return range;
+}
+
+function cidr(flag: string, value: string): string {
+  const found = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(value);
+  const [, ...numbers] = (found ?? []).map(Number);
+  const bits = numbers[4] ?? 99;
+  if (found === null || numbers.slice(0, 4).some((byte) => byte > 255) || bits < 8 || bits > 30)
+    throw new FlagError(`${flag} ${value}: must be an IPv4 range between /8 and /30, as in 10.96.0.0/12`);
+  return value;
+}
+
+function bool(flag: string, value: string): boolean {
+  if (value !== 'true' && value !== 'false') throw new FlagError(`${flag} ${value}: must be true or false`);
+  return value === 'true';
+}

@@ -1,0 +1,114 @@
+import { stringify } from 'yaml';
+import type { StatusError } from '../../api/status-error.ts';
+import { StatusError as ApiError } from '../../api/status-error.ts';
+import type { ClientResponse } from './client-response.ts';
+import { ExpiredContinue } from './continue-token.ts';
+import type { Negotiated } from './negotiation.ts';
+
+/** A whole answer, not yet sent. */
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Buffer | string;
+  readonly headers?: Readonly<Record<string, string | string[]>> | undefined;
+}
+
+const newline = Buffer.from('\n');
+
+/** Sends wire JSON as it is, or what the client asked for instead. */
+export function jsonAnswer(
+  status: number,
+  json: Buffer,
+  negotiated: Negotiated,
+  warnings: readonly string[] = [],
+): Answer {
+  const headers = warnings.length === 0 ? undefined : { warning: warnings.map(toWarning) };
+  if (negotiated.media === 'yaml')
+    return {
+      status,
+      contentType: negotiated.contentType,
+      body: toYaml(JSON.parse(json.toString())),
+      headers,
+    };
+  return { status, contentType: negotiated.contentType, body: Buffer.concat([json, newline]), headers };
+}
+
+export function objectAnswer(
+  status: number,
+  object: object,
+  negotiated: Negotiated,
+  warnings: readonly string[] = [],
+): Answer {
+  return jsonAnswer(status, Buffer.from(JSON.stringify(object)), negotiated, warnings);
+}
+
+export function errorAnswer(error: StatusError, negotiated: Negotiated): Answer {
+  const answer = objectAnswer(error.code, statusBody(error), negotiated);
+  const retry = error.details?.retryAfterSeconds;
+  return retry === undefined ? answer : { ...answer, headers: { 'retry-after': String(retry) } };
+}
+
+/** As Kubernetes writes it: what is empty is left out. */
+export function statusBody(error: StatusError): object {
+  const { reason, ...body } = error.toBody();
+  const metadata = error instanceof ExpiredContinue ? { continue: error.continueToken } : {};
+  return { ...body, metadata, ...(reason === undefined || reason === '' ? {} : { reason }) };
+}
+
+/** The Status of what went well. */
+export function successStatus(details: object | undefined, code?: number): object {
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    ...(details === undefined ? {} : { details }),
+    ...(code === undefined ? {} : { code }),
+  };
+}
+
+/** What is not about any resource. */
+export const pageNotFound: Answer = {
+  status: 404,
+  contentType: 'text/plain; charset=utf-8',
+  body: '404 page not found\n',
+};
+
+export function noSuchResource(): StatusError {
+  return new ApiError({
+    reason: 'NotFound',
+    code: 404,
+    message: 'the server could not find the requested resource',
+    details: {},
+  });
+}
+
+export function methodNotAllowed(): StatusError {
+  return new ApiError({
+    reason: 'MethodNotAllowed',
+    code: 405,
+    message: 'the server does not allow this method on the requested resource',
+    details: {},
+  });
+}
+
+export function toYaml(value: unknown): string {
+  return stringify(value, { sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+/** @see RFC 7234, section 5.5: code, agent, quoted text. */
+export function toWarning(text: string): string {
+  const clean = text.replace(/[\p{Cc}]/gu, ' ');
+  return `299 - "${clean.replace(/([\\"])/g, '\\$1')}"`;
+}
+
+export function send(response: ClientResponse, answer: Answer): void {
+  const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
+  for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
+  response.writeHead(answer.status, {
+    'content-type': answer.contentType,
+    'cache-control': 'no-cache, private',
+    'content-length': body.length,
+  });
+  response.end(body);
+}

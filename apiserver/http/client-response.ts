@@ -1,0 +1,97 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+
+/** What the responses of HTTP/1.1 and of HTTP/2 (in Node's compatible form) have in common. */
+export interface NodeResponse {
+  readonly headersSent: boolean;
+  setHeader(name: string, value: string | string[]): unknown;
+  writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
+  flushHeaders?(): void;
+  write(chunk: Buffer): boolean;
+  end(chunk: Buffer): unknown;
+  once(event: 'close' | 'drain', listener: () => void): unknown;
+  on(event: 'error', listener: () => void): unknown;
+}
+
+const nothing: Buffer = Buffer.alloc(0);
+
+/** A response to one client, who may go at any time. Writing to one who has gone does nothing. */
+export class ClientResponse {
+  readonly #raw: NodeResponse;
+  #abort: AbortController | undefined;
+  #gone = false;
+  #ended = false;
+  /** For metrics. */
+  status = 0;
+
+  constructor(raw: NodeResponse) {
+    this.#raw = raw;
+    raw.once('close', () => {
+      this.#gone = true;
+      this.#abort?.abort();
+    });
+    // A reset by the client: `close` follows, which is all that we need.
+    raw.on('error', () => undefined);
+  }
+
+  /** Whether the connection is closed, by whomever. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  get started(): boolean {
+    return this.status !== 0 || this.#raw.headersSent;
+  }
+
+  /** Aborts when the client has gone, or the answer is complete. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#gone) this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  setHeader(name: string, value: string | string[]): void {
+    if (!this.#gone) this.#raw.setHeader(name, value);
+  }
+
+  writeHead(status: number, headers: OutgoingHttpHeaders): void {
+    this.status = status;
+    if (!this.#gone) this.#raw.writeHead(status, headers);
+  }
+
+  /** Sends the head now; the body may take long. */
+  flushHead(): void {
+    if (!this.#gone) this.#raw.flushHeaders?.();
+  }
+
+  /** False when the client wants a pause. */
+  write(chunk: Buffer): boolean {
+    return this.#gone || this.#ended ? true : this.#raw.write(chunk);
+  }
+
+  end(chunk?: Buffer): void {
+    if (this.#gone || this.#ended) return;
+    this.#ended = true;
+    this.#raw.end(chunk ?? nothing);
+  }
+
+  /** Calls back when the client has taken what was written, or has gone. */
+  onDrain(resume: () => void): void {
+    if (this.#gone) {
+      resume();
+      return;
+    }
+    let called = false;
+    const once = (): void => {
+      if (called) return;
+      called = true;
+      resume();
+    };
+    this.#raw.once('drain', once);
+    this.#raw.once('close', once);
+  }
+
+  onClose(listener: () => void): void {
+    if (this.#gone) listener();
+    else this.#raw.once('close', listener);
+  }
+}

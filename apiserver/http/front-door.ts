@@ -1,0 +1,132 @@
+import { StatusError } from '../../api/status-error.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Authenticator } from '../authentication/authenticator.ts';
+import { impersonate } from '../authentication/impersonation.ts';
+import { peerSubject } from '../authentication/peer-certificate.ts';
+import { type Authorizer, deniedError } from '../authorization/authorizer.ts';
+import type { Discovery } from '../discovery/discovery.ts';
+import type { Metrics } from '../metrics.ts';
+import type { UserInfo } from '../registry/strategy.ts';
+import { toStatusError } from '../store/storage-failure.ts';
+import { type Answer, errorAnswer, noSuchResource, pageNotFound, send } from './answer.ts';
+import type { ApiRequest } from './api-request.ts';
+import type { ClientResponse } from './client-response.ts';
+import { answerDiscovery } from './discovery-routes.ts';
+import { answerHealth, type HealthCheck } from './health.ts';
+import { negotiateError } from './negotiation.ts';
+import { parseRequestInfo, type RequestInfo } from './request-info.ts';
+import type { Handled, Router } from './router.ts';
+import type { IncomingRequest } from './server.ts';
+import { versionAnswer } from './version.ts';
+
+export interface FrontDoorOptions {
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly router: Router;
+  readonly discovery: Discovery;
+  readonly checks: readonly HealthCheck[];
+  readonly metrics: Metrics;
+  /** `/openapi/v3` and below; undefined for what is not there. */
+  openapi(request: ApiRequest): Answer | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const noQuery = new URLSearchParams();
+const readingVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head', 'options']);
+
+/** The way of every request: who, what, may they, do it, answer. */
+export class FrontDoor {
+  readonly #options: FrontDoorOptions;
+
+  constructor(options: FrontDoorOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects: whatever fails is told to the client. */
+  async serve(incoming: IncomingRequest, response: ClientResponse): Promise<void> {
+    const { clock, metrics } = this.#options;
+    const startMs = clock.monotonicMs();
+    const { path, query } = splitUrl(incoming.url);
+    const info = parseRequestInfo(incoming.method, path, isWatch(query));
+    const kind = readingVerbs.has(info.verb) ? 'readOnly' : 'mutating';
+    metrics.started(kind);
+    try {
+      const user = await this.#admit(incoming, info);
+      const { method, headers, body } = incoming;
+      const answer = await this.#answer({ method, info, query, headers, body, user, response });
+      if (answer !== undefined) send(response, answer);
+    } catch (error) {
+      this.#tell(error, incoming, response);
+    }
+    const seconds = (clock.monotonicMs() - startMs) / 1000;
+    metrics.finished(kind, { ...served(info), code: response.status, seconds });
+  }
+
+  /** Who asks, when they may. @throws StatusError 401, 403 */
+  async admit(incoming: Omit<IncomingRequest, 'body'>, info: RequestInfo): Promise<UserInfo> {
+    return this.#admit(incoming, info);
+  }
+
+  async #admit(incoming: Omit<IncomingRequest, 'body'>, info: RequestInfo): Promise<UserInfo> {
+    const { headers, connection, socket } = incoming;
+    const certificate = peerSubject(connection, socket);
+    const credentials = { certificate, authorization: headers.authorization };
+    const { authenticator, authorizer } = this.#options;
+    const authenticated = await authenticator.authenticate(credentials, info.path);
+    const user = impersonate(authenticated, headers);
+    const attributes = { ...info, user };
+    const decision = await authorizer.authorize(attributes);
+    if (!decision.allowed) throw deniedError(attributes, decision.reason);
+    return user;
+  }
+
+  async #answer(request: ApiRequest): Promise<Handled> {
+    if (request.info.isResource) return this.#options.router.route(request);
+    const { path } = request.info;
+    if (path === '/version' || path === '/version/') return versionAnswer;
+    if (path === '/metrics') return { status: 200, ...(await this.#options.metrics.render()) };
+    const answer =
+      answerDiscovery(this.#options.discovery, request) ??
+      (await answerHealth(this.#options.checks, path, request.query)) ??
+      (path.startsWith('/openapi') ? this.#options.openapi(request) : undefined);
+    if (answer !== undefined) return answer;
+    if (path.startsWith('/api/') || path.startsWith('/apis/')) throw noSuchResource();
+    return pageNotFound;
+  }
+
+  #tell(error: unknown, incoming: IncomingRequest, response: ClientResponse): void {
+    const status = toStatusError(error);
+    if (status.code >= 500 && !(error instanceof StatusError))
+      this.#options.logger.error(
+        { err: error, method: incoming.method, url: incoming.url },
+        'request failed',
+      );
+    // A body that has begun cannot become another: the client sees it cut off.
+    if (response.started) response.end();
+    else send(response, errorAnswer(status, negotiateError(incoming.headers.accept)));
+  }
+}
+
+function splitUrl(url: string): { readonly path: string; readonly query: URLSearchParams } {
+  const at = url.indexOf('?');
+  return at < 0
+    ? { path: url, query: noQuery }
+    : { path: url.slice(0, at), query: new URLSearchParams(url.slice(at + 1)) };
+}
+
+function isWatch(query: URLSearchParams): boolean {
+  if (query.size === 0) return false;
+  const value = query.get('watch');
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
+}
+
+function served(info: RequestInfo): Omit<Parameters<Metrics['finished']>[1], 'code' | 'seconds'> {
+  const { verb, group, version, resource, subresource, namespace, name } = info;
+  const scope = name !== '' ? 'resource' : namespace !== '' ? 'namespace' : 'cluster';
+  return {
+    ...{ verb: verb.toUpperCase(), group, version, resource, subresource },
+    scope: info.isResource ? scope : '',
+  };
+}

@@ -1,0 +1,96 @@
+import { StatusError } from '../../api/status-error.ts';
+
+/** How an object leaves: as itself, as rows, or as its metadata only. */
+export type Shape = 'object' | 'table' | 'metadata' | 'metadataList';
+
+export interface Negotiated {
+  readonly media: 'json' | 'yaml';
+  readonly shape: Shape;
+  readonly contentType: string;
+}
+
+const plainJson: Negotiated = { media: 'json', shape: 'object', contentType: 'application/json' };
+const plainYaml: Negotiated = { media: 'yaml', shape: 'object', contentType: 'application/yaml' };
+
+const shapes: Readonly<Record<string, Shape>> = {
+  Table: 'table',
+  PartialObjectMetadata: 'metadata',
+  PartialObjectMetadataList: 'metadataList',
+};
+
+interface MediaRange {
+  readonly type: string;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly quality: number;
+}
+
+function parseRange(text: string): MediaRange {
+  const [type = '', ...rest] = text.split(';').map((part) => part.trim());
+  const parameters = new Map(
+    rest.map((part) => {
+      const at = part.indexOf('=');
+      return at < 0 ? ([part, ''] as const) : ([part.slice(0, at), part.slice(at + 1)] as const);
+    }),
+  );
+  return { type: type.toLowerCase(), parameters, quality: Number(parameters.get('q') ?? 1) };
+}
+
+/** A header's media ranges, best first; equal ones in the order written. */
+export function parseAccept(header: string): MediaRange[] {
+  return header
+    .split(',')
+    .filter((part) => part.trim() !== '')
+    .map(parseRange)
+    .filter((range) => range.quality > 0)
+    .sort((a, b) => b.quality - a.quality);
+}
+
+function accept(range: MediaRange): Negotiated | undefined {
+  const as = range.parameters.get('as');
+  const isJson = ['application/json', '*/*', 'application/*'].includes(range.type);
+  if (!isJson && range.type !== 'application/yaml') return undefined;
+  const plain = isJson ? plainJson : plainYaml;
+  if (as === undefined) return plain;
+  const shape = shapes[as];
+  if (shape === undefined || range.parameters.get('g') !== 'meta.k8s.io') return undefined;
+  if (!['v1', 'v1beta1'].includes(range.parameters.get('v') ?? 'v1')) return undefined;
+  return { ...plain, shape };
+}
+
+const negotiatedBefore = new Map<string, Negotiated>();
+const rememberedHeaders = 256;
+
+/** @throws StatusError 406 when nothing that is accepted can be served. */
+export function negotiate(header: string | undefined): Negotiated {
+  if (header === undefined || header === '' || header === 'application/json' || header === '*/*')
+    return plainJson;
+  const known = negotiatedBefore.get(header);
+  if (known !== undefined) return known;
+  for (const range of parseAccept(header)) {
+    const found = accept(range);
+    if (found === undefined) continue;
+    if (negotiatedBefore.size < rememberedHeaders) negotiatedBefore.set(header, found);
+    return found;
+  }
+  throw notAcceptable();
+}
+
+/** For errors, which must leave in some form: JSON when nothing fits. */
+export function negotiateError(header: string | undefined): Negotiated {
+  try {
+    return { ...negotiate(header), shape: 'object' };
+  } catch {
+    // 406 is itself told in JSON.
+    return plainJson;
+  }
+}
+
+function notAcceptable(): StatusError {
+  return new StatusError({
+    reason: 'NotAcceptable',
+    code: 406,
+    message:
+      '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    details: {},
+  });
+}

@@ -1,0 +1,242 @@
+import { badRequest, isExpired, notFound, StatusError } from '../../api/status-error.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import { resourcePrefix } from '../storage/keys.ts';
+import { parseObject } from '../store/object-source.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { toStatusError } from '../store/storage-failure.ts';
+import type { CachedObject, CachePage, ReadCache, WatchEncoding } from '../watch-cache/read-cache.ts';
+import { type Answer, jsonAnswer, objectAnswer } from './answer.ts';
+import type { ResourceRequest } from './api-request.ts';
+import { decodeContinue, ExpiredContinue, encodeContinue } from './continue-token.ts';
+import { badListVersion, type ListOptions, parseListOptions, parseVersion } from './list-options.ts';
+import { type ListHead, sendList, sendMetadataList, sendTable, sendYamlList } from './list-response.ts';
+import { type Negotiated, negotiate } from './negotiation.ts';
+import { type IncludeObject, tableRow, toMetadataOnly, toTable } from './shapes.ts';
+import { metadataEncoding, objectEncoding, tableEncoding } from './watch-encodings.ts';
+import { streamWatch } from './watch-response.ts';
+
+/** Objects that the cache is asked for at once, so that long lists do not hold others up. */
+const pageObjects = 2_000;
+
+export interface ReadDependencies {
+  readonly store: ObjectStore;
+  readonly cache: ReadCache;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborts when the server ends: watches are then ended in order. */
+  readonly stopping: AbortSignal;
+}
+
+/** GET of one object, from the cache when that is new enough. */
+export async function getObject(deps: ReadDependencies, request: ResourceRequest): Promise<Answer> {
+  const negotiated = negotiate(request.headers.accept);
+  const { strategy, info } = request;
+  const found = await readObject(deps, request);
+  if (found === undefined) throw notFound(strategy.kind, info.name);
+  return shapedAnswer(deps, request, { status: 200, json: found.json, negotiated });
+}
+
+async function readObject(
+  deps: ReadDependencies,
+  { strategy, info, query }: ResourceRequest,
+): Promise<CachedObject | undefined> {
+  const asked = query.get('resourceVersion') ?? '';
+  if (asked === '') return deps.store.read(strategy, info.namespace, info.name);
+  const version = parseVersion(asked);
+  if (version > 0) await deps.cache.waitFor(version);
+  return deps.cache.get(strategy.resource, info.namespace, info.name);
+}
+
+/** One object in the shape that was asked for. */
+export function shapedAnswer(
+  deps: Pick<ReadDependencies, 'clock'>,
+  request: ResourceRequest,
+  answer: {
+    readonly status: number;
+    readonly json: Buffer;
+    readonly negotiated: Negotiated;
+    readonly warnings?: readonly string[];
+  },
+): Answer {
+  const { status, json, negotiated, warnings } = answer;
+  if (negotiated.shape === 'object') return jsonAnswer(status, json, negotiated, warnings);
+  const object = parseObject(json);
+  if (negotiated.shape === 'metadata')
+    return objectAnswer(status, toMetadataOnly(object), negotiated, warnings);
+  if (negotiated.shape === 'metadataList')
+    throw badRequest(
+      `you requested PartialObjectMetadataList, but the requested object is not a list (${object.kind})`,
+    );
+  const row = tableRow(request.strategy, object, includeOf(request), deps.clock.nowMs());
+  const head = { resourceVersion: object.metadata.resourceVersion };
+  return objectAnswer(status, toTable(request.strategy, [row], head), negotiated, warnings);
+}
+
+function includeOf(request: ResourceRequest): IncludeObject {
+  const value = request.query.get('includeObject') ?? '';
+  if (value === '' || value === 'Metadata') return 'Metadata';
+  if (value === 'None' || value === 'Object') return value;
+  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
+}
+
+/** A list or a watch. Writes the response itself. */
+export async function listOrWatch(deps: ReadDependencies, request: ResourceRequest): Promise<void> {
+  const negotiated = negotiate(request.headers.accept);
+  const watch = request.info.verb === 'watch';
+  const options = parseListOptions(request.query, request.strategy, { name: request.info.name, watch });
+  if (watch) return startWatch(deps, request, options, negotiated);
+  const { objects, head } = await collectList(deps, request, options);
+  const { response, strategy } = request;
+  const list = { strategy, head, objects, response, clock: deps.clock };
+  if (negotiated.shape === 'table') return sendTable(list, includeOf(request));
+  if (negotiated.shape === 'metadataList' || negotiated.shape === 'metadata') return sendMetadataList(list);
+  return negotiated.media === 'yaml' ? sendYamlList(list) : sendList(list);
+}
+
+export interface Collected {
+  readonly objects: readonly CachedObject[];
+  readonly head: ListHead;
+}
+
+export async function collectList(
+  deps: ReadDependencies,
+  request: ResourceRequest,
+  options: ListOptions,
+): Promise<Collected> {
+  const start = await startOf(deps, request, options);
+  const objects: CachedObject[] = [];
+  let after = start.after;
+  let atVersion = start.atVersion;
+  let page: CachePage;
+  for (;;) {
+    const left = options.limit > 0 ? options.limit - objects.length : pageObjects;
+    page = pageAt(deps.cache, request, options, { after, atVersion, limit: Math.min(left, pageObjects) });
+    for (const object of page.objects) objects.push(object);
+    after = page.next;
+    if (after === undefined || (options.limit > 0 && objects.length >= options.limit)) break;
+    atVersion ??= page.version;
+    await new Promise<void>((resolve) => {
+      deps.clock.setImmediate(resolve);
+    });
+  }
+  const version = start.atVersion ?? atVersion ?? page.version;
+  const selected = options.labels.length > 0 || options.fields.length > 0;
+  return {
+    objects,
+    head: {
+      resourceVersion: String(version),
+      continue: after === undefined ? undefined : encodeContinue({ version, after }),
+      remainingItemCount: after === undefined || selected ? undefined : page.remaining,
+    },
+  };
+}
+
+interface ListStart {
+  readonly after: string | undefined;
+  /** Undefined: the state as the cache has it. */
+  readonly atVersion: number | undefined;
+}
+
+async function startOf(
+  deps: ReadDependencies,
+  request: ResourceRequest,
+  options: ListOptions,
+): Promise<ListStart> {
+  const { cache } = deps;
+  if (options.continueToken !== '') {
+    const token = decodeContinue(options.continueToken, resourcePrefix(request.strategy.resource));
+    if (options.resourceVersion !== '' && options.resourceVersion !== '0')
+      throw badRequest('specifying resource version is not allowed when using continue');
+    if (token.version > 0) return { after: token.after, atVersion: token.version };
+    await waitCurrent(cache, request.response.signal);
+    return { after: token.after, atVersion: undefined };
+  }
+  const version = parseVersion(options.resourceVersion, badListVersion);
+  if (options.resourceVersionMatch === 'Exact') {
+    await cache.waitFor(version, request.response.signal);
+    return { after: undefined, atVersion: version };
+  }
+  if (options.resourceVersion === '') await waitCurrent(cache, request.response.signal);
+  else if (version > 0) await cache.waitFor(version, request.response.signal);
+  return { after: undefined, atVersion: undefined };
+}
+
+async function waitCurrent(cache: ReadCache, signal: AbortSignal): Promise<void> {
+  try {
+    await cache.waitCurrent(signal);
+  } catch (error) {
+    // The boundary to the store.
+    throw toStatusError(error);
+  }
+}
+
+function pageAt(
+  cache: ReadCache,
+  request: ResourceRequest,
+  options: ListOptions,
+  at: ListStart & { readonly limit: number },
+): CachePage {
+  try {
+    return cache.list({
+      resource: request.strategy.resource,
+      namespace: request.info.namespace,
+      name: options.name,
+      labels: options.labels,
+      fields: options.fields,
+      ...at,
+    });
+  } catch (error) {
+    // A continued list gets a token with which it may go on all the same.
+    if (isExpired(error) && options.continueToken !== '' && at.after !== undefined)
+      throw new ExpiredContinue(at.after);
+    throw error;
+  }
+}
+
+async function startWatch(
+  deps: ReadDependencies,
+  request: ResourceRequest,
+  options: ListOptions,
+  negotiated: Negotiated,
+): Promise<void> {
+  const { cache } = deps;
+  const version = parseVersion(options.resourceVersion);
+  if (options.sendInitialEvents === true && !options.allowWatchBookmarks)
+    throw sendInitialEventsNeedsBookmarks();
+  if (options.resourceVersion === '') await waitCurrent(cache, request.response.signal);
+  else if (version > cache.version) await cache.waitFor(version, request.response.signal);
+  const initial = options.sendInitialEvents === true;
+  return streamWatch({
+    ...{ cache, response: request.response, signal: deps.stopping, clock: deps.clock, random: deps.random },
+    timeoutSeconds: options.timeoutSeconds,
+    request: {
+      resource: request.strategy.resource,
+      namespace: request.info.namespace,
+      name: options.name,
+      labels: options.labels,
+      fields: options.fields,
+      fromVersion: initial || version === 0 ? undefined : version,
+      sendInitialEvents: initial,
+      startWithState: options.sendInitialEvents === undefined && version === 0,
+      bookmarks: options.allowWatchBookmarks,
+      encoding: encodingOf(deps, request, negotiated),
+    },
+  });
+}
+
+function sendInitialEventsNeedsBookmarks(): StatusError {
+  return new StatusError({
+    reason: 'Invalid',
+    code: 422,
+    message:
+      'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: sendInitialEvents requires setting allowWatchBookmarks to true',
+    details: { group: 'meta.k8s.io', kind: 'ListOptions' },
+  });
+}
+
+function encodingOf(deps: ReadDependencies, request: ResourceRequest, negotiated: Negotiated): WatchEncoding {
+  if (negotiated.shape === 'table') return tableEncoding(request.strategy, includeOf(request), deps.clock);
+  if (negotiated.shape !== 'object') return metadataEncoding();
+  return objectEncoding(request.strategy);
+}

@@ -1,0 +1,136 @@
+import type { Registry } from '../registry/registry.ts';
+import type { KindStrategy } from '../registry/strategy.ts';
+import { type Answer, methodNotAllowed, noSuchResource } from './answer.ts';
+import type { ApiRequest, ResourceRequest } from './api-request.ts';
+import { getObject, listOrWatch } from './reads.ts';
+import {
+  createResource,
+  deleteCollection,
+  deleteResource,
+  patchResource,
+  updateResource,
+  type WriteDependencies,
+} from './writes.ts';
+
+/** An answer to send; nothing when the handler has written the response itself. */
+export type Handled = Answer | undefined;
+export type ResourceHandler = (request: ResourceRequest) => Promise<Handled>;
+
+/** A subresource: its handlers by verb. */
+export interface SubresourceRoutes {
+  readonly get?: ResourceHandler;
+  readonly create?: ResourceHandler;
+  readonly update?: ResourceHandler;
+  readonly patch?: ResourceHandler;
+  readonly delete?: ResourceHandler;
+}
+
+/** Resources that are asked by POST and never stored, by `group/version/plural`. */
+export type VirtualHandler = (request: ApiRequest) => Promise<Handled>;
+
+export interface Routes {
+  /** By `group/plural/subresource`; `*` in place of group and plural for every kind that has the subresource. */
+  readonly subresources: ReadonlyMap<string, SubresourceRoutes>;
+  readonly virtual: ReadonlyMap<string, VirtualHandler>;
+}
+
+/** Finds what a resource request is for. */
+export class Router {
+  readonly #deps: WriteDependencies;
+  readonly #registry: Registry;
+  readonly #routes: Routes;
+
+  constructor(deps: WriteDependencies, routes: Routes) {
+    this.#deps = deps;
+    this.#registry = deps.registry;
+    this.#routes = routes;
+  }
+
+  async route(request: ApiRequest): Promise<Handled> {
+    const { group, version, resource, subresource, namespace } = request.info;
+    const virtual = this.#routes.virtual.get(`${group}/${version}/${resource}`);
+    if (virtual !== undefined && request.info.name === '') {
+      if (request.info.verb !== 'create') throw methodNotAllowed();
+      return virtual(request);
+    }
+    const strategy = this.#registry.byResource(group, version, resource);
+    if (strategy === undefined) throw noSuchResource();
+    const scoped = scopedRequest({ ...request, strategy });
+    if (scoped === undefined || (namespace !== '' && !strategy.kind.namespaced && resource !== 'namespaces'))
+      throw noSuchResource();
+    return subresource === '' ? this.#main(scoped) : this.#sub(scoped, strategy);
+  }
+
+  async #main(request: ResourceRequest): Promise<Handled> {
+    const { verb, name, namespace } = request.info;
+    const { kind } = request.strategy;
+    if (kind.namespaced && namespace === '' && verb !== 'list' && verb !== 'watch') throw methodNotAllowed();
+    switch (verb) {
+      case 'get':
+        return getObject(this.#deps, request);
+      case 'list':
+      case 'watch':
+        await listOrWatch(this.#deps, request);
+        return undefined;
+      case 'create':
+        if (name !== '') throw methodNotAllowed();
+        return createResource(this.#deps, request);
+      case 'update':
+        if (name === '') throw methodNotAllowed();
+        return updateResource(this.#deps, request);
+      case 'patch':
+        if (name === '') throw methodNotAllowed();
+        return patchResource(this.#deps, request);
+      case 'delete':
+        return deleteResource(this.#deps, request);
+      case 'deletecollection':
+        if (!kind.verbs.includes('deletecollection')) throw methodNotAllowed();
+        await deleteCollection(this.#deps, request);
+        return undefined;
+      default:
+        throw methodNotAllowed();
+    }
+  }
+
+  async #sub(request: ResourceRequest, strategy: KindStrategy): Promise<Handled> {
+    const { verb, subresource, name } = request.info;
+    const { kind } = strategy;
+    if (name === '' || !kind.subresources.some((known) => known.name === subresource)) throw noSuchResource();
+    const routes =
+      this.#routes.subresources.get(`${kind.group}/${kind.plural}/${subresource}`) ??
+      this.#routes.subresources.get(`*/${subresource}`);
+    if (routes === undefined) throw noSuchResource();
+    const handler = handlerOf(routes, verb);
+    if (handler === undefined) throw methodNotAllowed();
+    return handler(request);
+  }
+}
+
+/** The routes of `status`: as the object, with the strategy told which part is meant. */
+export function statusRoutes(deps: WriteDependencies): SubresourceRoutes {
+  return {
+    get: (request) => getObject(deps, request),
+    update: (request) => updateResource(deps, request),
+    patch: (request) => patchResource(deps, request),
+  };
+}
+
+function handlerOf(routes: SubresourceRoutes, verb: string): ResourceHandler | undefined {
+  switch (verb) {
+    case 'get':
+    case 'create':
+    case 'update':
+    case 'patch':
+    case 'delete':
+      return routes[verb];
+    default:
+      return undefined;
+  }
+}
+
+/** The path of a Namespace names it twice over; as an object it is cluster-scoped. */
+function scopedRequest(request: ResourceRequest): ResourceRequest | undefined {
+  const { info, strategy } = request;
+  if (strategy.kind.namespaced || info.namespace === '') return request;
+  return { ...request, info: { ...info, namespace: '' } };
+}

@@ -1,0 +1,166 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Http2SecureServer, Http2Session, SecureServerOptions } from 'node:http2';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { fastify } from 'fastify';
+import { StatusError } from '../../api/status-error.ts';
+import type { Logger } from '../../base/logger.ts';
+import { toStatusError } from '../store/storage-failure.ts';
+import { errorAnswer, send } from './answer.ts';
+import { ClientResponse } from './client-response.ts';
+import { negotiateError } from './negotiation.ts';
+
+/** Largest request body. */
+export const bodyLimitBytes: number = 3 * 1024 * 1024;
+
+/** Longer than clients keep their own idle connections, so that they never meet one that is just closing. */
+const idleConnectionMs = 100_000;
+
+/** A request as it comes in, of either HTTP version. */
+export interface IncomingRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** Stays the same for all requests of a connection. */
+  readonly connection: object;
+  readonly socket: unknown;
+}
+
+export interface HttpServerOptions {
+  readonly key: Buffer | string;
+  readonly certificate: Buffer | string;
+  /** Signs the certificates of clients. */
+  readonly clientCa: Buffer | string;
+  readonly logger: Logger;
+  /** Every request ends here; the response is written by it. */
+  serve(request: IncomingRequest, response: ClientResponse): Promise<void>;
+  /** An HTTP/1.1 upgrade. */
+  upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+/** One TLS server for HTTP/1.1 and HTTP/2, listening on any number of addresses. */
+export class HttpServer {
+  readonly #app: App;
+  readonly #listeners: NetServer[] = [];
+  readonly #sockets = new Set<Socket>();
+
+  constructor(options: HttpServerOptions) {
+    this.#app = createApp(options);
+  }
+
+  /** Several processes may listen on one address: the kernel spreads connections over those that live. */
+  async listen(addresses: readonly string[], port: number): Promise<void> {
+    await this.#app.ready();
+    for (const host of addresses) await this.#listenOn(host, port);
+  }
+
+  #listenOn(host: string, port: number): Promise<void> {
+    const listener = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+      this.#app.server.emit('connection', socket);
+    });
+    this.#listeners.push(listener);
+    return new Promise((resolve, reject) => {
+      listener.once('error', reject);
+      listener.listen({ host, port, reusePort: true }, () => {
+        listener.removeListener('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** The port of the first address, for tests that let the system choose. */
+  get port(): number {
+    const address = this.#listeners[0]?.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** No new connections; those that are open go on. */
+  stopListening(): void {
+    for (const listener of this.#listeners) listener.close();
+  }
+
+  async close(): Promise<void> {
+    this.stopListening();
+    for (const socket of this.#sockets) socket.destroy();
+    await this.#app.close();
+  }
+}
+
+interface App {
+  readonly server: Http2SecureServer;
+  ready(): PromiseLike<unknown>;
+  close(): PromiseLike<unknown>;
+}
+
+function createApp(options: HttpServerOptions): App {
+  const app = fastify({
+    http2: true,
+    https: tlsOptions(options),
+    bodyLimit: bodyLimitBytes,
+    logger: false,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error: unknown, request, reply) => {
+    reply.hijack();
+    const response = new ClientResponse(reply.raw);
+    if (!response.started)
+      send(response, errorAnswer(toClientError(error), negotiateError(request.headers.accept)));
+  });
+  app.all('/*', async ({ raw, body, headers }, reply) => {
+    reply.hijack();
+    const session: Http2Session | undefined = raw.stream?.session;
+    const socket: object = session === undefined ? raw.socket : session.socket;
+    const { method = 'GET', url = '/' } = raw;
+    const incoming = { method, url, headers, body: Buffer.isBuffer(body) ? body : empty, socket };
+    await options.serve({ ...incoming, connection: session ?? socket }, new ClientResponse(reply.raw));
+  });
+  Object.assign(app.server, { keepAliveTimeout: idleConnectionMs });
+  app.server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) =>
+    options.upgrade(incoming, socket, head),
+  );
+  app.server.on('tlsClientError', (error: Error) =>
+    options.logger.debug({ err: error }, 'TLS handshake failed'),
+  );
+  return app;
+}
+
+function tlsOptions(options: HttpServerOptions): SecureServerOptions {
+  return {
+    allowHTTP1: true,
+    key: options.key,
+    cert: options.certificate,
+    ca: options.clientCa,
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    settings: { maxConcurrentStreams: 1_000 },
+  };
+}
+
+const empty: Buffer = Buffer.alloc(0);
+
+/** Faults of the request that fastify finds by itself. */
+function toClientError(error: unknown): StatusError {
+  const code = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : 500;
+  if (code === 413)
+    return new StatusError({
+      reason: 'RequestEntityTooLarge',
+      code: 413,
+      message: `Request entity too large: limit is ${bodyLimitBytes}`,
+    });
+  if (typeof code === 'number' && code >= 400 && code < 500)
+    return new StatusError({ reason: 'BadRequest', code: 400, message: String(error) });
+  return toStatusError(error);
+}

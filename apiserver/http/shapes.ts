@@ -1,0 +1,72 @@
+import type { AnyObject } from '../../api/kind-info.ts';
+import { toApiVersion } from '../../api/kind-info.ts';
+import type { KindStrategy, TableColumn } from '../registry/strategy.ts';
+
+const metaVersion = 'meta.k8s.io/v1';
+
+/** How much of each object a Table carries beside its cells. */
+export type IncludeObject = 'None' | 'Metadata' | 'Object';
+
+export interface TableHead {
+  readonly resourceVersion?: string | undefined;
+  readonly continue?: string | undefined;
+  readonly remainingItemCount?: number | undefined;
+}
+
+export interface TableRow {
+  readonly cells: readonly unknown[];
+  readonly object?: object;
+}
+
+export function columnDefinitions(columns: readonly TableColumn[]): object[] {
+  return columns.map(({ name, type, format, description, priority }) => ({
+    name,
+    type,
+    format,
+    description,
+    priority,
+  }));
+}
+
+export function tableRow(
+  strategy: KindStrategy,
+  object: AnyObject,
+  include: IncludeObject,
+  nowMs: number,
+): TableRow {
+  const cells = strategy.columns.map((column) => column.cell(object, nowMs));
+  if (include === 'None') return { cells };
+  return { cells, object: include === 'Object' ? object : toMetadataOnly(object) };
+}
+
+/** The whole Table. `columns` is left out after the first event of a watch. */
+export function toTable(
+  strategy: KindStrategy,
+  rows: readonly TableRow[],
+  head: TableHead,
+  withColumns = true,
+): object {
+  return {
+    kind: 'Table',
+    apiVersion: metaVersion,
+    metadata: withoutAbsent(head),
+    columnDefinitions: withColumns ? columnDefinitions(strategy.columns) : [],
+    rows,
+  };
+}
+
+function withoutAbsent(head: TableHead): object {
+  return Object.fromEntries(Object.entries(head).filter(([, value]) => value !== undefined));
+}
+
+export function toMetadataOnly(object: { readonly metadata: object }): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: metaVersion, metadata: object.metadata };
+}
+
+export function metadataListHead(): { readonly kind: string; readonly apiVersion: string } {
+  return { kind: 'PartialObjectMetadataList', apiVersion: metaVersion };
+}
+
+export function listHead(strategy: KindStrategy): { readonly kind: string; readonly apiVersion: string } {
+  return { kind: `${strategy.kind.kind}List`, apiVersion: toApiVersion(strategy.kind) };
+}

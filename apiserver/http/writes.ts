@@ -1,0 +1,171 @@
+import type { AnyObject } from '../../api/kind-info.ts';
+import { conflict, StatusError } from '../../api/status-error.ts';
+import { applyPatch, jsonPatchType, mergePatchType, strategicMergePatchType } from '../patch/patch.ts';
+import type { Registry } from '../registry/registry.ts';
+import { keyOf } from '../storage/keys.ts';
+import { type Answer, objectAnswer, successStatus } from './answer.ts';
+import { fieldManagerOf, mediaType, type ResourceRequest } from './api-request.ts';
+import { readBody } from './body.ts';
+import { parseDeleteOptions } from './delete-options.ts';
+import { parseListOptions } from './list-options.ts';
+import { sendList } from './list-response.ts';
+import { negotiate } from './negotiation.ts';
+import { collectList, type ReadDependencies, shapedAnswer } from './reads.ts';
+import { parseWriteOptions, type WriteOptions } from './write-options.ts';
+
+/** Lost races of an update that names no version. */
+const unconditionalAttempts = 20;
+const patchAttempts = 5;
+
+export interface WriteDependencies extends ReadDependencies {
+  readonly registry: Registry;
+}
+
+export async function createResource(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
+  const negotiated = negotiate(request.headers.accept);
+  const { strategy, info, user, headers } = request;
+  const options = parseWriteOptions(request.query, 'CreateOptions');
+  const decoded = readBody(deps.registry, request, strategy.kind, options.fieldValidation);
+  const written = await deps.store.create({
+    ...{ strategy, user, object: decoded.object },
+    ...{ namespace: info.namespace, name: '', subresource: '', dryRun: options.dryRun },
+    fieldManager: fieldManagerOf(options.fieldManager, headers),
+  });
+  const warnings = [...decoded.warnings, ...written.warnings];
+  return shapedAnswer(deps, request, { status: 201, json: written.json, negotiated, warnings });
+}
+
+/** PUT of the object or of its status. */
+export async function updateResource(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
+  const negotiated = negotiate(request.headers.accept);
+  const { strategy, info, user, headers } = request;
+  const options = parseWriteOptions(request.query, 'UpdateOptions');
+  const decoded = readBody(deps.registry, request, strategy.kind, options.fieldValidation);
+  const creates = strategy.allowCreateOnUpdate && info.subresource === '';
+  const written = await deps.store.mutate({
+    ...{ strategy, user, namespace: info.namespace, name: info.name, subresource: info.subresource },
+    dryRun: options.dryRun,
+    fieldManager: fieldManagerOf(options.fieldManager, headers),
+    attempts: unconditionalAttempts,
+    next: (current) => checkUid(request, structuredClone(decoded.object), current),
+    whenAbsent: creates ? () => structuredClone(decoded.object) : undefined,
+  });
+  const warnings = [...decoded.warnings, ...written.warnings];
+  const status = written.created ? 201 : 200;
+  return shapedAnswer(deps, request, { status, json: written.json, negotiated, warnings });
+}
+
+/** An update that names another uid means another object. @throws StatusError 409 */
+function checkUid({ strategy, info }: ResourceRequest, next: AnyObject, current: AnyObject): AnyObject {
+  const { uid } = next.metadata;
+  if (uid === undefined || uid === '' || uid === current.metadata.uid) return next;
+  const key = keyOf(strategy.resource, info.namespace, info.name);
+  throw conflict(
+    strategy.kind,
+    info.name,
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`,
+  );
+}
+
+const patchTypes: ReadonlySet<string> = new Set([jsonPatchType, mergePatchType, strategicMergePatchType]);
+
+export async function patchResource(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
+  const negotiated = negotiate(request.headers.accept);
+  const contentType = mediaType(request.headers);
+  if (!patchTypes.has(contentType)) throw unsupportedPatch();
+  const { strategy, info, user, headers } = request;
+  const options = parseWriteOptions(request.query, 'PatchOptions');
+  const warnings: string[] = [];
+  const written = await deps.store.mutate({
+    ...{ strategy, user, namespace: info.namespace, name: info.name, subresource: info.subresource },
+    dryRun: options.dryRun,
+    fieldManager: fieldManagerOf(options.fieldManager, headers),
+    attempts: patchAttempts,
+    next: (current) => {
+      const patched = patchOnce(deps, request, options, current);
+      warnings.splice(0, warnings.length, ...patched.warnings);
+      return patched.object;
+    },
+  });
+  return shapedAnswer(deps, request, {
+    ...{ status: written.created ? 201 : 200, json: written.json, negotiated },
+    warnings: [...warnings, ...written.warnings],
+  });
+}
+
+function patchOnce(
+  deps: WriteDependencies,
+  request: ResourceRequest,
+  options: WriteOptions,
+  current: AnyObject,
+): ReturnType<typeof applyPatch> {
+  const { kind } = request.strategy;
+  return applyPatch({
+    kind,
+    schema: deps.registry.schemas.struct(kind.schema),
+    current,
+    contentType: mediaType(request.headers),
+    body: request.body,
+    fieldValidation: options.fieldValidation,
+  });
+}
+
+export function unsupportedPatch(): StatusError {
+  return new StatusError({
+    reason: 'UnsupportedMediaType',
+    code: 415,
+    message: '415: Unsupported Media Type',
+    details: {},
+  });
+}
+
+/** Kinds whose deletion is answered with the object even when it is gone. */
+const answersWithObject: ReadonlySet<string> = new Set([
+  '/pods',
+  '/services',
+  '/podtemplates',
+  '/resourcequotas',
+  '/serviceaccounts',
+  '/persistentvolumes',
+  '/persistentvolumeclaims',
+]);
+
+export async function deleteResource(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
+  const negotiated = negotiate(request.headers.accept);
+  const { strategy, info, user } = request;
+  const options = parseDeleteOptions(deps.registry, request);
+  const deleted = await deps.store.delete({
+    ...{ strategy, user, namespace: info.namespace, name: info.name, subresource: '' },
+    ...{ dryRun: options.dryRun, gracePeriodSeconds: options.gracePeriodSeconds },
+    ...{ propagation: options.propagation, preconditions: options.preconditions },
+  });
+  const waits = !deleted.gone && options.orphanDependents === false;
+  const status = waits ? 202 : 200;
+  if (!deleted.gone || answersWithObject.has(strategy.resource))
+    return shapedAnswer(deps, request, { status, json: deleted.json, negotiated });
+  const { group, plural } = strategy.kind;
+  const details = {
+    name: info.name,
+    ...(group === '' ? {} : { group }),
+    kind: plural,
+    uid: deleted.uid,
+  };
+  return objectAnswer(status, successStatus(details), negotiated);
+}
+
+/** Deletes what a list would give, and answers with that list. */
+export async function deleteCollection(deps: WriteDependencies, request: ResourceRequest): Promise<void> {
+  const { strategy, user, response } = request;
+  const options = parseDeleteOptions(deps.registry, request);
+  const selection = parseListOptions(request.query, strategy, { name: '', watch: false });
+  const { objects, head } = await collectList(deps, request, selection);
+  await deps.store.deleteCollection(
+    {
+      ...{ strategy, user, signal: response.signal, subresource: '', dryRun: options.dryRun },
+      ...{ gracePeriodSeconds: options.gracePeriodSeconds, propagation: options.propagation },
+      preconditions: options.preconditions,
+    },
+    objects,
+  );
+  await sendList({ strategy, head, objects, response, clock: deps.clock });
+}

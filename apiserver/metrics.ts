@@ -1,0 +1,103 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export interface ServedRequest {
+  readonly verb: string;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly scope: string;
+  readonly code: number;
+  readonly seconds: number;
+}
+
+const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const requestLabels = ['verb', 'group', 'version', 'resource', 'subresource', 'scope'] as const;
+type RequestLabel = (typeof requestLabels)[number];
+
+/** Figures under the names that operators of Kubernetes know. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #durations: Histogram<RequestLabel>;
+  readonly #requests: Counter<RequestLabel | 'code'>;
+  readonly #inflight: Gauge<'request_kind'>;
+  readonly #store: Histogram<'operation'>;
+  /** Label objects of what has been asked before: making them anew costs more than counting. */
+  readonly #labels = new Map<string, Record<RequestLabel, string>>();
+
+  constructor(state: { readonly watchers: () => number; readonly connections: () => number }) {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    this.#durations = new Histogram({
+      name: 'apiserver_request_duration_seconds',
+      help: 'Time from the request to the end of its answer, without watches.',
+      labelNames: requestLabels,
+      buckets: durationBuckets,
+      registers,
+    });
+    this.#requests = new Counter({
+      name: 'apiserver_request_total',
+      help: 'Requests answered.',
+      labelNames: [...requestLabels, 'code'],
+      registers,
+    });
+    this.#inflight = new Gauge({
+      name: 'apiserver_current_inflight_requests',
+      help: 'Requests being answered.',
+      labelNames: ['request_kind'],
+      registers,
+    });
+    this.#store = new Histogram({
+      name: 'etcd_request_duration_seconds',
+      help: 'Time of one operation of the store.',
+      labelNames: ['operation'],
+      buckets: durationBuckets,
+      registers,
+    });
+    new Gauge({
+      name: 'apiserver_longrunning_requests',
+      help: 'Watches that are open.',
+      registers,
+      collect() {
+        this.set(state.watchers());
+      },
+    });
+    new Gauge({
+      name: 'apiserver_open_connections',
+      help: 'Connections of clients that are open.',
+      registers,
+      collect() {
+        this.set(state.connections());
+      },
+    });
+  }
+
+  started(kind: 'mutating' | 'readOnly'): void {
+    this.#inflight.inc({ request_kind: kind });
+  }
+
+  finished(kind: 'mutating' | 'readOnly', request: ServedRequest): void {
+    this.#inflight.dec({ request_kind: kind });
+    const labels = this.#labelsOf(request);
+    if (request.verb !== 'WATCH') this.#durations.observe(labels, request.seconds);
+    this.#requests.inc({ ...labels, code: String(request.code) });
+  }
+
+  stored(operation: string, seconds: number): void {
+    this.#store.observe({ operation }, seconds);
+  }
+
+  async render(): Promise<{ readonly contentType: string; readonly body: string }> {
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  #labelsOf(request: ServedRequest): Record<RequestLabel, string> {
+    const { verb, group, version, resource, subresource, scope } = request;
+    const id = `${verb} ${group} ${version} ${resource} ${subresource} ${scope}`;
+    const known = this.#labels.get(id);
+    if (known !== undefined) return known;
+    const labels = { verb, group, version, resource, subresource, scope };
+    this.#labels.set(id, labels);
+    return labels;
+  }
+}

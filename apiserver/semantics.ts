@@ -1,0 +1,8 @@
+import { invalidError } from './registry/field-error.ts';
+import type { Semantics } from './store/semantics.ts';
+
+/** The kinds' semantics as the store needs them. */
+export const kindSemantics: Semantics = {
+  invalid: (strategy, name, errors) => invalidError(strategy.kind, name, errors),
+  trackFields: () => undefined,
+};

@@ -1,0 +1,117 @@
+import type { AnyObject } from '../../api/kind-info.ts';
+import { alreadyExists, StatusError } from '../../api/status-error.ts';
+import type { AdmissionAttributes } from '../admission/admission.ts';
+import type { WriteContext } from '../registry/strategy.ts';
+import { keyOf } from '../storage/keys.ts';
+import type { StoredObject } from '../storage/storage.ts';
+import type { ObjectRequest, Written } from './request.ts';
+import { isStorageConflict } from './storage-failure.ts';
+import type { StoreDependencies } from './store-dependencies.ts';
+import { fillSystemMetadata, generateName } from './system-metadata.ts';
+import { toWireJson } from './wire-json.ts';
+
+const generatedNameAttempts = 8;
+const reservationAttempts = 16;
+
+export interface CreateRequest extends ObjectRequest {
+  /** Taken over and changed. */
+  readonly object: AnyObject;
+  readonly fieldManager: string;
+}
+
+/** Create: metadata, defaults, admission, strategy, validation, then one transaction. */
+export async function createObject(deps: StoreDependencies, request: CreateRequest): Promise<Written> {
+  const { strategy, object } = request;
+  const nowMs = deps.clock.nowMs();
+  fillSystemMetadata(object, request, nowMs);
+  strategy.setDefaults(object);
+  const attributes: AdmissionAttributes = {
+    operation: 'CREATE',
+    strategy,
+    namespace: request.namespace,
+    name: object.metadata.name ?? '',
+    subresource: request.subresource,
+    user: request.user,
+    dryRun: request.dryRun,
+    object,
+    previous: undefined,
+  };
+  await deps.admission.mutate(attributes);
+  const context: WriteContext = {
+    user: request.user,
+    namespace: request.namespace,
+    subresource: request.subresource,
+    nowMs,
+  };
+  strategy.prepareForCreate(object, context);
+  const prefix = object.metadata.generateName ?? '';
+  const generated = (object.metadata.name ?? '') === '' && prefix !== '';
+  if (generated) object.metadata.name = generateName(prefix, deps.random);
+  deps.semantics.trackFields(strategy, object, undefined, {
+    fieldManager: request.fieldManager,
+    subresource: request.subresource,
+    nowMs,
+  });
+  const errors = strategy.validateCreate(object, context);
+  if (errors.length > 0) throw deps.semantics.invalid(strategy, object.metadata.name ?? '', errors);
+  await deps.admission.validate(attributes);
+  const stored = await insert(deps, request, generated ? prefix : undefined);
+  return { ...stored, created: true, warnings: strategy.warnings(object, undefined) };
+}
+
+type Inserted = Pick<StoredObject, 'json' | 'version'>;
+
+async function insert(
+  deps: StoreDependencies,
+  request: CreateRequest,
+  prefix: string | undefined,
+): Promise<Inserted> {
+  const { strategy, object, namespace } = request;
+  for (let nameAttempt = 1; ; nameAttempt += 1) {
+    const name = object.metadata.name ?? '';
+    const stored = await insertNamed(deps, request, keyOf(strategy.resource, namespace, name));
+    if (stored !== undefined) return stored;
+    if (prefix === undefined) throw alreadyExists(strategy.kind, name);
+    if (nameAttempt === generatedNameAttempts) throw noNameFound(request, name);
+    object.metadata.name = generateName(prefix, deps.random);
+  }
+}
+
+function noNameFound(request: CreateRequest, name: string): StatusError {
+  const { group, plural } = request.strategy.kind;
+  return new StatusError({
+    reason: 'AlreadyExists',
+    code: 409,
+    message: `${group === '' ? plural : `${plural}.${group}`} "${name}" already exists, the server was not able to generate a unique name for the object`,
+    details: { name, ...(group === '' ? {} : { group }), kind: plural, retryAfterSeconds: 1 },
+  });
+}
+
+/** Undefined when the name is taken. */
+async function insertNamed(
+  deps: StoreDependencies,
+  request: CreateRequest,
+  key: string,
+): Promise<Inserted | undefined> {
+  const { strategy, object } = request;
+  const reserver = deps.reservers.get(strategy.resource);
+  for (let attempt = 0; ; attempt += 1) {
+    const reservation = await reserver?.plan(object, undefined, attempt);
+    if (request.dryRun) {
+      if ((await deps.storage.get(key)) !== undefined) return undefined;
+      return { json: toWireJson(object, undefined), version: 0 };
+    }
+    try {
+      const writes = [{ type: 'put', key, object, expected: 0 } as const, ...(reservation?.writes ?? [])];
+      const [stored] = await deps.storage.commit(writes);
+      if (stored === undefined) throw new TypeError(`create ${key}: the store gave nothing back`);
+      return stored;
+    } catch (error) {
+      // A conflict is either the name's or that of something reserved beside it.
+      if (!isStorageConflict(error)) throw error;
+      const conflict = error.conflict;
+      if (conflict === undefined || conflict.key === key || attempt === reservationAttempts) return undefined;
+      reserver?.lost(conflict);
+    }
+  }
+}
