@@ -67,7 +67,10 @@ export class GenericStrategy implements KindStrategy {
 
   #countGeneration(next: AnyObject, current: AnyObject, context: WriteContext): void {
     const generation = current.metadata.generation ?? 0;
-    const changed = context.subresource !== 'status' && contentChanged(next, current);
+    const annotated =
+      this.#rules.annotationsCount === true &&
+      !isDeepStrictEqual(next.metadata.annotations ?? {}, current.metadata.annotations ?? {});
+    const changed = context.subresource !== 'status' && (annotated || contentChanged(next, current));
     const counted = changed ? generation + 1 : generation;
     if (counted === 0) delete next.metadata.generation;
     else next.metadata.generation = counted;

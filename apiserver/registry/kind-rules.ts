@@ -25,6 +25,8 @@ export interface KindRules<T extends ApiObject> {
   readonly nameRule?: NameRule;
   /** Does metadata.generation count changes? */
   readonly countsGeneration?: boolean;
+  /** Does a change of annotations count as well? */
+  readonly annotationsCount?: boolean;
   /** Is status taken from the body of a create? Otherwise a new object has an empty one. */
   readonly keepsStatusAtCreate?: boolean;
   readonly allowCreateOnUpdate?: boolean;

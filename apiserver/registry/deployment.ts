@@ -1,0 +1,216 @@
+import { isDeepStrictEqual } from 'node:util';
+import type {
+  Deployment,
+  DeploymentSpec,
+  DeploymentStatus,
+  ReplicaSet,
+} from '../../api/generated/apps-v1.ts';
+import { deployments, replicasets } from '../../api/generated/resources.ts';
+import { ageColumn, column, formatSelector, nameColumn, wide } from './columns.ts';
+import { forbidden, invalid, required, unsupported } from './field-error.ts';
+import { isZero, validateAtMostAll, validateIntOrPercent } from './int-or-percent.ts';
+import type { KindColumn, KindRules } from './kind-rules.ts';
+import { isEmptySelector, validateLabelSelector } from './label-selector.ts';
+import { setTemplateDefaults } from './pod-spec-defaults.ts';
+import { validateOwnedTemplate } from './pod-template-validation.ts';
+import { podSpecWarnings } from './pod-warnings.ts';
+import { validateNonNegative } from './probe-validation.ts';
+import type { FieldError } from './strategy.ts';
+import { templateColumns } from './workload-columns.ts';
+
+function setDefaults({ spec }: Deployment): void {
+  spec.replicas ??= 1;
+  spec.strategy ??= {};
+  spec.strategy.type ??= 'RollingUpdate';
+  if (spec.strategy.type === 'RollingUpdate') {
+    spec.strategy.rollingUpdate ??= {};
+    spec.strategy.rollingUpdate.maxUnavailable ??= '25%';
+    spec.strategy.rollingUpdate.maxSurge ??= '25%';
+  }
+  spec.revisionHistoryLimit ??= 10;
+  spec.progressDeadlineSeconds ??= 600;
+  setTemplateDefaults(spec.template);
+}
+
+function validate({ spec }: Deployment): FieldError[] {
+  return [
+    ...validateNonNegative(spec.replicas, 'spec.replicas'),
+    ...validateSelector(spec),
+    ...validateOwnedTemplate(spec.selector, spec.template, 'spec.template'),
+    ...validateStrategy(spec),
+    ...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
+    ...validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'),
+    ...validateDeadline(spec),
+  ];
+}
+
+function validateSelector(spec: DeploymentSpec): FieldError[] {
+  if (spec.selector === undefined) return [required('spec.selector')];
+  const errors = validateLabelSelector(spec.selector, 'spec.selector');
+  if (isEmptySelector(spec.selector))
+    errors.push(invalid('spec.selector', spec.selector, 'empty selector is invalid for deployment'));
+  return errors;
+}
+
+function validateStrategy({ strategy = {} }: DeploymentSpec): FieldError[] {
+  const rolling = strategy.rollingUpdate;
+  const field = 'spec.strategy.rollingUpdate';
+  if (strategy.type === 'Recreate')
+    return rolling === undefined
+      ? []
+      : [forbidden(field, "may not be specified when strategy `type` is 'Recreate'")];
+  if (strategy.type !== 'RollingUpdate') {
+    const shown = { Type: strategy.type ?? '', RollingUpdate: rolling ?? null };
+    return [unsupported('spec.strategy', shown, ['Recreate', 'RollingUpdate'])];
+  }
+  const { maxUnavailable, maxSurge } = rolling ?? {};
+  const errors = [
+    ...validateIntOrPercent(maxUnavailable, `${field}.maxUnavailable`),
+    ...validateIntOrPercent(maxSurge, `${field}.maxSurge`),
+  ];
+  if (isZero(maxUnavailable) && isZero(maxSurge))
+    errors.push(invalid(`${field}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
+  return [...errors, ...validateAtMostAll(maxUnavailable, `${field}.maxUnavailable`)];
+}
+
+function validateDeadline(spec: DeploymentSpec): FieldError[] {
+  const field = 'spec.progressDeadlineSeconds';
+  const deadline = spec.progressDeadlineSeconds;
+  const errors = validateNonNegative(deadline, field);
+  if (deadline !== undefined && deadline <= (spec.minReadySeconds ?? 0))
+    errors.push(invalid(field, deadline, 'must be greater than minReadySeconds'));
+  return errors;
+}
+
+export function validateSelectorFixed<T extends { readonly spec: { readonly selector?: unknown } }>(
+  next: T,
+  current: T,
+): FieldError[] {
+  return isDeepStrictEqual(next.spec.selector, current.spec.selector)
+    ? []
+    : [invalid('spec.selector', next.spec.selector, 'field is immutable')];
+}
+
+type Counts = Pick<
+  DeploymentStatus,
+  | 'replicas'
+  | 'updatedReplicas'
+  | 'readyReplicas'
+  | 'availableReplicas'
+  | 'unavailableReplicas'
+  | 'observedGeneration'
+>;
+
+function validateStatus({ status = {} }: Deployment): FieldError[] {
+  const counts: Counts = status;
+  const replicas = counts.replicas ?? 0;
+  const names = [
+    'observedGeneration',
+    'replicas',
+    'updatedReplicas',
+    'readyReplicas',
+    'availableReplicas',
+    'unavailableReplicas',
+  ] as const;
+  const errors = names.flatMap((name) => validateNonNegative(counts[name], `status.${name}`));
+  const tooMany = 'cannot be greater than status.replicas';
+  for (const name of ['updatedReplicas', 'readyReplicas', 'availableReplicas'] as const)
+    if ((counts[name] ?? 0) > replicas) errors.push(invalid(`status.${name}`, counts[name] ?? 0, tooMany));
+  if ((counts.availableReplicas ?? 0) > (counts.readyReplicas ?? 0))
+    errors.push(
+      invalid(
+        'status.availableReplicas',
+        counts.availableReplicas ?? 0,
+        'cannot be greater than readyReplicas',
+      ),
+    );
+  return errors;
+}
+
+const count = <T>(name: string, about: string, read: (object: T) => number | undefined): KindColumn<T> =>
+  column(name, about, (object) => read(object) ?? 0, 'integer');
+
+export const deploymentRules: KindRules<Deployment> = {
+  type: deployments,
+  countsGeneration: true,
+  annotationsCount: true,
+  setDefaults,
+  prepareForUpdate(next, current, context) {
+    if (context.subresource !== 'status') return;
+    if (current.metadata.labels === undefined) delete next.metadata.labels;
+    else next.metadata.labels = current.metadata.labels;
+  },
+  validate,
+  validateUpdate: validateSelectorFixed,
+  validateStatus,
+  warnings: ({ spec }) => podSpecWarnings(spec.template.spec ?? { containers: [] }, 'spec.template.spec'),
+  columns: [
+    nameColumn,
+    column(
+      'Ready',
+      'Number of the pod with ready state',
+      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
+    ),
+    column(
+      'Up-to-date',
+      'Total number of non-terminated pods targeted by this deployment that have the desired template spec.',
+      ({ status }) => status?.updatedReplicas ?? 0,
+    ),
+    column(
+      'Available',
+      'Total number of available non-terminating pods (ready for at least minReadySeconds) targeted by this deployment.',
+      ({ status }) => status?.availableReplicas ?? 0,
+    ),
+    ageColumn,
+    ...templateColumns<Deployment>(({ spec }) => spec.template),
+    wide(column('Selector', 'Label selector for pods.', ({ spec }) => formatSelector(spec.selector, ''))),
+  ],
+};
+
+export const replicaSetRules: KindRules<ReplicaSet> = {
+  type: replicasets,
+  countsGeneration: true,
+  setDefaults({ spec }) {
+    spec.replicas ??= 1;
+    setTemplateDefaults(spec.template);
+  },
+  validate({ spec }) {
+    const errors = [
+      ...validateNonNegative(spec.replicas, 'spec.replicas'),
+      ...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
+    ];
+    if (spec.selector === undefined) errors.push(required('spec.selector'));
+    else {
+      errors.push(...validateLabelSelector(spec.selector, 'spec.selector'));
+      if (isEmptySelector(spec.selector))
+        errors.push(invalid('spec.selector', spec.selector, 'empty selector is invalid for deployment'));
+    }
+    const template = spec.template ?? { metadata: {}, spec: { containers: [] } };
+    return [...errors, ...validateOwnedTemplate(spec.selector, template, 'spec.template')];
+  },
+  validateUpdate: validateSelectorFixed,
+  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
+  columns: [
+    nameColumn,
+    count('Desired', 'Replicas is the number of desired pods.', ({ spec }) => spec.replicas),
+    count(
+      'Current',
+      'Replicas is the most recently observed number of non-terminating pods.',
+      ({ status }) => status?.replicas,
+    ),
+    count(
+      'Ready',
+      'The number of non-terminating pods with a Ready condition.',
+      ({ status }) => status?.readyReplicas,
+    ),
+    ageColumn,
+    ...templateColumns<ReplicaSet>(({ spec }) => spec.template),
+    wide(
+      column(
+        'Selector',
+        'Selector is a label query over pods that should match the replica count.',
+        ({ spec }) => formatSelector(spec.selector),
+      ),
+    ),
+  ],
+};
