@@ -59,13 +59,13 @@ function sameCondition(left: PodCondition, right: PodCondition): boolean {
   return relevant(left) === relevant(right);
 }
 
-/** JSON with sorted keys, without what is undefined, null or an empty object: equal values give equal text. */
+/** JSON with sorted keys, without what is undefined, null or empty: equal values give equal text. */
 export function canonical(value: unknown): string {
   return JSON.stringify(simplify(value)) ?? '';
 }
 
 function simplify(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(simplify);
+  if (Array.isArray(value)) return value.length === 0 ? undefined : value.map(simplify);
   if (typeof value !== 'object' || value === null) return value ?? undefined;
   const entries = Object.entries(value)
     .map(([key, field]) => [key, simplify(field)] as const)
