@@ -8,7 +8,7 @@
  *
  * Cost: one timer per second and one 8-byte ping per period.
  *
- * INVARIANTS: at most one current and one candidate session; a retired session gets no new streams.
+ * INVARIANTS: at most one session is current; a retired session gets no new streams.
  */
 import http2 from 'node:http2';
 import { type BackoffPolicy, backoffMs } from '../base/backoff.ts';
@@ -25,6 +25,9 @@ const suspectAfterMs = 2_500;
 /** After this long without an answer the session is given up even when there is no other way. */
 const deadAfterMs = 12_000;
 const connectTimeoutMs = 8_000;
+/** A handshake that takes longer is not waited for alone: the next connection may reach another server. */
+const hedgeAfterMs = 700;
+const maxHandshakes = 6;
 const streamWindowBytes = 4 * 1024 * 1024;
 const sessionWindowBytes = 32 * 1024 * 1024;
 const reconnectBackoff: BackoffPolicy = { initialMs: 20, maxMs: 500, factor: 2, jitter: 0.5 };
@@ -41,9 +44,9 @@ export interface ConnectionOptions {
 export class Connection {
   readonly #options: ConnectionOptions;
   #current: http2.ClientHttp2Session | undefined;
-  #candidate: http2.ClientHttp2Session | undefined;
+  #isReplacing = false;
   #connecting: Promise<http2.ClientHttp2Session> | undefined;
-  readonly #watches = new Map<http2.ClientHttp2Session, Set<http2.ClientHttp2Stream>>();
+  readonly #repeatable = new Map<http2.ClientHttp2Session, Set<http2.ClientHttp2Stream>>();
   #ticker: Timer | undefined;
   #lastTickMs = 0;
   #pingSentMs: number | undefined;
@@ -72,10 +75,10 @@ export class Connection {
     }
   }
 
-  /** Ties a long-lived stream to its session: it is ended when the session is replaced, so that it is resumed. */
-  trackWatch(session: http2.ClientHttp2Session, stream: http2.ClientHttp2Stream): void {
-    const streams = this.#watches.get(session) ?? new Set();
-    this.#watches.set(session, streams.add(stream));
+  /** Ties a watch or a read to its session: it is ended when the session is replaced, so that it goes on there. */
+  trackRepeatable(session: http2.ClientHttp2Session, stream: http2.ClientHttp2Stream): void {
+    const streams = this.#repeatable.get(session) ?? new Set();
+    this.#repeatable.set(session, streams.add(stream));
     stream.once('close', () => streams.delete(stream));
   }
 
@@ -83,11 +86,10 @@ export class Connection {
     this.#closed = true;
     this.#ticker?.cancel();
     this.#current?.destroy();
-    this.#candidate?.destroy();
   }
 
   #connect(): Promise<http2.ClientHttp2Session> {
-    this.#connecting ??= this.#open()
+    this.#connecting ??= this.#openFirst()
       .then((session) => {
         if (this.#closed) session.destroy();
         else this.#adopt(session);
@@ -97,6 +99,35 @@ export class Connection {
         this.#connecting = undefined;
       });
     return this.#connecting;
+  }
+
+  /** The first session to be ready of several handshakes, started one after the other while none is. */
+  #openFirst(): Promise<http2.ClientHttp2Session> {
+    return new Promise((resolve, reject) => {
+      let started = 0;
+      let failed = 0;
+      let winner: http2.ClientHttp2Session | undefined;
+      let timer: Timer | undefined;
+      const start = (): void => {
+        started += 1;
+        if (started < maxHandshakes) timer = this.#options.clock.setTimer(hedgeAfterMs, start);
+        this.#open().then(
+          (session) => {
+            timer?.cancel();
+            if (winner !== undefined) session.destroy();
+            winner ??= session;
+            resolve(winner);
+          },
+          (error) => {
+            failed += 1;
+            if (failed < started || winner !== undefined) return;
+            timer?.cancel();
+            reject(error);
+          },
+        );
+      };
+      start();
+    });
   }
 
   #open(): Promise<http2.ClientHttp2Session> {
@@ -139,17 +170,16 @@ export class Connection {
     if (this.#ticker === undefined) this.#scheduleTick();
   }
 
-  /** Requests in flight may still be answered; watches are ended so that they resume elsewhere. */
+  /** Writes in flight may still be answered; watches and reads are ended, so that they go on elsewhere. */
   #retire(session: http2.ClientHttp2Session): void {
     if (this.#current === session) this.#current = undefined;
-    for (const stream of this.#watches.get(session) ?? []) stream.close(http2.constants.NGHTTP2_CANCEL);
+    for (const stream of this.#repeatable.get(session) ?? []) stream.close(http2.constants.NGHTTP2_CANCEL);
     session.close();
     this.#options.clock.setTimer(deadAfterMs, () => session.destroy(), { unref: true });
   }
 
   #forget(session: http2.ClientHttp2Session): void {
-    this.#watches.delete(session);
-    if (this.#candidate === session) this.#candidate = undefined;
+    this.#repeatable.delete(session);
     if (this.#current !== session) return;
     this.#current = undefined;
     this.#pingSentMs = undefined;
@@ -187,22 +217,26 @@ export class Connection {
     if (silentMs >= deadAfterMs) {
       logger.warn({ server: config.server, silentMs }, 'give up silent connection');
       session.destroy();
-    } else if (silentMs >= suspectAfterMs && this.#candidate === undefined) {
+    } else if (silentMs >= suspectAfterMs && !this.#isReplacing) {
       logger.info({ server: config.server, silentMs }, 'connection is silent, open another');
-      this.#openCandidate(session);
+      this.#replace(session);
     }
   }
 
-  #openCandidate(suspect: http2.ClientHttp2Session): void {
-    this.#open().then(
-      (session) => {
-        const stillSilent = this.#current === suspect && this.#pingSentMs !== undefined;
-        this.#candidate = undefined;
-        if (stillSilent && !this.#closed) this.#adopt(session);
-        else session.destroy();
-      },
-      () => undefined,
-    );
+  #replace(suspect: http2.ClientHttp2Session): void {
+    this.#isReplacing = true;
+    this.#openFirst()
+      .then(
+        (session) => {
+          const stillSilent = this.#current === suspect && this.#pingSentMs !== undefined;
+          if (stillSilent && !this.#closed) this.#adopt(session);
+          else session.destroy();
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        this.#isReplacing = false;
+      });
   }
 }
 

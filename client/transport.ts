@@ -42,7 +42,7 @@ export class Transport {
     try {
       for (let resends = 0; ; resends += 1) {
         const session = await this.#options.connection.session(deadline.signal);
-        const outcome = await exchange(session, this.#headersOf(request), request, deadline.signal);
+        const outcome = await this.#exchange(session, request, deadline.signal);
         if ('response' in outcome) return outcome.response;
         const mayResend = !outcome.begun || request.method === 'GET';
         if (!mayResend || resends >= maxResends || deadline.signal.aborted)
@@ -60,7 +60,7 @@ export class Transport {
     const { connection } = this.#options;
     const session = await connection.session(signal);
     const stream = session.request(this.#headersOf(request), { endStream: true });
-    connection.trackWatch(session, stream);
+    connection.trackRepeatable(session, stream);
     const onAbort = (): void => stream.close(NGHTTP2_CANCEL);
     signal.addEventListener('abort', onAbort, { once: true });
     stream.once('close', () => signal.removeEventListener('abort', onAbort));
@@ -68,6 +68,27 @@ export class Transport {
       stream.once('response', (headers) => resolve({ status: Number(headers[HTTP2_HEADER_STATUS]), stream }));
       stream.on('error', (error) => reject(broken(request, error)));
       stream.once('close', () => reject(broken(request, undefined)));
+    });
+  }
+
+  #exchange(session: http2.ClientHttp2Session, request: RawRequest, signal: AbortSignal): Promise<Outcome> {
+    return new Promise((resolve) => {
+      let stream: http2.ClientHttp2Stream;
+      try {
+        stream = session.request(this.#headersOf(request), { endStream: request.body === undefined });
+      } catch (error) {
+        // The session closed between being handed out and being used.
+        return resolve({ begun: false, why: messageOf(error), cause: error });
+      }
+      if (request.method === 'GET') this.#options.connection.trackRepeatable(session, stream);
+      const answer = new Answer(stream);
+      const onAbort = (): void => stream.close(NGHTTP2_CANCEL);
+      signal.addEventListener('abort', onAbort, { once: true });
+      stream.once('close', () => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(answer.outcome(signal));
+      });
+      if (request.body !== undefined) stream.end(request.body);
     });
   }
 
@@ -102,31 +123,6 @@ type Outcome =
   | { readonly response: RawResponse }
   /** `begun`: a server may have seen the request. */
   | { readonly begun: boolean; readonly why: string; readonly cause: unknown };
-
-function exchange(
-  session: http2.ClientHttp2Session,
-  headers: http2.OutgoingHttpHeaders,
-  request: RawRequest,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  return new Promise((resolve) => {
-    let stream: http2.ClientHttp2Stream;
-    try {
-      stream = session.request(headers, { endStream: request.body === undefined });
-    } catch (error) {
-      // The session closed between being handed out and being used.
-      return resolve({ begun: false, why: messageOf(error), cause: error });
-    }
-    const answer = new Answer(stream);
-    const onAbort = (): void => stream.close(NGHTTP2_CANCEL);
-    signal.addEventListener('abort', onAbort, { once: true });
-    stream.once('close', () => {
-      signal.removeEventListener('abort', onAbort);
-      resolve(answer.outcome(signal));
-    });
-    if (request.body !== undefined) stream.end(request.body);
-  });
-}
 
 /** Collects what comes on one stream. */
 class Answer {

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
+import { silentLogger } from '../../base/logger.ts';
+import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
+import { loadKubeconfig } from '../../client/kubeconfig.ts';
+import { eventually } from './eventually.ts';
+import { createTestPki } from './test-pki.ts';
+
+const projectRoot = join(import.meta.dirname, '../..');
+
+/** The real API server as a process of its own, on a free loopback port, with certificates of its own. */
+export class ApiServerProcess {
+  readonly port: number;
+  readonly directory: string;
+  readonly #flags: readonly string[];
+  readonly #clients: ClosableApiClient[] = [];
+  readonly #processes: ChildProcess[] = [];
+
+  private constructor(options: { port: number; directory: string; flags: readonly string[] }) {
+    this.port = options.port;
+    this.directory = options.directory;
+    this.#flags = options.flags;
+  }
+
+  /** In memory unless `etcdServers` are given. */
+  static async start(options: { readonly etcdServers?: string } = {}): Promise<ApiServerProcess> {
+    const port = await freePort();
+    const directory = mkdtempSync(join(tmpdir(), 'coracle-api-'));
+    const pki = await createTestPki({ directory, port, nodes: [] });
+    const store =
+      options.etcdServers === undefined ? ['--storage=memory'] : [`--etcd-servers=${options.etcdServers}`];
+    const flags = [...pki.apiserverFlags, `--secure-port=${port}`, ...store];
+    const server = new ApiServerProcess({ port, directory, flags });
+    await server.launch();
+    return server;
+  }
+
+  /** Starts one, beside those that run on the same port. */
+  async launch(): Promise<void> {
+    const main = join(projectRoot, 'apiserver/main.ts');
+    const child = spawn(process.execPath, [main, ...this.#flags], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#processes.push(child);
+    let log = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      log = (log + chunk.toString()).slice(-4_000);
+    });
+    const probe = await this.client('admin', { failFast: true });
+    await eventually(async () => {
+      if (child.exitCode !== null)
+        throw new Error(`apiserver ended with exit code ${child.exitCode}: ${log}`);
+      const { status } = await probe.request({ method: 'GET', path: '/readyz' });
+      if (status !== 200) throw new Error(`apiserver is not ready: ${status}`);
+    });
+    probe.close();
+  }
+
+  /** A client with the identity of `user`: `admin`, `scheduler`, `controllers`, ... Closed by `stop`. */
+  async client(user = 'admin', options: { readonly failFast?: boolean } = {}): Promise<ClosableApiClient> {
+    const config = await loadKubeconfig(this.kubeconfig(user));
+    const client = createApiClient({
+      ...{ config, clock: systemClock, logger: silentLogger, userAgent: 'test' },
+      ...options,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  kubeconfig(user: string): string {
+    return join(this.directory, `${user}.kubeconfig`);
+  }
+
+  /** To the server started as the `nth`. */
+  signal(name: 'SIGSTOP' | 'SIGCONT', nth = 0): void {
+    this.#processes[nth]?.kill(name);
+  }
+
+  /** As a crash of all that run. */
+  async kill(): Promise<void> {
+    for (const child of this.#processes.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await this.kill();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
