@@ -1,9 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
+
+export interface EtcdOptions {
+  /** Default: etcd's. */
+  readonly quotaBytes?: number;
+  /** Serve TLS with a certificate that etcd makes itself. */
+  readonly tls?: boolean;
+}
 
 /** A real etcd of one member on free loopback ports, its data in a directory of its own. */
 export class EtcdProcess {
@@ -11,30 +18,30 @@ export class EtcdProcess {
   readonly port: number;
   readonly #peerPort: number;
   readonly #directory: string;
-  /** 0: etcd's default. */
-  readonly #quotaBytes: number;
+  readonly #options: EtcdOptions;
   #process: ChildProcess | undefined;
 
   private constructor(options: {
     port: number;
     peerPort: number;
     directory: string;
-    quotaBytes: number;
+    options: EtcdOptions;
   }) {
     this.port = options.port;
     this.#peerPort = options.peerPort;
-    this.url = `http://127.0.0.1:${options.port}`;
+    const scheme = options.options.tls === true ? 'https' : 'http';
+    this.url = `${scheme}://127.0.0.1:${options.port}`;
     this.#directory = options.directory;
-    this.#quotaBytes = options.quotaBytes;
+    this.#options = options.options;
   }
 
-  static async start(options: { readonly quotaBytes?: number } = {}): Promise<EtcdProcess> {
+  static async start(options: EtcdOptions = {}): Promise<EtcdProcess> {
     const [port = 0, peerPort = 0] = await freePorts(2);
     const etcd = new EtcdProcess({
       port,
       peerPort,
       directory: mkdtempSync(join(tmpdir(), 'coracle-etcd-')),
-      quotaBytes: options.quotaBytes ?? 0,
+      options,
     });
     await etcd.launch();
     return etcd;
@@ -47,7 +54,8 @@ export class EtcdProcess {
       'etcd',
       [
         ...['--name', 'test', '--data-dir', this.#directory, '--unsafe-no-fsync', '--log-level', 'error'],
-        ...['--quota-backend-bytes', String(this.#quotaBytes)],
+        ...['--quota-backend-bytes', String(this.#options.quotaBytes ?? 0)],
+        ...(this.#options.tls === true ? ['--auto-tls'] : []),
         ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url],
         ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
         ...['--initial-cluster', `test=${peerUrl}`],
@@ -57,9 +65,22 @@ export class EtcdProcess {
     this.#process = child;
     await eventually(async () => {
       if (child.exitCode !== null) throw new Error(`etcd ended with exit code ${child.exitCode}`);
-      const response = await fetch(`${this.url}/health`);
-      if (!response.ok) throw new Error('etcd is not healthy yet');
+      await this.#requireHealth();
     });
+  }
+
+  async #requireHealth(): Promise<void> {
+    if (this.#options.tls === true) {
+      readFileSync(this.certificateFile);
+      return;
+    }
+    const response = await fetch(`${this.url}/health`);
+    if (!response.ok) throw new Error('etcd is not healthy yet');
+  }
+
+  /** The self-signed certificate that it serves TLS with. */
+  get certificateFile(): string {
+    return join(this.#directory, 'fixtures', 'client', 'cert.pem');
   }
 
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {

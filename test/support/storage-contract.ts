@@ -55,12 +55,19 @@ export async function eventsAfter(
   return batches;
 }
 
+let count = 0;
+const fresh = (): string => `contract-${count++}`;
+const at = (namespace: string, name = 'a'): { namespace: string; name: string } => ({ namespace, name });
+
 /** What every implementation of `Storage` promises. `storage` gives the instance under test. */
 export function storageContract(storage: () => Storage): void {
-  let count = 0;
-  const fresh = (): string => `contract-${count++}`;
-  const at = (namespace: string, name = 'a'): { namespace: string; name: string } => ({ namespace, name });
+  singleWrites(storage);
+  manyWrites(storage);
+  scans(storage);
+  watches(storage);
+}
 
+function singleWrites(storage: () => Storage): void {
   it('gives back what was written, with its resourceVersion', async () => {
     const namespace = fresh();
     const stored = await putConfigMap(storage(), at(namespace), { data: { greeting: 'grüß "dich" €' } });
@@ -97,7 +104,9 @@ export function storageContract(storage: () => Storage): void {
       conflict: { actual: 0 },
     });
   });
+}
 
+function manyWrites(storage: () => Storage): void {
   it('commits all or nothing, also on the version of a key that is not written', async () => {
     const namespace = fresh();
     const fence = await putConfigMap(storage(), at(namespace, 'fence'));
@@ -160,7 +169,9 @@ export function storageContract(storage: () => Storage): void {
     expect(await storage().get(stored[4]?.key ?? '')).toBeUndefined();
     expect(await storage().get(stored[3]?.key ?? '')).toEqual(stored[3]);
   });
+}
 
+function scans(storage: () => Storage): void {
   it('scans in key order, at now and at a version', async () => {
     const namespace = fresh();
     const puts = Array.from({ length: 1_200 }, (_, index) => {
@@ -182,7 +193,9 @@ export function storageContract(storage: () => Storage): void {
     expect(then.keys).toEqual(puts.map(({ key }) => key));
     expect(then.versions).toEqual(new Set([version]));
   });
+}
 
+function watches(storage: () => Storage): void {
   it('watches whole transactions in order, from any version', async () => {
     const namespace = fresh();
     const start = await storage().currentVersion();

@@ -40,6 +40,7 @@ export class EtcdClient {
   readonly #calls: EtcdConnector;
   readonly #scans: EtcdConnector;
   readonly #clock: Clock;
+  #closed = false;
 
   constructor(options: EtcdEndpoints) {
     this.watches = new EtcdConnector(options);
@@ -78,6 +79,7 @@ export class EtcdClient {
   }
 
   close(): void {
+    this.#closed = true;
     for (const connector of [this.watches, this.#calls, this.#scans]) connector.close();
   }
 
@@ -91,7 +93,7 @@ export class EtcdClient {
         this.identity.observe(response.header, atLeast);
         return response;
       } catch (error) {
-        const isFinal = !(error instanceof GrpcError) || error.isRefusal;
+        const isFinal = this.#closed || !(error instanceof GrpcError) || error.isRefusal;
         if (isFinal || this.#clock.monotonicMs() + pauseBetweenReadsMs > deadlineMs) throw error;
         await delay(this.#clock, pauseBetweenReadsMs);
       }
