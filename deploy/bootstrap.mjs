@@ -63,7 +63,11 @@ function run(what, file, argv, options = {}) {
     ...options,
   });
   if (status === 0) return;
-  const tail = `${stdout ?? ''}${stderr ?? ''}`.trimEnd().split('\n').slice(-15).join('\n');
+  const said = `${stdout ?? ''}${stderr ?? ''}`
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('npm warn'));
+  const tail =
+    said.length > 30 ? [...said.slice(0, 15), '...', ...said.slice(-10)].join('\n') : said.join('\n');
   process.stderr.write(`deploy/${command}: ${what}: ${file} ended with ${status}\n${tail}\n`);
   process.exit(1);
 }
