@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { AnyObject } from '../api/kind-info.ts';
 import { type Clock, delay } from '../base/clock.ts';
+import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { TaskGroup } from '../base/task-group.ts';
@@ -19,10 +20,13 @@ import { HttpServer } from './http/server.ts';
 import { Metrics } from './metrics.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { createRoutes } from './routes.ts';
+import { bulkBindingKind } from './subresources/bulk-binding.ts';
 import { kindSemantics } from './semantics.ts';
 import type { Storage } from './storage/storage.ts';
 import { ObjectSource } from './store/object-source.ts';
 import { ObjectStore } from './store/object-store.ts';
+import { AgentClient, type AgentTls } from './streaming/agent-client.ts';
+import { Upgrades } from './streaming/upgrades.ts';
 import { WatchCache } from './watch-cache/watch-cache.ts';
 
 /** Clients get this long to notice that their watches have ended and go elsewhere. */
@@ -43,7 +47,9 @@ export class ApiServer {
   readonly #cache: WatchCache;
   readonly #store: ObjectStore;
   readonly #stopping = new AbortController();
+  readonly #agents: AgentClient;
   readonly #http: HttpServer;
+  #upgrades: Upgrades | undefined;
   readonly #bootstrap: Bootstrap;
   #bootstrapped = false;
 
@@ -63,6 +69,7 @@ export class ApiServer {
       registry: this.#registry,
       cache: this.#cache,
     });
+    this.#agents = new AgentClient(agentTls(options.flags));
     this.#http = this.#createHttp();
   }
 
@@ -91,7 +98,9 @@ export class ApiServer {
       this.#http.stopListening();
       this.#stopping.abort();
       if (this.#http.connections > 0) await delay(clock, drainMs);
+      this.#upgrades?.close();
       await this.#http.close();
+      this.#agents.close();
       cacheLife.abort();
       await storage.close();
       await tasks.join();
@@ -106,23 +115,30 @@ export class ApiServer {
     });
     const deps = {
       ...{ store: this.#store, cache: this.#cache, registry: this.#registry, clock, random },
-      stopping: this.#stopping.signal,
+      ...{ agents: this.#agents, stopping: this.#stopping.signal },
     };
     const door = new FrontDoor({
       ...{ clock, logger, metrics, checks: this.#checks() },
       authenticator: new Authenticator({ tokens: [], anonymousEverywhere: flags.anonymousAuth }),
       authorizer: new TableAuthorizer(new NodeAuthorizer(this.#cache)),
       router: new Router(deps, createRoutes(deps)),
-      discovery: new Discovery(this.#registry),
+      discovery: new Discovery(this.#registry, [bulkBindingKind]),
       openapi: () => undefined,
     });
+    const pods = this.#registry.byResource('', 'v1', 'pods');
+    invariant(pods !== undefined, 'pods are served');
+    const upgrades = new Upgrades({
+      ...{ agents: this.#agents, store: this.#store, cache: this.#cache, pods, logger },
+      admit: (incoming, info) => door.admit(incoming, info),
+    });
+    this.#upgrades = upgrades;
     return new HttpServer({
       key: readFileSync(flags.tlsPrivateKeyFile),
       certificate: readFileSync(flags.tlsCertFile),
       clientCa: readFileSync(flags.clientCaFile),
       logger,
       serve: (incoming, response) => door.serve(incoming, response),
-      upgrade: (_incoming, socket) => socket.destroy(),
+      upgrade: (incoming, socket, head) => void upgrades.serve(incoming, socket, head),
     });
   }
 
@@ -153,6 +169,16 @@ export class ApiServer {
       return error instanceof Error ? error.message : String(error);
     }
   }
+}
+
+function agentTls(flags: ApiServerFlags): AgentTls {
+  const read = (file: string | undefined): Buffer | undefined =>
+    file === undefined ? undefined : readFileSync(file);
+  return {
+    cert: read(flags.kubeletClientCertificate),
+    key: read(flags.kubeletClientKey),
+    ca: read(flags.kubeletCertificateAuthority),
+  };
 }
 
 function fieldReader(

@@ -1,10 +1,39 @@
 import type { Routes, SubresourceRoutes, VirtualHandler } from './http/router.ts';
 import { statusRoutes } from './http/router.ts';
-import type { WriteDependencies } from './http/writes.ts';
+import { badRequest } from '../api/status-error.ts';
+import type { LogDependencies } from './streaming/pod-log.ts';
+import { logRoutes } from './streaming/pod-log.ts';
+import { bindingRoutes, bindingsHandler } from './subresources/binding.ts';
+import { bulkBindingHandler } from './subresources/bulk-binding.ts';
+import { evictionRoutes } from './subresources/eviction.ts';
+import { finalizeRoutes } from './subresources/finalize.ts';
+import { scaleRoutes } from './subresources/scale.ts';
+
+/** These speak through an upgraded connection, which never comes this way. */
+const needsUpgrade = async (): Promise<never> => {
+  throw badRequest('Upgrade request required');
+};
+const upgradeOnly: SubresourceRoutes = { get: needsUpgrade, create: needsUpgrade };
 
 /** All subresources and virtual resources, in one place. */
-export function createRoutes(deps: WriteDependencies): Routes {
-  const subresources = new Map<string, SubresourceRoutes>([['*/status', statusRoutes(deps)]]);
-  const virtual = new Map<string, VirtualHandler>();
+export function createRoutes(deps: LogDependencies): Routes {
+  const subresources = new Map<string, SubresourceRoutes>([
+    ['*/status', statusRoutes(deps)],
+    ['*/scale', scaleRoutes(deps)],
+    ['/pods/ephemeralcontainers', statusRoutes(deps)],
+    ['/pods/resize', statusRoutes(deps)],
+    ['certificates.k8s.io/certificatesigningrequests/approval', statusRoutes(deps)],
+    ['/pods/binding', bindingRoutes(deps)],
+    ['/pods/eviction', evictionRoutes(deps)],
+    ['/namespaces/finalize', finalizeRoutes(deps)],
+    ['/pods/log', logRoutes(deps)],
+    ['/pods/exec', upgradeOnly],
+    ['/pods/attach', upgradeOnly],
+    ['/pods/portforward', upgradeOnly],
+  ]);
+  const virtual = new Map<string, VirtualHandler>([
+    ['/v1/bindings', bindingsHandler(deps)],
+    ['coracle.dev/v1/bulkbindings', bulkBindingHandler(deps)],
+  ]);
   return { subresources, virtual };
 }

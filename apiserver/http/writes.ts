@@ -67,7 +67,7 @@ function checkUid({ strategy, info }: ResourceRequest, next: AnyObject, current:
   );
 }
 
-const patchTypes: ReadonlySet<string> = new Set([jsonPatchType, mergePatchType, strategicMergePatchType]);
+export const patchTypes: ReadonlySet<string> = new Set([jsonPatchType, mergePatchType, strategicMergePatchType]);
 
 export async function patchResource(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
   const negotiated = negotiate(request.headers.accept);

@@ -1,0 +1,166 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { notFound, StatusError } from '../../api/status-error.ts';
+import type { Logger } from '../../base/logger.ts';
+import { noSuchResource, statusBody } from '../http/answer.ts';
+import { parseRequestInfo, type RequestInfo } from '../http/request-info.ts';
+import type { IncomingRequest } from '../http/server.ts';
+import type { UserInfo } from '../registry/strategy.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { toStatusError } from '../store/storage-failure.ts';
+import type { ReadCache } from '../watch-cache/read-cache.ts';
+import type { KindStrategy } from '../registry/strategy.ts';
+import type { AgentClient } from './agent-client.ts';
+import { agentOf, containerOf, requireRunningHost } from './pod-target.ts';
+
+export interface UpgradeOptions {
+  readonly agents: AgentClient;
+  readonly store: ObjectStore;
+  readonly cache: ReadCache;
+  readonly pods: KindStrategy;
+  readonly logger: Logger;
+  /** Who asks, when they may. @throws StatusError 401, 403 */
+  admit(incoming: Omit<IncomingRequest, 'body'>, info: RequestInfo): Promise<UserInfo>;
+}
+
+interface Destination {
+  readonly nodeName: string;
+  readonly path: string;
+}
+
+/** Headers of the client that the agent sees: those of the upgrade itself, never its credentials. */
+const forwardedHeaders = [
+  'connection',
+  'upgrade',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-protocol',
+  'sec-websocket-extensions',
+  'x-stream-protocol-version',
+];
+
+/**
+ * exec, attach and port-forward: once the client is known and the pod found, the agent gets the same upgrade, and
+ * bytes go both ways untouched. The agent speaks the protocol inside.
+ */
+export class Upgrades {
+  readonly #options: UpgradeOptions;
+  readonly #open = new Set<Duplex>();
+
+  constructor(options: UpgradeOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects: whatever fails is told to the client in an HTTP answer. */
+  async serve(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    try {
+      const destination = await this.#destinationOf(incoming);
+      this.#connect(incoming, destination, socket, head);
+    } catch (error) {
+      refuse(socket, toStatusError(error));
+    }
+  }
+
+  close(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  async #destinationOf(incoming: IncomingMessage): Promise<Destination> {
+    const { method = 'GET', url = '/', headers, socket } = incoming;
+    const at = url.indexOf('?');
+    const path = at < 0 ? url : url.slice(0, at);
+    const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
+    const info = parseRequestInfo(method, path, false);
+    await this.#options.admit({ method, url, headers, connection: socket, socket }, info);
+    if (info.group !== '' || info.resource !== 'pods' || info.name === '') throw noSuchResource();
+    const { store, pods } = this.#options;
+    const found = await store.read(pods, info.namespace, info.name);
+    if (found === undefined) throw notFound(pods.kind, info.name);
+    return destinationOf(JSON.parse(found.json.toString()) as Pod, info, query);
+  }
+
+  #connect(incoming: IncomingMessage, destination: Destination, client: Duplex, head: Buffer): void {
+    const { agents, cache, logger } = this.#options;
+    const headers: OutgoingHttpHeaders = {};
+    for (const name of forwardedHeaders) {
+      const value = incoming.headers[name];
+      if (value !== undefined) headers[name] = value;
+    }
+    const upstream = agents.request(agentOf(cache, destination.nodeName), {
+      ...{ method: incoming.method ?? 'GET', path: destination.path, headers, upgrade: true },
+    });
+    client.once('close', () => upstream.destroy());
+    upstream.once('upgrade', (answer, agent: Duplex, agentHead: Buffer) => {
+      client.write(headOf(answer));
+      if (agentHead.length > 0) client.write(agentHead);
+      if (head.length > 0) agent.write(head);
+      this.#join(client, agent);
+    });
+    upstream.once('response', (answer) => passRefusal(answer, client));
+    upstream.once('error', (error) => {
+      logger.warn({ err: error, node: destination.nodeName }, 'the upgrade to an agent failed');
+      refuse(client, toStatusError(new Error(`error dialing backend: ${error.message}`)));
+    });
+    upstream.end();
+  }
+
+  #join(client: Duplex, agent: Duplex): void {
+    for (const [from, to] of [
+      [client, agent],
+      [agent, client],
+    ] as const) {
+      this.#open.add(from);
+      from.pipe(to);
+      from.once('error', () => to.destroy());
+      from.once('close', () => {
+        this.#open.delete(from);
+        to.end();
+      });
+    }
+  }
+}
+
+function destinationOf(pod: Pod, info: RequestInfo, query: URLSearchParams): Destination {
+  const { namespace, name, subresource } = info;
+  const place = [namespace, name].map(encodeURIComponent).join('/');
+  const forwarded = new URLSearchParams(query);
+  forwarded.delete('container');
+  switch (subresource) {
+    case 'exec':
+    case 'attach': {
+      const nodeName = requireRunningHost(pod, subresource === 'exec' ? 'exec into' : 'attach to');
+      const container = containerOf(pod, query.get('container') ?? '');
+      return { nodeName, path: `/${subresource}/${place}/${encodeURIComponent(container)}?${forwarded}` };
+    }
+    case 'portforward': {
+      const nodeName = requireRunningHost(pod, 'forward ports to');
+      return { nodeName, path: `/portForward/${place}?${forwarded}` };
+    }
+    default:
+      throw noSuchResource();
+  }
+}
+
+function headOf(answer: IncomingMessage): string {
+  const lines = [`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}`];
+  for (let at = 0; at + 1 < answer.rawHeaders.length; at += 2)
+    lines.push(`${answer.rawHeaders[at]}: ${answer.rawHeaders[at + 1]}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+/** The agent has answered in plain HTTP: the client gets that answer. */
+function passRefusal(answer: IncomingMessage, client: Duplex): void {
+  client.write(headOf(answer));
+  answer.pipe(client);
+}
+
+function refuse(socket: Duplex, error: StatusError): void {
+  if (socket.destroyed) return;
+  const body = `${JSON.stringify(statusBody(error))}\n`;
+  const status = error instanceof StatusError ? error.code : 500;
+  socket.end(
+    `HTTP/1.1 ${status} ${error.reason}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
