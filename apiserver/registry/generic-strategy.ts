@@ -6,12 +6,13 @@ import type { AnyKindRules } from './kind-rules.ts';
 import { dnsSubdomainName } from './names.ts';
 import { notCarriedOut } from './not-carried-out.ts';
 import { validateMetaUpdate, validateObjectMeta } from './object-meta.ts';
-import type { FieldError, KindStrategy, TableColumn, WriteContext } from './strategy.ts';
+import type { FieldError, KindStrategy, StorageConversion, TableColumn, WriteContext } from './strategy.ts';
 
 /** The behaviour that all kinds share, around what the rules of one kind add. */
 export class GenericStrategy implements KindStrategy {
   readonly kind: KindInfo;
   readonly resource: string;
+  readonly conversion: StorageConversion | undefined;
   readonly selectableFields: ReadonlyMap<string, (object: AnyObject) => string>;
   readonly allowCreateOnUpdate: boolean;
   readonly allowUnconditionalUpdate: boolean;
@@ -23,6 +24,7 @@ export class GenericStrategy implements KindStrategy {
   constructor(kind: KindInfo, rules: AnyKindRules, schemas: Schemas) {
     this.kind = kind;
     this.resource = rules.storedAs?.resource ?? `${kind.group}/${kind.plural}`;
+    this.conversion = rules.storedAs?.conversion;
     this.selectableFields = new Map(Object.entries(rules.selectableFields ?? {}));
     this.allowCreateOnUpdate = rules.allowCreateOnUpdate ?? false;
     this.allowUnconditionalUpdate = rules.allowUnconditionalUpdate ?? true;

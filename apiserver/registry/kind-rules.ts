@@ -1,5 +1,5 @@
 import type { ApiObject, ResourceType } from '../../api/kind-info.ts';
-import type { FieldError, TableColumn, WriteContext } from './strategy.ts';
+import type { FieldError, StorageConversion, TableColumn, WriteContext } from './strategy.ts';
 
 /**
  * All that is particular to one kind. What is left out is what most kinds do: names are DNS subdomains, status is
@@ -52,6 +52,7 @@ export interface KindColumn<T> extends Omit<TableColumn, 'cell'> {
 /** The version that is stored, when this one is a view of it. */
 export interface StoredAs {
   readonly resource: string;
+  readonly conversion: StorageConversion;
 }
 
 /** One list of rules for all kinds: what stands in it is checked against its own type where it is declared. */

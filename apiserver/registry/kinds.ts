@@ -1,9 +1,23 @@
+import { autoscalerRules, disruptionBudgetRules, oldAutoscalerRules } from './autoscaling.ts';
+import { cronJobRules, jobRules } from './batch.ts';
+import {
+  mutatingWebhookRules,
+  priorityClassRules,
+  runtimeClassRules,
+  signingRequestRules,
+  validatingWebhookRules,
+} from './cluster-kinds.ts';
 import { configMapRules, secretRules, serviceAccountRules } from './config.ts';
 import { deploymentRules, replicaSetRules } from './deployment.ts';
+import { endpointSliceRules, endpointsRules } from './endpoints.ts';
+import { eventRules, newEventRules } from './event.ts';
 import type { AnyKindRules } from './kind-rules.ts';
+import { leaseRules } from './lease.ts';
 import { namespaceRules } from './namespace.ts';
+import { ingressClassRules, ingressRules, networkPolicyRules } from './network.ts';
 import { nodeRules } from './node.ts';
 import { podRules } from './pod.ts';
+import { clusterRoleBindingRules, clusterRoleRules, roleBindingRules, roleRules } from './rbac.ts';
 import { serviceRules } from './service.ts';
 import {
   controllerRevisionRules,
@@ -12,6 +26,14 @@ import {
   replicationControllerRules,
   statefulSetRules,
 } from './stateful-set.ts';
+import {
+  csiDriverRules,
+  limitRangeRules,
+  persistentVolumeClaimRules,
+  persistentVolumeRules,
+  resourceQuotaRules,
+  storageClassRules,
+} from './storage-kinds.ts';
 
 /** What is particular to kinds; a kind that is not here behaves as most do. */
 export const kindRules: readonly AnyKindRules[] = [
@@ -29,4 +51,32 @@ export const kindRules: readonly AnyKindRules[] = [
   secretRules,
   serviceAccountRules,
   serviceRules,
+  autoscalerRules,
+  disruptionBudgetRules,
+  oldAutoscalerRules,
+  cronJobRules,
+  jobRules,
+  mutatingWebhookRules,
+  priorityClassRules,
+  runtimeClassRules,
+  signingRequestRules,
+  validatingWebhookRules,
+  endpointSliceRules,
+  endpointsRules,
+  eventRules,
+  newEventRules,
+  leaseRules,
+  ingressClassRules,
+  ingressRules,
+  networkPolicyRules,
+  clusterRoleBindingRules,
+  clusterRoleRules,
+  roleBindingRules,
+  roleRules,
+  csiDriverRules,
+  limitRangeRules,
+  persistentVolumeClaimRules,
+  persistentVolumeRules,
+  resourceQuotaRules,
+  storageClassRules,
 ];

@@ -1,0 +1,196 @@
+import type {
+  MutatingWebhook,
+  MutatingWebhookConfiguration,
+  ValidatingWebhook,
+  ValidatingWebhookConfiguration,
+} from '../../api/generated/admissionregistration-v1.ts';
+import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
+import type { RuntimeClass } from '../../api/generated/node-v1.ts';
+import {
+  certificatesigningrequests,
+  mutatingwebhookconfigurations,
+  priorityclasses,
+  runtimeclasses,
+  validatingwebhookconfigurations,
+} from '../../api/generated/resources.ts';
+import type { PriorityClass } from '../../api/generated/scheduling-v1.ts';
+import { ageColumn, column, formatDuration, nameColumn } from './columns.ts';
+import { forbidden, invalid, required, unsupported } from './field-error.ts';
+import type { KindRules } from './kind-rules.ts';
+import { dnsLabelProblems, pathSegmentName } from './names.ts';
+import { roundToMillis } from './pod-spec-defaults.ts';
+import { validateTolerations } from './pod-spec-validation.ts';
+import type { FieldError } from './strategy.ts';
+
+const highestUserPriority = 1_000_000_000;
+const systemPrefix = 'system-';
+const systemClasses: Readonly<Record<string, number>> = {
+  'system-node-critical': 2_000_001_000,
+  'system-cluster-critical': 2_000_000_000,
+};
+
+export const priorityClassRules: KindRules<PriorityClass> = {
+  type: priorityclasses,
+  countsGeneration: true,
+  setDefaults(priorityClass) {
+    priorityClass.preemptionPolicy ??= 'PreemptLowerPriority';
+  },
+  validate({ metadata, value, preemptionPolicy }) {
+    const errors: FieldError[] = [];
+    const name = metadata.name ?? '';
+    if (name.startsWith(systemPrefix)) {
+      if (systemClasses[name] !== value)
+        errors.push(
+          forbidden(
+            'metadata.name',
+            "priority class names with 'system-' prefix are reserved for system use only. error: " +
+              (systemClasses[name] === undefined
+                ? `${name} is not a known system priority class`
+                : `value of ${name} PriorityClass must be ${systemClasses[name]}`),
+          ),
+        );
+    } else if ((value ?? 0) > highestUserPriority)
+      errors.push(
+        forbidden('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`),
+      );
+    const policies = ['Never', 'PreemptLowerPriority'];
+    if (!policies.includes(preemptionPolicy ?? ''))
+      errors.push(unsupported('preemptionPolicy', preemptionPolicy, policies));
+    return errors;
+  },
+  validateUpdate(next, current) {
+    const errors: FieldError[] = [];
+    if (next.value !== current.value) errors.push(forbidden('value', 'may not be changed in an update.'));
+    if (next.preemptionPolicy !== current.preemptionPolicy)
+      errors.push(invalid('preemptionPolicy', next.preemptionPolicy, 'field is immutable'));
+    return errors;
+  },
+  columns: [
+    nameColumn,
+    column('Value', 'Priority of pods of this class.', ({ value }) => value, 'integer'),
+    column(
+      'Global-Default',
+      'Whether pods without a class are of this one.',
+      ({ globalDefault }) => globalDefault ?? false,
+      'boolean',
+    ),
+    ageColumn,
+    column(
+      'PreemptionPolicy',
+      'Whether pods of this class evict lesser ones.',
+      ({ preemptionPolicy }) => preemptionPolicy ?? '',
+    ),
+  ],
+};
+
+export const runtimeClassRules: KindRules<RuntimeClass> = {
+  type: runtimeclasses,
+  setDefaults({ overhead }) {
+    if (overhead?.podFixed !== undefined) roundToMillis(overhead.podFixed);
+  },
+  validate({ handler, scheduling }) {
+    const errors = dnsLabelProblems(handler).map((problem) => invalid('handler', handler, problem));
+    return [...errors, ...validateTolerations(scheduling?.tolerations ?? [], 'scheduling.tolerations')];
+  },
+  validateUpdate: (next, current) =>
+    next.handler === current.handler ? [] : [invalid('handler', next.handler, 'field is immutable')],
+  columns: [nameColumn, column('Handler', 'The runtime configuration.', ({ handler }) => handler), ageColumn],
+};
+
+function conditionText(request: CertificateSigningRequest): string {
+  const types = (request.status?.conditions ?? []).map(({ type }) => type);
+  const words = ['Approved', 'Denied', 'Failed'].filter((type) => types.includes(type));
+  if (words.length === 0) words.push('Pending');
+  if ((request.status?.certificate ?? '') !== '') words.push('Issued');
+  return words.join(',');
+}
+
+function validateRequest({ spec }: CertificateSigningRequest): FieldError[] {
+  const errors: FieldError[] = [];
+  if ((spec.usages ?? []).length === 0) errors.push(required('spec.usages'));
+  const seconds = spec.expirationSeconds;
+  if (seconds !== undefined && seconds < 600)
+    errors.push(
+      invalid(
+        'spec.expirationSeconds',
+        seconds,
+        'may not specify a duration less than 600 seconds (10 minutes)',
+      ),
+    );
+  if (spec.signerName === '') errors.push(required('spec.signerName'));
+  return errors;
+}
+
+export const signingRequestRules: KindRules<CertificateSigningRequest> = {
+  type: certificatesigningrequests,
+  nameRule: pathSegmentName,
+  setDefaults({ spec }) {
+    if ((spec.usages ?? []).length === 0) spec.usages = ['digital signature', 'key encipherment'];
+  },
+  prepareForCreate({ spec }, { user }) {
+    spec.username = user.name;
+    spec.groups = [...user.groups];
+    if (user.uid !== '') spec.uid = user.uid;
+    const extra = Object.entries(user.extra).map(([key, values]): [string, string[]] => [key, [...values]]);
+    if (extra.length > 0) spec.extra = Object.fromEntries(extra);
+  },
+  prepareForUpdate(next, current, { subresource }) {
+    next.spec = current.spec;
+    if (subresource !== 'approval') return;
+    const keep = { ...current.status };
+    const conditions = (next.status?.conditions ?? []).filter(
+      ({ type }) => type === 'Approved' || type === 'Denied',
+    );
+    const others = (current.status?.conditions ?? []).filter(
+      ({ type }) => type !== 'Approved' && type !== 'Denied',
+    );
+    next.status = { ...keep, conditions: [...others, ...conditions] };
+  },
+  validate: validateRequest,
+  selectableFields: { 'spec.signerName': ({ spec }) => spec.signerName },
+  columns: [
+    nameColumn,
+    ageColumn,
+    column('SignerName', 'Who is to sign.', ({ spec }) => spec.signerName),
+    column('Requestor', 'Who asks.', ({ spec }) => spec.username ?? ''),
+    column('RequestedDuration', 'How long the certificate shall last.', ({ spec }) =>
+      spec.expirationSeconds === undefined ? '<none>' : formatDuration(spec.expirationSeconds * 1000),
+    ),
+    column('Condition', 'Approved, denied, issued.', conditionText),
+  ],
+};
+
+function setWebhookDefaults(webhook: ValidatingWebhook | MutatingWebhook): void {
+  webhook.failurePolicy ??= 'Fail';
+  webhook.matchPolicy ??= 'Equivalent';
+  webhook.namespaceSelector ??= {};
+  webhook.objectSelector ??= {};
+  webhook.timeoutSeconds ??= 10;
+  if ('reinvocationPolicy' in webhook) webhook.reinvocationPolicy ??= 'Never';
+  if (webhook.clientConfig.service !== undefined) webhook.clientConfig.service.port ??= 443;
+  for (const rule of webhook.rules ?? []) rule.scope ??= '*';
+}
+
+const webhookCount = (object: { readonly webhooks?: readonly unknown[] | undefined }): number =>
+  (object.webhooks ?? []).length;
+
+export const validatingWebhookRules: KindRules<ValidatingWebhookConfiguration> = {
+  type: validatingwebhookconfigurations,
+  countsGeneration: true,
+  setDefaults({ webhooks }) {
+    for (const webhook of webhooks ?? []) setWebhookDefaults(webhook);
+  },
+  columns: [nameColumn, column('Webhooks', 'How many there are.', webhookCount, 'integer'), ageColumn],
+};
+
+export const mutatingWebhookRules: KindRules<MutatingWebhookConfiguration> = {
+  type: mutatingwebhookconfigurations,
+  countsGeneration: true,
+  setDefaults({ webhooks }) {
+    for (const webhook of webhooks ?? []) {
+      setWebhookDefaults(webhook);
+      webhook.reinvocationPolicy ??= 'Never';
+    }
+  },
+  columns: [nameColumn, column('Webhooks', 'How many there are.', webhookCount, 'integer'), ageColumn],
+};

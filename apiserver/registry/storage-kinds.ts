@@ -1,0 +1,349 @@
+import { isDeepStrictEqual } from 'node:util';
+import type {
+  LimitRange,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  ResourceQuota,
+} from '../../api/generated/core-v1.ts';
+import {
+  csidrivers,
+  limitranges,
+  persistentvolumeclaims,
+  persistentvolumes,
+  resourcequotas,
+  storageclasses,
+} from '../../api/generated/resources.ts';
+import type { CSIDriver, StorageClass } from '../../api/generated/storage-v1.ts';
+import { toTime } from '../../base/clock.ts';
+import { describe } from './column-descriptions.ts';
+import { ageColumn, column, nameColumn, wide } from './columns.ts';
+import { duplicate, forbidden, invalid, oneOf, required, unsupported } from './field-error.ts';
+import type { KindRules } from './kind-rules.ts';
+import { qualifiedNameProblems } from './names.ts';
+import { roundToMillis } from './pod-spec-defaults.ts';
+import { validateResourceAmount, validateResourceName } from './resource-validation.ts';
+import type { FieldError } from './strategy.ts';
+import { setBlockDeviceDefaults, setClaimSpecDefaults } from './volume-defaults.ts';
+import { validateHostPath, validateNfs } from './volume-validation.ts';
+
+const modes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
+const shortModes: Readonly<Record<string, string>> = {
+  ReadWriteOnce: 'RWO',
+  ReadOnlyMany: 'ROX',
+  ReadWriteMany: 'RWX',
+  ReadWriteOncePod: 'RWOP',
+};
+
+const modesText = (list: readonly string[] | undefined): string =>
+  [...new Set(list ?? [])].map((mode) => shortModes[mode] ?? mode).join(',');
+
+function validateModes(list: readonly string[] | undefined, field: string): FieldError[] {
+  if ((list ?? []).length === 0) return [required(field)];
+  return (list ?? []).filter((mode) => !modes.includes(mode)).map((mode) => unsupported(field, mode, modes));
+}
+
+function addFinalizer(metadata: { finalizers?: string[] | undefined }, finalizer: string): void {
+  const finalizers = metadata.finalizers ?? [];
+  if (!finalizers.includes(finalizer)) metadata.finalizers = [...finalizers, finalizer];
+}
+
+const notSources = new Set([
+  'accessModes',
+  'capacity',
+  'claimRef',
+  'mountOptions',
+  'nodeAffinity',
+  'persistentVolumeReclaimPolicy',
+  'storageClassName',
+  'volumeAttributesClassName',
+  'volumeMode',
+]);
+
+function validateVolume({ spec = {} }: PersistentVolume): FieldError[] {
+  const errors = validateModes(spec.accessModes, 'spec.accessModes');
+  if (Object.keys(spec.capacity ?? {}).length === 0) errors.push(required('spec.capacity'));
+  else if (spec.capacity?.['storage'] === undefined || Object.keys(spec.capacity).length > 1)
+    errors.push(unsupported('spec.capacity', spec.capacity, ['storage']));
+  for (const [name, amount] of Object.entries(spec.capacity ?? {}))
+    errors.push(...validateResourceAmount(name, amount, `spec.capacity[${name}]`));
+  const [source, ...others] = Object.keys(spec).filter((name) => !notSources.has(name));
+  if (source === undefined) errors.push(required('spec', 'must specify a volume type'));
+  for (const name of others)
+    errors.push(forbidden(`spec.${name}`, 'may not specify more than 1 volume type'));
+  if (spec.hostPath !== undefined) errors.push(...validateHostPath(spec.hostPath, 'spec.hostPath'));
+  if (spec.nfs !== undefined) errors.push(...validateNfs(spec.nfs, 'spec.nfs'));
+  errors.push(
+    ...oneOf('spec.persistentVolumeReclaimPolicy', spec.persistentVolumeReclaimPolicy, [
+      'Delete',
+      'Recycle',
+      'Retain',
+    ]),
+    ...oneOf('spec.volumeMode', spec.volumeMode, ['Block', 'Filesystem']),
+  );
+  return errors;
+}
+
+function validateVolumeUpdate(next: PersistentVolume, current: PersistentVolume): FieldError[] {
+  const source = (volume: PersistentVolume): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(volume.spec ?? {}).filter(([name]) => !notSources.has(name)));
+  const errors: FieldError[] = [];
+  if (!isDeepStrictEqual(source(next), source(current)))
+    errors.push(
+      forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'),
+    );
+  if (next.spec?.volumeMode !== current.spec?.volumeMode)
+    errors.push(invalid('spec.volumeMode', next.spec?.volumeMode, 'field is immutable'));
+  return errors;
+}
+
+export const persistentVolumeRules: KindRules<PersistentVolume> = {
+  type: persistentvolumes,
+  setDefaults(volume) {
+    const spec = volume.spec;
+    if (spec === undefined) return;
+    spec.persistentVolumeReclaimPolicy ??= 'Retain';
+    spec.volumeMode ??= 'Filesystem';
+    if (spec.hostPath !== undefined) spec.hostPath.type ??= '';
+    setBlockDeviceDefaults({ azureDisk: spec.azureDisk });
+    if (spec.iscsi !== undefined) spec.iscsi.iscsiInterface ??= 'default';
+  },
+  prepareForCreate(volume, { nowMs }) {
+    volume.status = { phase: 'Pending', lastPhaseTransitionTime: toTime(nowMs) };
+    addFinalizer(volume.metadata, 'kubernetes.io/pv-protection');
+  },
+  prepareForUpdate(next, current, { subresource, nowMs }) {
+    if (subresource === 'status' && next.status !== undefined && next.status.phase !== current.status?.phase)
+      next.status.lastPhaseTransitionTime = toTime(nowMs);
+  },
+  validate: validateVolume,
+  validateUpdate: validateVolumeUpdate,
+  columns: [
+    nameColumn,
+    column('Capacity', 'Size of the volume.', ({ spec }) => spec?.capacity?.['storage'] ?? ''),
+    column('Access Modes', 'All ways that the volume can be mounted.', ({ spec }) =>
+      modesText(spec?.accessModes),
+    ),
+    column(
+      'Reclaim Policy',
+      'What becomes of the volume when its claim is gone.',
+      ({ spec }) => spec?.persistentVolumeReclaimPolicy ?? '',
+    ),
+    column('Status', 'Whether the volume is available, bound or released.', ({ metadata, status }) =>
+      metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating',
+    ),
+    column('Claim', 'The claim that has it.', ({ spec }) =>
+      spec?.claimRef === undefined ? '' : `${spec.claimRef.namespace ?? ''}/${spec.claimRef.name ?? ''}`,
+    ),
+    column('StorageClass', 'StorageClass of the pv', ({ spec }) => spec?.storageClassName ?? ''),
+    column(
+      'VolumeAttributesClass',
+      'VolumeAttributesClass of the pv',
+      ({ spec }) => spec?.volumeAttributesClassName ?? '<unset>',
+    ),
+    column('Reason', 'Why the volume is in this state.', ({ status }) => status?.reason ?? ''),
+    ageColumn,
+    wide(
+      column('VolumeMode', 'A file system, or a block device.', ({ spec }) => spec?.volumeMode ?? '<unset>'),
+    ),
+  ],
+};
+
+function validateClaim({ spec }: PersistentVolumeClaim): FieldError[] {
+  const errors = validateModes(spec?.accessModes, 'spec.accessModes');
+  const storage = spec?.resources?.requests?.['storage'];
+  if (storage === undefined) errors.push(required('spec.resources[storage]'));
+  else errors.push(...validateResourceAmount('storage', storage, 'spec.resources[storage]'));
+  if (spec?.volumeMode !== undefined)
+    errors.push(...oneOf('spec.volumeMode', spec.volumeMode, ['Block', 'Filesystem']));
+  return errors;
+}
+
+function validateClaimUpdate(next: PersistentVolumeClaim, current: PersistentVolumeClaim): FieldError[] {
+  const fixed = (claim: PersistentVolumeClaim): unknown => {
+    const { resources: _, volumeName: __, volumeAttributesClassName: ___, ...spec } = claim.spec ?? {};
+    return spec;
+  };
+  const bound = (current.spec?.volumeName ?? '') !== '' && next.spec?.volumeName !== current.spec?.volumeName;
+  return bound || !isDeepStrictEqual(fixed(next), fixed(current))
+    ? [
+        forbidden(
+          'spec',
+          'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
+        ),
+      ]
+    : [];
+}
+
+const about = (name: string): string => describe('PersistentVolumeClaim', name);
+
+export const persistentVolumeClaimRules: KindRules<PersistentVolumeClaim> = {
+  type: persistentvolumeclaims,
+  setDefaults({ spec }) {
+    if (spec !== undefined) setClaimSpecDefaults(spec);
+  },
+  prepareForCreate(claim) {
+    claim.status = { phase: 'Pending' };
+    addFinalizer(claim.metadata, 'kubernetes.io/pvc-protection');
+  },
+  validate: validateClaim,
+  validateUpdate: validateClaimUpdate,
+  columns: [
+    nameColumn,
+    column('Status', about('Status'), ({ metadata, status }) =>
+      metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating',
+    ),
+    column('Volume', about('Volume'), ({ spec }) => spec?.volumeName ?? ''),
+    column('Capacity', about('Capacity'), ({ spec, status }) =>
+      (spec?.volumeName ?? '') === '' ? '' : (status?.capacity?.['storage'] ?? ''),
+    ),
+    column('Access Modes', about('Access Modes'), ({ spec, status }) =>
+      (spec?.volumeName ?? '') === '' ? '' : modesText(status?.accessModes),
+    ),
+    column('StorageClass', about('StorageClass'), ({ spec }) => spec?.storageClassName ?? ''),
+    column(
+      'VolumeAttributesClass',
+      about('VolumeAttributesClass'),
+      ({ spec }) => spec?.volumeAttributesClassName ?? '<unset>',
+    ),
+    ageColumn,
+    wide(column('VolumeMode', about('VolumeMode'), ({ spec }) => spec?.volumeMode ?? '<unset>')),
+  ],
+};
+
+export const storageClassRules: KindRules<StorageClass> = {
+  type: storageclasses,
+  setDefaults(storageClass) {
+    storageClass.reclaimPolicy ??= 'Delete';
+    storageClass.volumeBindingMode ??= 'Immediate';
+  },
+  validate({ provisioner, reclaimPolicy, volumeBindingMode }) {
+    const errors: FieldError[] = provisioner === '' ? [required('provisioner')] : [];
+    if (provisioner !== '')
+      for (const problem of qualifiedNameProblems(provisioner.toLowerCase()))
+        errors.push(invalid('provisioner', provisioner, problem));
+    return [
+      ...errors,
+      ...oneOf('reclaimPolicy', reclaimPolicy, ['Delete', 'Retain']),
+      ...oneOf('volumeBindingMode', volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
+    ];
+  },
+  validateUpdate(next, current) {
+    const errors: FieldError[] = [];
+    for (const name of ['parameters', 'provisioner', 'reclaimPolicy'] as const)
+      if (!isDeepStrictEqual(next[name], current[name]))
+        errors.push(forbidden(name, `updates to ${name} are forbidden.`));
+    if (next.volumeBindingMode !== current.volumeBindingMode)
+      errors.push(invalid('volumeBindingMode', next.volumeBindingMode, 'field is immutable'));
+    return errors;
+  },
+  columns: [
+    {
+      ...nameColumn,
+      cell: ({ metadata }: StorageClass) =>
+        metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true'
+          ? `${metadata.name} (default)`
+          : (metadata.name ?? ''),
+    },
+    column('Provisioner', 'Who makes the volumes.', ({ provisioner }) => provisioner),
+    column(
+      'ReclaimPolicy',
+      'What becomes of a volume when its claim is gone.',
+      ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete',
+    ),
+    column(
+      'VolumeBindingMode',
+      'When volumes are made and bound.',
+      ({ volumeBindingMode }) => volumeBindingMode ?? '<unset>',
+    ),
+    column('AllowVolumeExpansion', 'Whether volumes may grow.', ({ allowVolumeExpansion }) =>
+      String(allowVolumeExpansion ?? false),
+    ),
+    ageColumn,
+  ],
+};
+
+export const csiDriverRules: KindRules<CSIDriver> = {
+  type: csidrivers,
+  setDefaults({ spec }) {
+    spec.attachRequired ??= true;
+    spec.podInfoOnMount ??= false;
+    spec.storageCapacity ??= false;
+    spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType';
+    if ((spec.volumeLifecycleModes ?? []).length === 0) spec.volumeLifecycleModes = ['Persistent'];
+    spec.requiresRepublish ??= false;
+    spec.seLinuxMount ??= false;
+  },
+};
+
+export const resourceQuotaRules: KindRules<ResourceQuota> = {
+  type: resourcequotas,
+  setDefaults({ spec }) {
+    if (spec?.hard !== undefined) roundToMillis(spec.hard);
+  },
+  validate: ({ spec }) =>
+    Object.entries(spec?.hard ?? {}).flatMap(([name, amount]) => [
+      ...validateResourceName(name, `spec.hard[${name}]`),
+      ...validateResourceAmount(name, amount, `spec.hard[${name}]`),
+    ]),
+  columns: [
+    nameColumn,
+    column('Request', 'What is requested, of what may be.', ({ status }) =>
+      usage(status, (name) => !name.startsWith('limits.')),
+    ),
+    column('Limit', 'What the limits come to, of what they may.', ({ status }) =>
+      usage(status, (name) => name.startsWith('limits.')),
+    ),
+    ageColumn,
+  ],
+};
+
+function usage(status: ResourceQuota['status'], wanted: (name: string) => boolean): string {
+  return Object.keys(status?.hard ?? {})
+    .filter(wanted)
+    .sort()
+    .map((name) => `${name}: ${status?.used?.[name] ?? '0'}/${status?.hard?.[name]}`)
+    .join(', ');
+}
+
+const bounds = ['max', 'min', 'default', 'defaultRequest'] as const;
+
+export const limitRangeRules: KindRules<LimitRange> = {
+  type: limitranges,
+  setDefaults({ spec }) {
+    for (const limit of spec?.limits ?? []) {
+      if (limit.type === 'Container') {
+        limit.default = { ...limit.max, ...limit.default };
+        limit.defaultRequest = { ...limit.min, ...limit.default, ...limit.defaultRequest };
+        for (const list of ['default', 'defaultRequest'] as const)
+          if (Object.keys(limit[list] ?? {}).length === 0) delete limit[list];
+      }
+      for (const list of [
+        limit.max,
+        limit.min,
+        limit.default,
+        limit.defaultRequest,
+        limit.maxLimitRequestRatio,
+      ])
+        if (list !== undefined) roundToMillis(list);
+    }
+  },
+  validate({ spec }) {
+    const errors: FieldError[] = [];
+    const types = new Set<string>();
+    for (const [index, limit] of (spec?.limits ?? []).entries()) {
+      const path = `spec.limits[${index}]`;
+      for (const problem of qualifiedNameProblems(limit.type))
+        errors.push(invalid(`${path}.type`, limit.type, problem));
+      if (types.has(limit.type)) errors.push(duplicate(`${path}.type`, limit.type));
+      types.add(limit.type);
+      for (const list of bounds)
+        for (const [name, amount] of Object.entries(limit[list] ?? {}))
+          errors.push(...validateResourceAmount(name, amount, `${path}.${list}[${name}]`));
+    }
+    return errors;
+  },
+  columns: [
+    nameColumn,
+    column('Created At', 'When it was made.', ({ metadata }) => metadata.creationTimestamp ?? '', 'date'),
+  ],
+};
