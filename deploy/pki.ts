@@ -6,6 +6,7 @@ import { randomBytes, webcrypto } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { systemClock } from '../base/clock.ts';
 

@@ -1,4 +1,4 @@
-import '../../base/reflect-metadata.ts';
+import 'reflect-metadata';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
