@@ -11,6 +11,7 @@ import { ApiServerProcess } from '../support/api-server-process.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { aNode, aPod, type NodeDraft, type PodDraft } from '../support/scheduling-objects.ts';
+import { ensureServiceAccount } from '../support/service-account.ts';
 
 let etcd: EtcdProcess;
 let server: ApiServerProcess;
@@ -24,6 +25,7 @@ beforeEach(async () => {
   etcd = await EtcdProcess.start();
   server = await ApiServerProcess.start({ etcdServers: etcd.url });
   client = await server.client();
+  await ensureServiceAccount(client);
   abort.followers = new AbortController();
   const options = { client, clock: systemClock, random: systemRandom, logger: silentLogger };
   followed = new Informer({ ...options, type: pods, selection: { namespace: 'default' } });
