@@ -250,6 +250,26 @@ describe('a watch', () => {
   });
 });
 
+describe('a value that is no object', () => {
+  it('is skipped by watches and scans, and named by a read', async () => {
+    const start = await storage.currentVersion();
+    const key = configMapKey('faults', 'foreign');
+    const client = new EtcdClient({ endpoints: [etcd.url], clock: systemClock });
+    const put = { type: 'put' as const, key, value: Buffer.from('not ours') };
+    await client.txn({ compare: [], success: [put], failure: [] }, systemClock.monotonicMs() + 5_000);
+    client.close();
+    const stored = await putConfigMap(storage, freshPath());
+    expect((await eventsAfter(storage, start, 1)).flatMap(({ events }) => events)).toMatchObject([
+      { key: stored.key },
+    ]);
+    const keys: string[] = [];
+    for await (const page of storage.scan('/registry/')) keys.push(...page.objects.map((each) => each.key));
+    expect(keys).toContain(stored.key);
+    expect(keys).not.toContain(key);
+    await expect(storage.get(key)).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
+  });
+});
+
 describe('a store that was replaced', () => {
   it('is noticed by the watch and by the next read, and is usable then', async () => {
     await putConfigMap(direct, freshPath());

@@ -26,7 +26,7 @@ import { toStorageError } from './grpc-error.ts';
 import type { RangeResponse } from './messages.ts';
 import { SharedRead } from './shared-read.ts';
 import { runSpaceChecks } from './space.ts';
-import { toStored } from './stored.ts';
+import { toReadable, toStored } from './stored.ts';
 
 /** A page of a scan is about this big, whatever the objects' size. */
 const scanPageBytes = 2 * 1024 * 1024;
@@ -103,9 +103,9 @@ export class EtcdStorage implements Storage {
     for (let more = true; more; ) {
       const page = await this.#scanPage({ key, end: prefixEnd(prefix), limit, revision });
       revision ??= page.header.revision;
-      const objects = page.kvs.map(toStored);
+      const objects = page.kvs.flatMap((kv) => toReadable(kv.key, this.#logger, () => toStored(kv)));
       yield { objects, version: wholeVersion(revision) };
-      const last = objects.at(-1);
+      const last = page.kvs.at(-1);
       more = page.more && last !== undefined;
       if (last !== undefined) key = `${last.key}\0`;
       limit = nextLimit(page);
@@ -113,7 +113,13 @@ export class EtcdStorage implements Storage {
   }
 
   watch(fromVersion: number, signal: AbortSignal): AsyncIterable<StorageBatch> {
-    return watchEtcd({ client: this.#client, clock: this.#clock, fromVersion, signal });
+    return watchEtcd({
+      client: this.#client,
+      clock: this.#clock,
+      logger: this.#logger,
+      fromVersion,
+      signal,
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -12,6 +12,7 @@
  */
 import { type BackoffPolicy, backoffMs } from '../../../base/backoff.ts';
 import { type Clock, delay } from '../../../base/clock.ts';
+import type { Logger } from '../../../base/logger.ts';
 import { systemRandom } from '../../../base/random.ts';
 import { openEnvelope, spliceVersion } from '../envelope.ts';
 import { registryPrefix } from '../keys.ts';
@@ -21,6 +22,7 @@ import type { EtcdConnection, GrpcStream } from './connection.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import { GrpcError, grpcStatus } from './grpc-error.ts';
 import { decodeWatch, type EtcdEvent, encodeWatchCreate, type WatchResponse } from './messages.ts';
+import { toReadable } from './stored.ts';
 
 const watchPath = '/etcdserverpb.Watch/Watch';
 const connectMs = 5_000;
@@ -31,15 +33,16 @@ const resumeBackoff: BackoffPolicy = { initialMs: 20, maxMs: 2_000, factor: 2, j
 export async function* watchEtcd(options: {
   readonly client: EtcdClient;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly fromVersion: number;
   readonly signal: AbortSignal;
 }): AsyncGenerator<StorageBatch> {
-  const { client, clock, signal } = options;
+  const { client, clock, logger, signal } = options;
   const generation = client.identity.generation;
   const position = { revision: revisionOf(options.fromVersion) };
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {
-      for await (const batch of watchOnce(client, position, generation, signal)) {
+      for await (const batch of watchOnce({ client, logger, position, generation, signal })) {
         attempt = 0;
         yield batch;
       }
@@ -52,12 +55,14 @@ export async function* watchEtcd(options: {
 }
 
 /** One stream, from `position`, which it moves, until it breaks. */
-async function* watchOnce(
-  client: EtcdClient,
-  position: { revision: number },
-  generation: number,
-  signal: AbortSignal,
-): AsyncGenerator<StorageBatch> {
+async function* watchOnce(options: {
+  readonly client: EtcdClient;
+  readonly logger: Logger;
+  readonly position: { revision: number };
+  readonly generation: number;
+  readonly signal: AbortSignal;
+}): AsyncGenerator<StorageBatch> {
+  const { client, logger, position, generation, signal } = options;
   await requireSameStore(client, position.revision, generation);
   const connection = await client.watches.connection(connectMs);
   const stream = connection.stream(watchPath);
@@ -67,7 +72,7 @@ async function* watchOnce(
   release.push(() => signal.removeEventListener('abort', close));
   try {
     stream.send(encodeWatchCreate({ ...wholeKeyspace, startRevision: Math.max(1, position.revision) }));
-    yield* readBatches({ client, connection, stream, position });
+    yield* readBatches({ client, logger, connection, stream, position });
   } finally {
     for (const each of release) each();
     stream.close();
@@ -85,11 +90,12 @@ async function requireSameStore(client: EtcdClient, revision: number, generation
 
 async function* readBatches(source: {
   readonly client: EtcdClient;
+  readonly logger: Logger;
   readonly connection: EtcdConnection;
   readonly stream: GrpcStream;
   readonly position: { revision: number };
 }): AsyncGenerator<StorageBatch> {
-  const { client, connection, stream, position } = source;
+  const { client, logger, connection, stream, position } = source;
   let fragments: EtcdEvent[] = [];
   for await (const message of stream.messages) {
     const response = decodeWatch(message);
@@ -104,7 +110,7 @@ async function* readBatches(source: {
       const revision = events[0]?.kv.modRevision ?? 0;
       if (revision <= position.revision) continue;
       position.revision = revision;
-      yield toBatch(revision, events);
+      yield toBatch(revision, events, logger);
     }
     fragments = [];
   }
@@ -133,17 +139,18 @@ function* byRevision(events: readonly EtcdEvent[]): Generator<readonly EtcdEvent
   }
 }
 
-function toBatch(revision: number, events: readonly EtcdEvent[]): StorageBatch {
-  return { version: wholeVersion(revision), events: events.flatMap((event, at) => toEvent(event, at)) };
+function toBatch(revision: number, events: readonly EtcdEvent[], logger: Logger): StorageBatch {
+  const changes = events.flatMap((event, at) =>
+    event.kv.key.startsWith(registryPrefix) ? toReadable(event.kv.key, logger, () => toEvent(event, at)) : [],
+  );
+  return { version: wholeVersion(revision), events: changes };
 }
 
-/** Nothing for keys that are no object's. */
-function toEvent({ type, kv }: EtcdEvent, at: number): StorageEvent[] {
+function toEvent({ type, kv }: EtcdEvent, at: number): StorageEvent {
   const { key, modRevision } = kv;
-  if (!key.startsWith(registryPrefix)) return [];
-  if (type === 'delete') return [{ type, key, version: versionOf(modRevision, at) }];
+  if (type === 'delete') return { type, key, version: versionOf(modRevision, at) };
   const envelope = openEnvelope(key, kv.value);
   const version = versionOf(modRevision, envelope.index);
   const created = kv.createRevision === modRevision;
-  return [{ type, key, version, json: spliceVersion(envelope, version), created }];
+  return { type, key, version, json: spliceVersion(envelope, version), created };
 }
