@@ -63,6 +63,8 @@ export class EtcdProcess {
       { stdio: 'ignore' },
     );
     this.#process = child;
+    // Also when the test program fails before it can stop it.
+    process.once('exit', () => child.kill('SIGKILL'));
     await eventually(async () => {
       if (child.exitCode !== null) throw new Error(`etcd ended with exit code ${child.exitCode}`);
       await this.#requireHealth();
