@@ -1,11 +1,10 @@
 /**
  * Attaching to a container's main process. conmon offers its streams on a SOCK_SEQPACKET socket, which Node cannot
- * open: socat carries them over. Each packet from conmon begins with a byte that names the stream (2 stdout, 3 stderr),
- * and socat keeps no packet borders, so a container without a terminal is attached to with one socat whose reads are
- * whole packets written at once.
+ * open: socat carries them over, and its hexadecimal report keeps the packets apart.
  */
 import { spawn } from 'node:child_process';
-import { PassThrough } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
+import { AttachPacketReader } from './attach-packets.ts';
 import { resizeTerminal } from './conmon-control.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { RuntimeError } from './errors.ts';
@@ -14,7 +13,7 @@ import type { ExecSession } from './runtime.ts';
 /** conmon's packets: one byte of stream and at most this much of content. */
 const packetBytes = 8192 + 1;
 const seqPacketType = 5;
-const stderrPacket = 3;
+const endlessSeconds = String(10 * 365 * 24 * 60 * 60);
 /** A container may live for ever; the wait for its end is renewed in pieces that a timer can hold. */
 const endPollMs = 24 * 60 * 60 * 1000;
 
@@ -36,21 +35,12 @@ export async function attachToContainer(
     throw new RuntimeError('CONTAINER_NO_STDIN', `container ${record.name} was created without stdin`);
   }
   const address = `UNIX-CONNECT:${bundleDir}/attach,type=${seqPacketType}`;
-  const child = spawn('socat', ['-t', '1', '-b', String(packetBytes), 'STDIO', address], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  const stdout = new PassThrough();
-  const stderr = record.tty ? undefined : new PassThrough();
+  // -t: after our end of input socat waits this long for more from the container, that is: for ever.
+  const args = ['-x', '-t', endlessSeconds, '-b', String(packetBytes), 'STDIO', address];
+  const child = spawn('socat', args, { stdio: ['pipe', 'ignore', 'pipe'] });
+  // EPIPE: the container has ended, which the exit tells.
   child.stdin.on('error', () => undefined);
-  child.stdout.on('data', (packet: Buffer) => {
-    const stream = packet[0] === stderrPacket && stderr !== undefined ? stderr : stdout;
-    stream.write(packet.subarray(1));
-  });
-  child.stdout.once('end', () => {
-    stdout.end();
-    stderr?.end();
-  });
-  if (!request.stdin) child.stdin.end();
+  const { stdout, stderr } = separate(child.stderr, record.tty);
   return {
     stdin: request.stdin ? child.stdin : undefined,
     stdout,
@@ -61,6 +51,26 @@ export async function attachToContainer(
     exit: exitCodeOf(end),
     kill: () => child.kill(),
   };
+}
+
+function separate(
+  report: Readable,
+  tty: boolean,
+): { readonly stdout: PassThrough; readonly stderr: PassThrough | undefined } {
+  const stdout = new PassThrough();
+  const stderr = tty ? undefined : new PassThrough();
+  const reader = new AttachPacketReader();
+  report.setEncoding('latin1');
+  report.on('data', (chunk: string) => {
+    for (const { stream, content } of reader.read(chunk)) {
+      (stream === 'stderr' ? (stderr ?? stdout) : stdout).write(content);
+    }
+  });
+  report.once('end', () => {
+    stdout.end();
+    stderr?.end();
+  });
+  return { stdout, stderr };
 }
 
 async function exitCodeOf(end: ContainerEndView): Promise<number> {

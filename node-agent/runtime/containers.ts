@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf, messageOf } from '../../base/invariant.ts';
+import { messageOf } from '../../base/invariant.ts';
 import { secretHex } from '../../base/random.ts';
 import { capabilitiesFor } from './capabilities.ts';
 import type { Cgroups } from './cgroup.ts';
@@ -17,7 +17,13 @@ import {
 import { type ContainerRecord, parseContainerRecord, withStartError } from './container-record.ts';
 import type { EmbeddedRuntimeOptions, RuntimePaths } from './embedded-options.ts';
 import { RuntimeError } from './errors.ts';
-import { allowedOomScoreAdj, type HostFacts, resolveDevices, SeccompProfiles } from './host-facts.ts';
+import {
+  allowedOomScoreAdj,
+  type HostFacts,
+  hostDevices,
+  resolveDevices,
+  SeccompProfiles,
+} from './host-facts.ts';
 import { resolveUser, verifyNonRoot } from './image-user.ts';
 import { identifyProcess } from './live-process.ts';
 import { toOciSpec } from './oci-spec.ts';
@@ -27,6 +33,7 @@ import type { ContainerConfig } from './runtime.ts';
 import type { SandboxRecord } from './sandbox.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import type { OciSeccomp } from './seccomp.ts';
+import type { SeccompCache } from './seccomp-cache.ts';
 import { StateFiles } from './state-files.ts';
 
 export interface ContainersDependencies {
@@ -35,6 +42,7 @@ export interface ContainersDependencies {
   readonly cgroups: Cgroups;
   readonly facts: HostFacts;
   readonly sandboxes: Sandboxes;
+  readonly seccompCache: SeccompCache;
 }
 
 /** Containers: their records, and making, starting and removing them. */
@@ -42,6 +50,8 @@ export class Containers {
   readonly #deps: ContainersDependencies;
   readonly #files: StateFiles<ContainerRecord>;
   readonly #profiles: SeccompProfiles;
+  /** Of containers between create and start. */
+  readonly #newSpecs = new Map<string, OciSpec>();
   #records = new Map<string, ContainerRecord>();
 
   constructor(deps: ContainersDependencies) {
@@ -91,7 +101,8 @@ export class Containers {
     try {
       await mountRootfs(paths, image.layerDirs);
       const spec = await this.#specOf(id, sandbox, config, image);
-      await writeSpec(paths, spec);
+      await writeSpec(paths, await this.#deps.seccompCache.withProgram(spec));
+      this.#newSpecs.set(id, spec);
       const record = this.#recordOf(id, sandbox, config, { image, spec });
       await mkdir(dirname(record.logPath), { recursive: true });
       return await this.save(record);
@@ -111,6 +122,7 @@ export class Containers {
       const pid = await this.#createProcess(record);
       // Taken while it waits: once released it may be gone before we look.
       const process = identifyProcess(pid) ?? { pid, startTicks: 0 };
+      await this.#learnFilter(id);
       await this.#releaseProcess(id);
       const startedAtMs = this.#deps.options.clock.nowMs();
       return await this.save({ ...record, state: 'running', process, startedAtMs });
@@ -131,6 +143,7 @@ export class Containers {
     await rm(`${paths.exits}/${id}`, { force: true });
     await cgroups.remove(record.cgroupPath);
     this.#records.delete(id);
+    this.#newSpecs.delete(id);
   }
 
   #createProcess(record: ContainerRecord): Promise<number> {
@@ -150,6 +163,13 @@ export class Containers {
       // conmon beside the pods: the end of the agent's own cgroup must not be its end.
       onSpawn: (pid) => cgroups.adopt(`${options.cgroupRoot}/conmon`, pid),
     });
+  }
+
+  async #learnFilter(id: string): Promise<void> {
+    const { paths, seccompCache } = this.#deps;
+    const spec = this.#newSpecs.get(id);
+    this.#newSpecs.delete(id);
+    if (spec !== undefined) await seccompCache.learn(spec, `${paths.crunRoot}/${id}/seccomp.bpf`);
   }
 
   /**
@@ -195,7 +215,9 @@ export class Containers {
       cgroupVersion: cgroups.version,
       limitsSwap: cgroups.limitsSwap,
       oomScoreAdj: this.#oomScoreAdjOf(config),
-      devices: resolveDevices(config.devices),
+      devices: resolveDevices(
+        config.security.privileged ? [...hostDevices(), ...config.devices] : config.devices,
+      ),
     });
   }
 
@@ -260,13 +282,11 @@ export class Containers {
     };
   }
 
-  /** The process that conmon made for a container whose start was cut short by the agent's end. */
-  async unreleasedPid(id: string): Promise<number | undefined> {
-    try {
-      return Number(await readFile(`${this.pathsOf(id).bundleDir}/pid`, 'utf8'));
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined;
-      throw error;
-    }
+  /** Ends a container whose start was cut short by the agent's own end. */
+  async endUnreleased(record: ContainerRecord): Promise<void> {
+    if (!existsSync(`${this.pathsOf(record.id).bundleDir}/pid`)) return;
+    await this.#deps.cgroups.kill(record.cgroupPath);
+    const message = 'the agent ended while the container was being started';
+    await this.save(withStartError(record, message, this.#deps.options.clock.nowMs()));
   }
 }

@@ -34,6 +34,7 @@ export interface RuntimePaths {
   readonly bundles: string;
   readonly exits: string;
   readonly crunRoot: string;
+  readonly seccompPrograms: string;
 }
 
 export function runtimePathsOf(options: { readonly rootDir: string; readonly runDir: string }): RuntimePaths {
@@ -45,5 +46,6 @@ export function runtimePathsOf(options: { readonly rootDir: string; readonly run
     bundles: `${options.runDir}/c`,
     exits: `${options.runDir}/exits`,
     crunRoot: `${options.runDir}/crun`,
+    seccompPrograms: `${options.rootDir}/seccomp-programs`,
   };
 }

@@ -41,6 +41,7 @@ import type {
 } from './runtime.ts';
 import { toSandboxStatus } from './sandbox.ts';
 import { Sandboxes } from './sandboxes.ts';
+import { SeccompCache } from './seccomp-cache.ts';
 import { Semaphore } from './semaphore.ts';
 
 const defaultParallelism = 8;
@@ -57,7 +58,8 @@ export async function createEmbeddedRuntime(options: EmbeddedRuntimeOptions): Pr
   await ensurePinDirectory(paths.namespaces);
   await cgroups.ensure(options.cgroupRoot, {});
   await cgroups.ensure(`${options.cgroupRoot}/conmon`, {});
-  const runtime = new EmbeddedRuntime(options, paths, cgroups);
+  const version = await crunVersion(options);
+  const runtime = new EmbeddedRuntime(options, { paths, cgroups, crunVersion: version });
   await runtime.load();
   return runtime;
 }
@@ -66,19 +68,27 @@ class EmbeddedRuntime implements ContainerRuntime {
   readonly name = 'crun';
   readonly #options: EmbeddedRuntimeOptions;
   readonly #cgroups: Cgroups;
+  readonly #crunVersion: string;
   readonly #sandboxes: Sandboxes;
   readonly #containers: Containers;
   readonly #ends: ContainerEnds;
   readonly #exec: ContainerExec;
   readonly #making: Semaphore;
 
-  constructor(options: EmbeddedRuntimeOptions, paths: RuntimePaths, cgroups: Cgroups) {
+  constructor(
+    options: EmbeddedRuntimeOptions,
+    host: { readonly paths: RuntimePaths; readonly cgroups: Cgroups; readonly crunVersion: string },
+  ) {
+    const { paths, cgroups } = host;
+    const seccompCache = new SeccompCache(paths.seccompPrograms, host.crunVersion);
     const { clock, logger } = options;
     const facts = readHostFacts();
     this.#options = options;
     this.#cgroups = cgroups;
     this.#sandboxes = new Sandboxes(options, paths, cgroups);
-    this.#containers = new Containers({ options, paths, cgroups, facts, sandboxes: this.#sandboxes });
+    const sandboxes = this.#sandboxes;
+    this.#crunVersion = host.crunVersion;
+    this.#containers = new Containers({ options, paths, cgroups, facts, sandboxes, seccompCache });
     const exitFiles = new ExitFiles(paths.exits);
     this.#ends = new ContainerEnds({ containers: this.#containers, exitFiles, cgroups, clock, logger });
     this.#exec = new ContainerExec({
@@ -94,15 +104,12 @@ class EmbeddedRuntime implements ContainerRuntime {
     await this.#sandboxes.load();
     await this.#containers.load();
     for (const record of this.#containers.list()) {
-      if (record.state !== 'created') continue;
-      const pid = await this.#containers.unreleasedPid(record.id);
-      if (pid !== undefined) await this.#cgroups.kill(record.cgroupPath);
+      if (record.state === 'created') await this.#containers.endUnreleased(record);
     }
   }
 
   async version(): Promise<string> {
-    const { stdout } = await mustRun(this.#options.crunPath ?? '/usr/bin/crun', ['--version']);
-    return `crun://${/version (\S+)/.exec(stdout.toString('utf8'))?.[1] ?? 'unknown'}`;
+    return `crun://${this.#crunVersion}`;
   }
 
   async runPodSandbox(config: PodSandboxConfig): Promise<PodSandboxStatus> {
@@ -222,6 +229,11 @@ class EmbeddedRuntime implements ContainerRuntime {
   run(signal: AbortSignal): Promise<void> {
     return this.#ends.run(signal);
   }
+}
+
+async function crunVersion(options: EmbeddedRuntimeOptions): Promise<string> {
+  const { stdout } = await mustRun(options.crunPath ?? '/usr/bin/crun', ['--version']);
+  return /version (\S+)/.exec(stdout.toString('utf8'))?.[1] ?? 'unknown';
 }
 
 /** `SIGTERM`, `TERM` or a number, as an image's STOPSIGNAL may have it. */

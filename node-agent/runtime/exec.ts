@@ -11,7 +11,6 @@ import type { OciProcess } from './oci-types.ts';
 import type { ExecRequest, ExecResult, ExecSession } from './runtime.ts';
 import { startTerminalExec } from './terminal-exec.ts';
 
-/** crun's exit code when the command could not be run at all; what it says of it is the last line of stderr. */
 export interface ExecFiles {
   readonly processFile: string;
   readonly pidFile: string;
@@ -60,8 +59,7 @@ export class ContainerExec {
     const session = request.tty
       ? startTerminalExec({ ...files, crunPath: this.#deps.crunPath, args, stdin: request.stdin, kill })
       : this.#startPiped(args, request, kill);
-    const exit = session.exit.finally(() => removeFiles(files));
-    return { ...session, exit };
+    return { ...session, exit: thenRemove(session.exit, files) };
   }
 
   #startPiped(args: readonly string[], request: ExecRequest, kill: () => void): ExecSession {
@@ -120,6 +118,14 @@ async function killCommand(pidFile: string): Promise<void> {
   } catch (error) {
     // Not started yet or ended already.
     if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ESRCH') throw error;
+  }
+}
+
+async function thenRemove(exit: Promise<number>, files: ExecFiles): Promise<number> {
+  try {
+    return await exit;
+  } finally {
+    await removeFiles(files);
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { arch } from 'node:os';
 import { capabilitiesOfMask } from './capabilities.ts';
 import type { OciDevice } from './oci-types.ts';
@@ -45,6 +45,16 @@ export class SeccompProfiles {
     this.#converted.set(key, converted);
     return converted;
   }
+}
+
+/** Directories and links in /dev that a container has of its own. */
+const ownDevices = new Set(['console', 'ptmx', 'tty', 'null', 'zero', 'full', 'random', 'urandom', 'log']);
+
+/** Every device right under /dev, for a privileged container. */
+export function hostDevices(): ContainerConfig['devices'] {
+  return readdirSync('/dev', { withFileTypes: true })
+    .filter((entry) => (entry.isCharacterDevice() || entry.isBlockDevice()) && !ownDevices.has(entry.name))
+    .map(({ name }) => ({ hostPath: `/dev/${name}`, containerPath: `/dev/${name}`, permissions: 'rwm' }));
 }
 
 /** Looks the devices up on the host. @throws when a path is no device. */
