@@ -186,6 +186,7 @@ describe('filters', () => {
       aPod({ spec: { nodeSelector: { disk: 'ssd' } } }),
       undefined,
     ],
+    ['a number of pods written as a quantity', aNode({ pods: '1k' }), aPod(), 'node-1'],
     ['a cordoned node', aNode({ unschedulable: true }), aPod(), undefined],
     [
       'an extended resource that is there',

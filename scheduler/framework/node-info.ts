@@ -1,4 +1,5 @@
 import type { Node, Taint } from '../../api/generated/core-v1.ts';
+import { toUnits } from '../../api/quantity.ts';
 import { HostPortSet } from './host-port.ts';
 import type { SelectableNode } from './node-affinity-term.ts';
 import type { PodClass } from './pod-class.ts';
@@ -48,7 +49,7 @@ export function toNodeFacts(node: Node): NodeFacts {
     taints: taints.filter((taint) => taint.effect === 'NoSchedule' || taint.effect === 'NoExecute'),
     softTaints: taints.filter((taint) => taint.effect === 'PreferNoSchedule'),
     allocatable: toResources(status?.allocatable),
-    allowedPods: Number(status?.allocatable?.['pods'] ?? 0),
+    allowedPods: toUnits(status?.allocatable?.['pods'] ?? '0'),
     images: new Map(images),
   };
 }

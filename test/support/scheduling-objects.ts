@@ -17,7 +17,7 @@ export interface NodeDraft {
   readonly name?: string | undefined;
   readonly cpu?: string | undefined;
   readonly memory?: string | undefined;
-  readonly pods?: number | undefined;
+  readonly pods?: number | string | undefined;
   readonly labels?: Record<string, string> | undefined;
   readonly taints?: Taint[] | undefined;
   readonly unschedulable?: boolean | undefined;
