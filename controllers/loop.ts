@@ -1,4 +1,4 @@
-import { isConflict } from '../api/status-error.ts';
+import { isConflict, isNotFound } from '../api/status-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -87,7 +87,7 @@ export class ReconcileLoop implements ControlLoop {
       logger.warn(fields, 'cannot reconcile');
       return;
     }
-    if (isConflict(error)) logger.debug(fields, 'object changed meanwhile');
+    if (isConflict(error) || isNotFound(error)) logger.debug(fields, 'object changed or went meanwhile');
     else logger.warn(fields, 'reconcile again later');
     this.#queue.addRateLimited(key);
   }
