@@ -7,6 +7,8 @@ import type { Random } from '../base/random.ts';
 import { TaskGroup } from '../base/task-group.ts';
 import { AdmissionChain } from './admission/admission.ts';
 import { admissionPlugins } from './admission/plugins.ts';
+import { parseRange } from './allocation/ipv4-range.ts';
+import { ServiceReserver } from './allocation/service-reserver.ts';
 import { Authenticator } from './authentication/authenticator.ts';
 import { NodeAuthorizer } from './authorization/node-authorizer.ts';
 import { TableAuthorizer } from './authorization/table-authorizer.ts';
@@ -20,13 +22,13 @@ import { HttpServer } from './http/server.ts';
 import { Metrics } from './metrics.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { createRoutes } from './routes.ts';
-import { bulkBindingKind } from './subresources/bulk-binding.ts';
 import { kindSemantics } from './semantics.ts';
 import type { Storage } from './storage/storage.ts';
 import { ObjectSource } from './store/object-source.ts';
 import { ObjectStore } from './store/object-store.ts';
 import { AgentClient, type AgentTls } from './streaming/agent-client.ts';
 import { Upgrades } from './streaming/upgrades.ts';
+import { bulkBindingKind } from './subresources/bulk-binding.ts';
 import { WatchCache } from './watch-cache/watch-cache.ts';
 
 /** Clients get this long to notice that their watches have ended and go elsewhere. */
@@ -60,8 +62,8 @@ export class ApiServer {
     this.#store = new ObjectStore({
       ...{ storage, clock, random, logger, semantics: kindSemantics, cache: this.#cache },
       source: new ObjectSource(storage, this.#cache),
-      admission: new AdmissionChain(admissionPlugins({ cache: this.#cache, clock, random })),
-      reservers: new Map(),
+      admission: new AdmissionChain(admissionPlugins({ cache: this.#cache, random })),
+      reservers: new Map([['/services', this.#serviceReserver()]]),
     });
     this.#bootstrap = new Bootstrap({
       ...options,
@@ -86,7 +88,7 @@ export class ApiServer {
     tasks.start(() => this.#cache.run(cacheLife.signal));
     try {
       await this.#cache.whenReady(signal);
-      await this.#bootstrap.ensureObjects(signal);
+      await this.#bootstrap.ensureObjects();
       await this.#http.listen(flags.bindAddresses, flags.securePort);
       this.#bootstrapped = true;
       logger.info({ addresses: flags.bindAddresses, port: this.#http.port }, 'serving');
@@ -105,6 +107,17 @@ export class ApiServer {
       await storage.close();
       await tasks.join();
     }
+  }
+
+  #serviceReserver(): ServiceReserver {
+    const { flags, clock, random } = this.#options;
+    const services = this.#registry.byResource('', 'v1', 'services');
+    invariant(services !== undefined, 'services are served');
+    return new ServiceReserver({
+      ...{ cache: this.#cache, kind: services.kind, clock, random },
+      addresses: parseRange(flags.serviceClusterIpRange),
+      ports: flags.serviceNodePortRange,
+    });
   }
 
   #createHttp(): HttpServer {

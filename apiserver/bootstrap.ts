@@ -1,11 +1,26 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Lease } from '../api/generated/coordination-v1.ts';
 import type { AnyObject } from '../api/kind-info.ts';
-import { isAlreadyExists } from '../api/status-error.ts';
-import type { Clock } from '../base/clock.ts';
+import { everything } from '../api/selector.ts';
+import { isAlreadyExists, StatusError } from '../api/status-error.ts';
+import { type Clock, delay, toMicroTime } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
+import { firstAddress, parseRange } from './allocation/ipv4-range.ts';
+import {
+  type BootstrapObject,
+  endpointObjects,
+  identityLease,
+  identityLeaseSeconds,
+  namespaceObjects,
+  priorityClassObjects,
+  serviceCidrObject,
+  serviceObject,
+} from './bootstrap-objects.ts';
 import type { ApiServerFlags } from './flags.ts';
 import type { Registry } from './registry/registry.ts';
-import type { UserInfo } from './registry/strategy.ts';
+import type { KindStrategy, UserInfo } from './registry/strategy.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import type { ReadCache } from './watch-cache/read-cache.ts';
 
@@ -18,57 +33,112 @@ export interface BootstrapOptions {
   readonly logger: Logger;
 }
 
-const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+/** How often a server says that it lives, and looks who else does. */
+const renewMs = 10_000;
+const attempts = 5;
 
 /** The server's own identity towards the store. */
-const self: UserInfo = {
-  name: 'system:apiserver',
-  uid: '',
-  groups: ['system:masters'],
-  extra: {},
-};
+const self: UserInfo = { name: 'system:apiserver', uid: '', groups: ['system:masters'], extra: {} };
 
 /** What every cluster has before anybody asks. Idempotent, so that each server may do it at its start. */
 export class Bootstrap {
   readonly #options: BootstrapOptions;
+  readonly #identity: string;
 
   constructor(options: BootstrapOptions) {
     this.#options = options;
+    const { advertiseAddress, securePort } = options.flags;
+    const seed = `${hostname()} ${advertiseAddress} ${securePort} ${process.pid}`;
+    this.#identity = `apiserver-${createHash('sha256').update(seed).digest('hex').slice(0, 26)}`;
   }
 
-  async ensureObjects(_signal: AbortSignal): Promise<void> {
-    for (const name of systemNamespaces)
-      await this.#ensure('', 'v1', 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  async ensureObjects(): Promise<void> {
+    const { flags } = this.#options;
+    const address = firstAddress(parseRange(flags.serviceClusterIpRange));
+    const objects = [...namespaceObjects, ...priorityClassObjects, serviceCidrObject(flags)];
+    for (const object of [...objects, serviceObject(flags, address)]) await this.#ensure(object);
+    await this.#publish();
   }
 
-  /** Until the server ends. */
+  /** Until the server ends: keeps its lease and the endpoints of the `kubernetes` Service. */
   async run(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    const { clock, logger } = this.#options;
+    while (!signal.aborted) {
+      await delay(clock, renewMs, signal);
+      if (signal.aborted) break;
+      try {
+        await this.#publish();
+      } catch (error) {
+        // The store may be away for a while; the lease lasts three rounds.
+        logger.warn({ err: error }, 'the server could not renew its lease');
+      }
+    }
   }
 
-  async #ensure(
-    group: string,
-    version: string,
-    plural: string,
-    object: { readonly apiVersion: string; readonly kind: string; readonly metadata: object },
-  ): Promise<void> {
-    const { store, registry, cache } = this.#options;
-    const strategy = registry.byResource(group, version, plural);
-    invariant(strategy !== undefined, `kind ${plural} is served`);
-    const complete = structuredClone(object) as AnyObject;
-    const { name = '', namespace = '' } = complete.metadata;
+  async #publish(): Promise<void> {
+    const { clock, flags } = this.#options;
+    const now = toMicroTime(clock.nowMs());
+    await this.#put(identityLease(this.#identity, flags.advertiseAddress, { now }));
+    const addresses = this.#livingAddresses();
+    // A server that only this machine reaches is nobody's endpoint.
+    if (addresses.length === 0) return;
+    const { endpoints, slice } = endpointObjects(flags, addresses);
+    await this.#put(endpoints);
+    await this.#put(slice);
+  }
+
+  #livingAddresses(): string[] {
+    const { cache, clock, flags } = this.#options;
+    const { objects } = cache.list({
+      resource: 'coordination.k8s.io/leases',
+      namespace: 'kube-system',
+      labels: [{ key: 'apiserver.kubernetes.io/identity', operator: 'in', values: ['kube-apiserver'] }],
+      fields: everything,
+    });
+    const oldestMs = clock.nowMs() - identityLeaseSeconds * 1000;
+    const living = objects
+      .map(({ json }) => JSON.parse(json.toString()) as Lease)
+      .filter(({ spec }) => Date.parse(spec?.renewTime ?? '') >= oldestMs)
+      .map(({ metadata }) => metadata.labels?.['coracle.dev/address'] ?? '');
+    return [...new Set([flags.advertiseAddress, ...living])]
+      .filter((address) => address !== '' && !address.startsWith('127.'))
+      .sort();
+  }
+
+  #strategyOf(object: BootstrapObject): KindStrategy {
+    const [version = '', group = ''] = object.apiVersion.split('/').reverse();
+    const strategy = this.#options.registry.byKind(group, version, object.kind);
+    invariant(strategy !== undefined, `kind ${object.kind} is served`);
+    return strategy;
+  }
+
+  async #ensure(object: BootstrapObject): Promise<void> {
+    const strategy = this.#strategyOf(object);
+    const { name, namespace = '' } = object.metadata;
+    const { store, cache } = this.#options;
     if (cache.get(strategy.resource, namespace, name) !== undefined) return;
     try {
       await store.create({
         ...{ strategy, namespace, name: '', subresource: '', user: self, dryRun: false },
-        ...{ object: complete, fieldManager: 'kube-apiserver' },
+        ...{ object: toObject(object), fieldManager: 'kube-apiserver' },
       });
     } catch (error) {
-      // Another server was first, which is what we want.
-      if (!isAlreadyExists(error)) throw error;
+      // Another server was first, or the Service has its address already: both are what we want.
+      if (!isAlreadyExists(error) && !(error instanceof StatusError && error.code === 422)) throw error;
     }
   }
+
+  /** Creates or replaces. */
+  async #put(object: BootstrapObject): Promise<void> {
+    const strategy = this.#strategyOf(object);
+    const { name, namespace = '' } = object.metadata;
+    await this.#options.store.mutate({
+      ...{ strategy, namespace, name, subresource: '', user: self, dryRun: false, attempts },
+      fieldManager: 'kube-apiserver',
+      next: (current) => ({ ...toObject(object), metadata: { ...current.metadata, ...object.metadata } }),
+      whenAbsent: () => toObject(object),
+    });
+  }
 }
+
+const toObject = (object: BootstrapObject): AnyObject => structuredClone(object) as AnyObject;

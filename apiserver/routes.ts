@@ -1,6 +1,6 @@
+import { badRequest } from '../api/status-error.ts';
 import type { Routes, SubresourceRoutes, VirtualHandler } from './http/router.ts';
 import { statusRoutes } from './http/router.ts';
-import { badRequest } from '../api/status-error.ts';
 import type { LogDependencies } from './streaming/pod-log.ts';
 import { logRoutes } from './streaming/pod-log.ts';
 import { bindingRoutes, bindingsHandler } from './subresources/binding.ts';

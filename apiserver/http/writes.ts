@@ -67,7 +67,11 @@ function checkUid({ strategy, info }: ResourceRequest, next: AnyObject, current:
   );
 }
 
-export const patchTypes: ReadonlySet<string> = new Set([jsonPatchType, mergePatchType, strategicMergePatchType]);
+export const patchTypes: ReadonlySet<string> = new Set([
+  jsonPatchType,
+  mergePatchType,
+  strategicMergePatchType,
+]);
 
 export async function patchResource(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
   const negotiated = negotiate(request.headers.accept);

@@ -1,5 +1,5 @@
-import { Agent, request as httpsRequest } from 'node:https';
 import type { ClientRequest, OutgoingHttpHeaders } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
 import type { AgentAddress } from './pod-target.ts';
 
 const connectTimeoutMs = 10_000;

@@ -6,11 +6,10 @@ import type { Logger } from '../../base/logger.ts';
 import { noSuchResource, statusBody } from '../http/answer.ts';
 import { parseRequestInfo, type RequestInfo } from '../http/request-info.ts';
 import type { IncomingRequest } from '../http/server.ts';
-import type { UserInfo } from '../registry/strategy.ts';
+import type { KindStrategy, UserInfo } from '../registry/strategy.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { toStatusError } from '../store/storage-failure.ts';
 import type { ReadCache } from '../watch-cache/read-cache.ts';
-import type { KindStrategy } from '../registry/strategy.ts';
 import type { AgentClient } from './agent-client.ts';
 import { agentOf, containerOf, requireRunningHost } from './pod-target.ts';
 

@@ -1,6 +1,6 @@
 import type { Binding, Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
-import { badRequest, conflict, notFound, StatusError } from '../../api/status-error.ts';
+import { badRequest, conflict, notFound, type StatusError } from '../../api/status-error.ts';
 import { toTime } from '../../base/clock.ts';
 import { type Answer, objectAnswer, successStatus } from '../http/answer.ts';
 import type { ApiRequest, ResourceRequest } from '../http/api-request.ts';

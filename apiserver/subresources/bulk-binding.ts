@@ -76,7 +76,9 @@ async function bindAll(deps: WriteDependencies, items: readonly BulkItem[]): Pro
     }
     await commit(deps, puts, results);
   }
-  return results.map((result) => result ?? { code: 409, reason: 'Conflict', message: 'the pod keeps changing' });
+  return results.map(
+    (result) => result ?? { code: 409, reason: 'Conflict', message: 'the pod keeps changing' },
+  );
 }
 
 function planPut(

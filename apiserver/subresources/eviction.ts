@@ -97,8 +97,7 @@ async function takeFromBudget(
   await deps.store.mutate({
     ...{ strategy, user: request.user, dryRun, attempts, internal: true, fieldManager: '' },
     ...{ namespace: request.info.namespace, name, subresource: 'status' },
-    next: (current) =>
-      withDisruption(current as PodDisruptionBudget & AnyObject, pod, deps.clock.nowMs()),
+    next: (current) => withDisruption(current as PodDisruptionBudget & AnyObject, pod, deps.clock.nowMs()),
   });
 }
 
@@ -118,11 +117,7 @@ function budgetsOf(deps: WriteDependencies, pod: Pod): PodDisruptionBudget[] {
 }
 
 /** The budget with one disruption less. Pure. @throws StatusError 429 when it has none to give */
-export function withDisruption(
-  budget: PodDisruptionBudget & AnyObject,
-  pod: Pod,
-  nowMs: number,
-): AnyObject {
+export function withDisruption(budget: PodDisruptionBudget & AnyObject, pod: Pod, nowMs: number): AnyObject {
   const { name, generation = 0 } = budget.metadata;
   const status = budget.status;
   if ((status?.observedGeneration ?? 0) < generation)

@@ -109,7 +109,8 @@ function withScale(request: ResourceRequest, current: AnyObject, scale: AnyObjec
   const next = structuredClone(current);
   const spec = { ...(next as Scalable & AnyObject).spec, replicas };
   const { resourceVersion, uid } = scale.metadata;
-  if (resourceVersion !== undefined && resourceVersion !== '') next.metadata.resourceVersion = resourceVersion;
+  if (resourceVersion !== undefined && resourceVersion !== '')
+    next.metadata.resourceVersion = resourceVersion;
   if (uid !== undefined && uid !== '') next.metadata.uid = uid;
   return { ...next, spec };
 }
