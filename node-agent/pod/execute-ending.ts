@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import type { LifecycleHandler } from '../../api/generated/core-v1.ts';
+import { containerLogPath } from './container-config.ts';
 import { runHook } from './lifecycle-hook.ts';
 import type { PodRun } from './pod-run.ts';
 import { containerNamed, type NamedContainer } from './pod-spec.ts';
 import { podLogDirectory } from './sandbox-config.ts';
-import type { StopContainerStep } from './step.ts';
+import type { Step, StopContainerStep } from './step.ts';
 
 /** Even a container without any grace left gets a moment between SIGTERM and SIGKILL. */
 const minGraceMs = 2_000;
@@ -37,6 +39,24 @@ async function runPreStop(
     logger.warn({ err: error, container: step.containerId }, 'preStop hook');
     run.report({ type: 'Warning', reason: 'FailedPreStopHook', message: 'PreStopHook failed', container });
   }
+}
+
+/** Removes an old instance and its logs. */
+export async function removeContainer(
+  { containerId }: Extract<Step, { kind: 'removeContainer' }>,
+  { dependencies, memory, pod }: PodRun,
+): Promise<void> {
+  const { runtime, directories, node } = dependencies;
+  const instance = memory.containers.find(({ id }) => id === containerId);
+  await runtime.removeContainer(containerId);
+  if (instance !== undefined) {
+    const logPath = join(
+      podLogDirectory(node.logRoot, pod),
+      containerLogPath(instance.name, instance.attempt),
+    );
+    await directories.removeInstance(instance, logPath);
+  }
+  memory.dropContainer(containerId);
 }
 
 /** Removes everything of the pod from the node. Idempotent. */

@@ -1,6 +1,6 @@
 import { pods } from '../../api/generated/resources.ts';
 import { isConflict, isNotFound } from '../../api/status-error.ts';
-import { removePod, stopContainer } from './execute-ending.ts';
+import { removeContainer, removePod, stopContainer } from './execute-ending.ts';
 import { announceImageBackoff, ensureImage } from './execute-image.ts';
 import { createSandbox } from './execute-sandbox.ts';
 import { runPostStart, startContainer } from './execute-start.ts';
@@ -25,10 +25,7 @@ export const executors: Executors = {
   startContainer,
   runPostStart,
   stopContainer,
-  removeContainer: async ({ containerId }, { dependencies, memory }) => {
-    await dependencies.runtime.removeContainer(containerId);
-    memory.dropContainer(containerId);
-  },
+  removeContainer,
   stopSandbox: async ({ sandboxId }, { dependencies, memory }) => {
     await dependencies.runtime.stopPodSandbox(sandboxId);
     const sandbox = memory.sandboxes.find(({ id }) => id === sandboxId);

@@ -3,6 +3,7 @@ import type { ContainerStatus, PodSandboxStatus } from '../runtime/runtime.ts';
 import type { ImageFact, PodFacts } from './pod-facts.ts';
 import { containersOf, graceSecondsOf, type NamedContainer } from './pod-spec.ts';
 import {
+  instancesOf,
   isEnded,
   isSuccess,
   latestInstance,
@@ -27,7 +28,7 @@ interface Planning {
 export function planContainers(pod: Pod, facts: PodFacts, nowMs: number): Step[] {
   const planning = { pod, facts, nowMs, sandbox: currentSandbox(facts) };
   const containers = containersOf(pod);
-  const steps: Step[] = [];
+  const steps: Step[] = planGarbage(facts);
   const isPastInit = hasMainInstance(planning);
   for (const container of containers) {
     if (container.role === 'init' && isPastInit) continue;
@@ -36,6 +37,19 @@ export function planContainers(pod: Pod, facts: PodFacts, nowMs: number): Step[]
     if (mustWait && !isStageDone(planning, container)) return steps;
   }
   return steps;
+}
+
+/** Of each container the newest instance and the one before are kept: `kubectl logs --previous` reads it. */
+const keptInstances = 2;
+
+function planGarbage(facts: PodFacts): Step[] {
+  const names = new Set(facts.containers.map(({ name }) => name));
+  return [...names].flatMap((name) =>
+    instancesOf(facts, name)
+      .slice(0, -keptInstances)
+      .filter(isEnded)
+      .map(({ id }): Step => ({ kind: 'removeContainer', containerId: id })),
+  );
 }
 
 export function currentSandbox(facts: Pick<PodFacts, 'sandboxes'>): PodSandboxStatus | undefined {

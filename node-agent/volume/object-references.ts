@@ -1,11 +1,13 @@
 /**
- * ConfigMaps and Secrets that the node's pods refer to. Each is followed by a watch of its own (`metadata.name=NAME`)
- * from the first pod that names it until the last such pod is gone: an agent sees nothing that it does not need.
+ * ConfigMaps and Secrets that the node's pods refer to. Each is read by name when it is first needed, and followed by a
+ * watch of its own (`metadata.name=NAME`) until the last pod that names it is gone: an agent sees nothing that it does
+ * not need. Until the watch has shown a whole state every fetch reads anew, so that no pod waits for a watch.
  */
 import type { ConfigMap, Pod, Secret } from '../../api/generated/core-v1.ts';
 import { configmaps, secrets } from '../../api/generated/resources.ts';
 import type { ApiObject, ResourceType } from '../../api/kind-info.ts';
-import { type Clock, delay } from '../../base/clock.ts';
+import { isNotFound } from '../../api/status-error.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { TaskGroup } from '../../base/task-group.ts';
@@ -14,15 +16,8 @@ import { Informer } from '../../client/informer.ts';
 import type { ReferencedObjects } from '../pod/container-environment.ts';
 import { referencedNames } from '../pod/object-names.ts';
 
-const fetchDeadlineMs = 10_000;
-
-/** An object did not come in time: the API does not answer, or refuses. */
-export class ObjectFetchError extends Error {
-  readonly code = 'OBJECT_FETCH';
-}
-
 export interface ObjectReferencesOptions {
-  readonly client: Pick<ApiClient, 'list' | 'watch'>;
+  readonly client: Pick<ApiClient, 'get' | 'list' | 'watch'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -30,91 +25,123 @@ export interface ObjectReferencesOptions {
   readonly onChange: (podUid: string) => void;
 }
 
-interface Entry<T extends ApiObject> {
-  readonly informer: Informer<T>;
-  readonly users: Set<string>;
-  readonly abort: AbortController;
-}
-
 export class ObjectReferences {
   readonly #options: ObjectReferencesOptions;
   readonly #tasks = new TaskGroup();
-  readonly #configMaps = new Map<string, Entry<ConfigMap>>();
-  readonly #secrets = new Map<string, Entry<Secret>>();
+  readonly #configMaps: FollowedKind<ConfigMap>;
+  readonly #secrets: FollowedKind<Secret>;
 
   constructor(options: ObjectReferencesOptions) {
     this.#options = options;
+    this.#configMaps = new FollowedKind(this.#options, configmaps, this.#tasks);
+    this.#secrets = new FollowedKind(this.#options, secrets, this.#tasks);
   }
 
-  /** Everything that the pod names, as the API has it now. @throws ObjectFetchError */
+  /** Everything that the pod names, as the API has it now. */
   async fetch(pod: Pod): Promise<ReferencedObjects> {
     const { uid, namespace = '' } = pod.metadata;
     const names = referencedNames(pod);
-    const wanted = [
-      ...[...names.configMaps].map((name) =>
-        this.#follow(this.#configMaps, configmaps, { namespace, name }, uid),
-      ),
-      ...[...names.secrets].map((name) => this.#follow(this.#secrets, secrets, { namespace, name }, uid)),
-    ];
-    await Promise.all(
-      wanted.filter(({ informer }) => !informer.hasSynced).map(({ informer }) => this.#synced(informer, pod)),
-    );
+    const [configMapsByName, secretsByName] = await Promise.all([
+      this.#configMaps.fetch(namespace, names.configMaps, uid),
+      this.#secrets.fetch(namespace, names.secrets, uid),
+    ]);
     return {
-      configMap: (name) => this.#configMaps.get(`${namespace}/${name}`)?.informer.lister.get(namespace, name),
-      secret: (name) => this.#secrets.get(`${namespace}/${name}`)?.informer.lister.get(namespace, name),
+      configMap: (name) => configMapsByName.get(name),
+      secret: (name) => secretsByName.get(name),
     };
   }
 
   /** The pod is gone. */
   release(podUid: string): void {
-    for (const entries of [this.#configMaps, this.#secrets])
-      for (const [key, entry] of entries) {
-        entry.users.delete(podUid);
-        if (entry.users.size > 0) continue;
-        entry.abort.abort();
-        entries.delete(key);
-      }
+    this.#configMaps.release(podUid);
+    this.#secrets.release(podUid);
   }
 
   async stop(): Promise<void> {
     this.#tasks.stop();
     await this.#tasks.join();
   }
+}
 
-  async #synced(
-    informer: { whenSynced(signal: AbortSignal): Promise<void>; readonly hasSynced: boolean },
-    pod: Pod,
-  ): Promise<void> {
-    const waiting = new AbortController();
-    const timeout = delay(this.#options.clock, fetchDeadlineMs, waiting.signal).then(() => waiting.abort());
-    await informer.whenSynced(waiting.signal);
-    waiting.abort();
-    await timeout;
-    if (!informer.hasSynced)
-      throw new ObjectFetchError(`fetch the objects that pod ${pod.metadata.name} refers to: timed out`);
+interface Entry<T extends ApiObject> {
+  readonly informer: Informer<T>;
+  readonly users: Set<string>;
+  readonly abort: AbortController;
+  /** Version that was last handed out: the watch's first state is news only when it differs. */
+  known: string | undefined;
+}
+
+class FollowedKind<T extends ApiObject> {
+  readonly #options: ObjectReferencesOptions;
+  readonly #type: ResourceType<T>;
+  readonly #tasks: TaskGroup;
+  readonly #entries = new Map<string, Entry<T>>();
+
+  constructor(options: ObjectReferencesOptions, type: ResourceType<T>, tasks: TaskGroup) {
+    this.#options = options;
+    this.#type = type;
+    this.#tasks = tasks;
   }
 
-  #follow<T extends ApiObject>(
-    entries: Map<string, Entry<T>>,
-    type: ResourceType<T>,
-    ref: { readonly namespace: string; readonly name: string },
+  async fetch(
+    namespace: string,
+    names: ReadonlySet<string>,
     podUid: string,
-  ): Entry<T> {
-    const key = `${ref.namespace}/${ref.name}`;
-    const known = entries.get(key);
-    if (known !== undefined) {
-      known.users.add(podUid);
-      return known;
+  ): Promise<ReadonlyMap<string, T>> {
+    const found = new Map<string, T>();
+    await Promise.all(
+      [...names].map(async (name) => {
+        const object = await this.#fetchOne(namespace, name, podUid);
+        if (object !== undefined) found.set(name, object);
+      }),
+    );
+    return found;
+  }
+
+  release(podUid: string): void {
+    for (const [key, entry] of this.#entries) {
+      entry.users.delete(podUid);
+      if (entry.users.size > 0) continue;
+      entry.abort.abort();
+      this.#entries.delete(key);
     }
+  }
+
+  async #fetchOne(namespace: string, name: string, podUid: string): Promise<T | undefined> {
+    const key = `${namespace}/${name}`;
+    const entry = this.#entries.get(key) ?? this.#follow(key, namespace, name);
+    entry.users.add(podUid);
+    const object = entry.informer.hasSynced
+      ? entry.informer.lister.get(namespace, name)
+      : await this.#read(namespace, name);
+    entry.known = object?.metadata.resourceVersion;
+    return object;
+  }
+
+  async #read(namespace: string, name: string): Promise<T | undefined> {
+    try {
+      return await this.#options.client.get(this.#type, { namespace, name });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #follow(key: string, namespace: string, name: string): Entry<T> {
     const { client, clock, random, logger, onChange } = this.#options;
-    const selection = { namespace: ref.namespace, fieldSelector: `metadata.name=${ref.name}` };
-    const informer = new Informer({ client, type, selection, clock, random, logger });
-    const entry: Entry<T> = { informer, users: new Set([podUid]), abort: new AbortController() };
-    const tell = (): void => {
-      if (informer.hasSynced) for (const user of entry.users) onChange(user);
+    const selection = { namespace, fieldSelector: `metadata.name=${name}` };
+    const informer = new Informer({ client, type: this.#type, selection, clock, random, logger });
+    const entry: Entry<T> = { informer, users: new Set(), abort: new AbortController(), known: undefined };
+    const tell = (version: string | undefined): void => {
+      if (version !== undefined && version === entry.known) return;
+      for (const user of entry.users) onChange(user);
     };
-    informer.addHandler({ onAdd: tell, onUpdate: tell, onDelete: tell });
-    entries.set(key, entry);
+    informer.addHandler({
+      onAdd: (object) => tell(object.metadata.resourceVersion),
+      onUpdate: (_previous, object) => tell(object.metadata.resourceVersion),
+      onDelete: () => tell(undefined),
+    });
+    this.#entries.set(key, entry);
     this.#tasks.start((signal) => informer.run(AbortSignal.any([signal, entry.abort.signal])));
     return entry;
   }

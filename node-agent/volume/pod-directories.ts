@@ -1,5 +1,5 @@
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Container, EphemeralContainer } from '../../api/generated/core-v1.ts';
 import { codeOf } from '../../base/invariant.ts';
 import type { ContainerStatus } from '../runtime/runtime.ts';
@@ -60,6 +60,15 @@ export class PodDirectories {
     return lastLogText(await readEnd(logPath, 4 * maxFallbackBytes));
   }
 
+  /** Files of one instance: its last words, its log and what was rotated away from that. */
+  async removeInstance({ podUid, name, attempt }: ContainerStatus, logPath: string): Promise<void> {
+    await rm(this.#terminationFile(podUid, name, attempt), { force: true });
+    const isOwn = (file: string): boolean =>
+      file === basename(logPath) || file.startsWith(`${basename(logPath)}.`);
+    for (const file of (await namesIn(dirname(logPath))).filter(isOwn))
+      await rm(join(dirname(logPath), file), { force: true });
+  }
+
   async remove(uid: string, logDirectory: string): Promise<void> {
     await rm(this.podDirectory(uid), { recursive: true, force: true });
     await rm(logDirectory, { recursive: true, force: true });
@@ -76,6 +85,16 @@ async function readIfThere(path: string): Promise<Buffer> {
   } catch (error) {
     // A container of another agent's making has none.
     if (codeOf(error) === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  }
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    // Never logged anything.
+    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
 }

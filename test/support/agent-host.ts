@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { nodes, pods } from '../../api/generated/resources.ts';
+import { nodes, pods, serviceaccounts } from '../../api/generated/resources.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { ClosableApiClient } from '../../client/http-client.ts';
@@ -92,6 +92,7 @@ export async function startAgentHost(): Promise<AgentHost> {
       const { status } = await client.request({ method: 'GET', path: '/readyz' });
       if (status !== 200) throw new Error(`readyz: ${status}`);
     }, 30_000);
+    await ensureServiceAccount(client);
     await writeTestImage(join(directory, 'images/tools'), { layers: [toolsLayer()] });
     const init = await startInit(name, directory);
     const initPid = await reaperPid(init, directory);
@@ -109,6 +110,17 @@ export async function startAgentHost(): Promise<AgentHost> {
     await dispose();
     throw error;
   }
+}
+
+/** What a controller would make: pods name it. */
+async function ensureServiceAccount(client: ClosableApiClient): Promise<void> {
+  await eventually(() =>
+    client.create(serviceaccounts, {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'default', namespace: 'default' },
+    }),
+  );
 }
 
 interface Files {

@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { configmaps, events, pods, secrets } from '../../api/generated/resources.ts';
+import { type AgentHost, startAgentHost } from '../support/agent-host.ts';
+import { eventually } from '../support/eventually.ts';
+
+let host: AgentHost;
+
+beforeAll(async () => {
+  host = await startAgentHost();
+});
+
+afterAll(async () => {
+  await host[Symbol.asyncDispose]();
+});
+
+type Container = Pod['spec']['containers'][number];
+
+function shell(script: string, more: Partial<Container> = {}): Container {
+  return {
+    name: 'main',
+    image: 'tools',
+    imagePullPolicy: 'IfNotPresent',
+    command: ['sh', '-c', script],
+    ...more,
+  };
+}
+
+function until(name: string, check: (pod: Pod) => boolean): Promise<Pod> {
+  return eventually(async () => {
+    const pod = await host.getPod(name);
+    if (!check(pod)) throw new Error(`${name}: ${JSON.stringify(pod.status)}`);
+    return pod;
+  });
+}
+
+/** What a script that ran to its end wrote as its last words. */
+async function output(name: string): Promise<string> {
+  const pod = await until(name, ({ status }) => status?.phase === 'Succeeded' || status?.phase === 'Failed');
+  const terminated = pod.status?.containerStatuses?.[0]?.state?.terminated;
+  if (terminated?.exitCode !== 0) throw new Error(JSON.stringify(pod.status));
+  return terminated.message ?? '';
+}
+
+function configMap(name: string, data: Record<string, string>) {
+  return {
+    apiVersion: 'v1' as const,
+    kind: 'ConfigMap' as const,
+    metadata: { name, namespace: 'default' },
+    data,
+  };
+}
+
+async function remove(name: string): Promise<void> {
+  await host.client.delete(pods, { namespace: 'default', name }, { gracePeriodSeconds: 0 });
+}
+
+describe('volumes of a pod', () => {
+  it('show config maps, secrets and the downward API as files with modes and owners', async () => {
+    await host.client.create(configmaps, configMap('settings', { 'a.txt': 'alpha', 'b.txt': 'beta' }));
+    await host.client.create(secrets, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'keys', namespace: 'default' },
+      type: 'Opaque',
+      data: { token: Buffer.from('hush').toString('base64') },
+    });
+    const script = `cd /v; { cat config/a.txt deep/x/renamed secret/token labels/labels; echo; ls -ln secret/..data/token | head -c 10; id -G; } > /dev/termination-log`;
+    const volumeMounts = ['config', 'deep', 'secret', 'labels'].map((name) => ({
+      name,
+      mountPath: `/v/${name}`,
+    }));
+    await host.createPod(
+      'files',
+      {
+        restartPolicy: 'Never',
+        securityContext: { fsGroup: 2000 },
+        volumes: [
+          { name: 'config', configMap: { name: 'settings' } },
+          {
+            name: 'deep',
+            projected: {
+              sources: [{ configMap: { name: 'settings', items: [{ key: 'b.txt', path: 'x/renamed' }] } }],
+            },
+          },
+          { name: 'secret', secret: { secretName: 'keys', defaultMode: 0o400 } },
+          {
+            name: 'labels',
+            downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] },
+          },
+        ],
+        containers: [shell(script, { volumeMounts })],
+      },
+      { labels: { tier: 'web' } },
+    );
+    const words = await output('files');
+    expect(words).toContain('alphabetahushtier="web"\n');
+    expect(words).toContain('-r--r-----');
+    expect(words).toMatch(/\b2000\b/);
+    await remove('files');
+  });
+
+  it('follow a config map while the pod runs', async () => {
+    await host.client.create(configmaps, configMap('moving', { value: 'old' }));
+    await host.createPod('follows', {
+      volumes: [{ name: 'config', configMap: { name: 'moving' } }],
+      restartPolicy: 'Never',
+      containers: [
+        shell(
+          'until [ "$(cat /config/value)" = new ]; do sleep 0.1; done; echo seen > /dev/termination-log',
+          {
+            volumeMounts: [{ name: 'config', mountPath: '/config' }],
+          },
+        ),
+      ],
+    });
+    await until('follows', ({ status }) => status?.phase === 'Running');
+    const ref = { namespace: 'default', name: 'moving' };
+    await host.client.patch(configmaps, ref, { type: 'merge', body: { data: { value: 'new' } } });
+    expect(await output('follows')).toBe('seen\n');
+    await remove('follows');
+  });
+
+  it('wait for an object that is missing and tell so', async () => {
+    await host.createPod('waits', {
+      volumes: [{ name: 'config', configMap: { name: 'late' } }],
+      restartPolicy: 'Never',
+      containers: [
+        shell('cat /c/k > /dev/termination-log', { volumeMounts: [{ name: 'config', mountPath: '/c' }] }),
+      ],
+    });
+    await eventually(async () => {
+      const { items } = await host.client.list(events, { namespace: 'default' });
+      const texts = items.map(({ reason, message }) => `${reason} ${message}`);
+      expect(texts).toContain(
+        'FailedMount MountVolume.SetUp failed for volume "config" : configmap "late" not found',
+      );
+    });
+    await host.client.create(configmaps, configMap('late', { k: 'here' }));
+    expect(await output('waits')).toBe('here');
+    await remove('waits');
+  });
+
+  it('name a type that the node does not have', async () => {
+    await host.createPod('foreign', {
+      volumes: [{ name: 'disk', nfs: { server: 'nowhere', path: '/' } }],
+      containers: [shell('true', { volumeMounts: [{ name: 'disk', mountPath: '/d' }] })],
+    });
+    await eventually(async () => {
+      const { items } = await host.client.list(events, { namespace: 'default' });
+      const texts = items.map(({ message }) => message);
+      expect(texts).toContain(
+        'MountVolume.SetUp failed for volume "disk" : volume type nfs is not supported on this node',
+      );
+    });
+    await remove('foreign');
+  });
+
+  it('are shared, in memory when asked, and mounted by part', async () => {
+    const script = `set -e; echo one > /m/file; cat /part > /dev/termination-log; cat /proc/mounts | while read d p t rest; do if [ "$p" = /m ]; then echo $t >> /dev/termination-log; fi; done`;
+    await host.createPod('memory', {
+      restartPolicy: 'Never',
+      volumes: [
+        { name: 'mem', emptyDir: { medium: 'Memory', sizeLimit: '4Mi' } },
+        { name: 'host', hostPath: { path: '/etc', type: 'Directory' } },
+      ],
+      containers: [
+        shell(script, {
+          volumeMounts: [
+            { name: 'mem', mountPath: '/m' },
+            { name: 'host', mountPath: '/part', subPath: 'debian_version', readOnly: true },
+          ],
+        }),
+      ],
+    });
+    expect(await output('memory')).toMatch(/^\d+\.\d+\ntmpfs\n$/);
+    await remove('memory');
+    await eventually(async () => {
+      expect(await host.run('cat', '/proc/mounts')).not.toContain('size=4096k');
+    });
+  });
+});
+
+describe('the configuration of a container', () => {
+  it('comes from objects, and names the one that is missing', async () => {
+    const env = [{ name: 'V', valueFrom: { configMapKeyRef: { name: 'env', key: 'v' } } }];
+    await host.createPod('refers', {
+      restartPolicy: 'Never',
+      containers: [shell('echo $V > /dev/termination-log', { env })],
+    });
+    const pod = await until(
+      'refers',
+      ({ status }) => status?.containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerConfigError',
+    );
+    expect(pod.status?.containerStatuses?.[0]?.state?.waiting?.message).toBe('configmap "env" not found');
+    await host.client.create(configmaps, configMap('env', { v: 'value' }));
+    expect(await output('refers')).toBe('value\n');
+    await remove('refers');
+  });
+});
