@@ -5,7 +5,7 @@ import type { Cluster } from './cache/cluster.ts';
 import { filterNode } from './framework/evaluate.ts';
 import type { PluginSet } from './framework/plugin.ts';
 import { type PodClass, PodClasses } from './framework/pod-class.ts';
-import type { SchedulingQueue } from './queue/scheduling-queue.ts';
+import { isGated, type SchedulingQueue } from './queue/scheduling-queue.ts';
 
 export interface FeedOptions {
   readonly cluster: Cluster;
@@ -17,6 +17,8 @@ export interface FeedOptions {
   readonly onGated: (pod: Pod) => void;
   /** A pod no longer waits. */
   readonly onLeft: (uid: string) => void;
+  /** A stored object makes no sense, e.g. a quantity; it is left out, and must not stop the others. */
+  readonly onUnreadable: (object: Pod | Node, error: unknown) => void;
 }
 
 export class PodFeed implements ReflectorSink<Pod> {
@@ -47,17 +49,28 @@ export class PodFeed implements ReflectorSink<Pod> {
       return;
     }
     this.#known.add(uid);
-    if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '') this.#place(pod, pod.spec.nodeName);
-    else this.#wait(pod);
+    const podClass = this.#classOf(pod);
+    if (podClass === undefined) this.#leave(uid);
+    else if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '')
+      this.#place(pod, podClass, pod.spec.nodeName);
+    else this.#wait(pod, podClass);
   }
 
   remove(pod: Pod): void {
     this.#remove(pod.metadata.uid);
   }
 
-  #wait(pod: Pod): void {
+  #classOf(pod: Pod): PodClass | undefined {
+    try {
+      return this.#classes.of(pod);
+    } catch (error) {
+      this.#options.onUnreadable(pod, error);
+      return undefined;
+    }
+  }
+
+  #wait(pod: Pod, podClass: PodClass): void {
     const { queue, isOurs, onGated, cluster } = this.#options;
-    const podClass = this.#classes.of(pod);
     const { uid, deletionTimestamp } = pod.metadata;
     if (!isOurs(podClass.schedulerName) || deletionTimestamp !== undefined) {
       this.#leave(uid);
@@ -66,15 +79,14 @@ export class PodFeed implements ReflectorSink<Pod> {
     // Its binding is on its way: the state before it may still arrive.
     if (cluster.pod(uid)?.isAssumed === true && queue.get(uid) === undefined) return;
     queue.set(pod, podClass);
-    if ((pod.spec.schedulingGates ?? []).length > 0) onGated(pod);
+    if (isGated(pod)) onGated(pod);
   }
 
-  #place(pod: Pod, nodeName: string): void {
+  #place(pod: Pod, podClass: PodClass, nodeName: string): void {
     const { cluster, queue } = this.#options;
     const { uid, namespace, name, deletionTimestamp } = pod.metadata;
     this.#leave(uid);
     const before = cluster.pod(uid);
-    const podClass = this.#classes.of(pod);
     const isLive = deletionTimestamp === undefined;
     cluster.setPod({ uid, name: `${namespace}/${name}`, podClass, nodeName, isLive, isAssumed: false });
     if (before === undefined || before.isAssumed || before.isLive !== isLive) queue.wake(looksAtOtherPods);
@@ -101,12 +113,14 @@ export class PodFeed implements ReflectorSink<Pod> {
   }
 }
 
+export type NodeFeedOptions = Pick<FeedOptions, 'cluster' | 'queue' | 'plugins' | 'onUnreadable'>;
+
 export class NodeFeed implements ReflectorSink<Node> {
-  readonly #options: Pick<FeedOptions, 'cluster' | 'queue' | 'plugins'>;
+  readonly #options: NodeFeedOptions;
   readonly #known = new Set<string>();
   #hasSynced = false;
 
-  constructor(options: Pick<FeedOptions, 'cluster' | 'queue' | 'plugins'>) {
+  constructor(options: NodeFeedOptions) {
     this.#options = options;
   }
 
@@ -126,10 +140,20 @@ export class NodeFeed implements ReflectorSink<Node> {
     const { name } = node.metadata;
     const isNew = !this.#known.has(name);
     this.#known.add(name);
-    if (!cluster.setNode(node)) return;
+    if (!this.#set(node)) return;
     const info = cluster.node(name);
     if (info === undefined) return;
     queue.wake((podClass) => isNew || filterNode(plugins, podClass, info) === undefined);
+  }
+
+  /** @returns whether anything changed. */
+  #set(node: Node): boolean {
+    try {
+      return this.#options.cluster.setNode(node);
+    } catch (error) {
+      this.#options.onUnreadable(node, error);
+      return false;
+    }
   }
 
   remove(node: Node): void {

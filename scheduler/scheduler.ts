@@ -15,7 +15,7 @@ import { Cluster } from './cache/cluster.ts';
 import { PlacementIndex } from './cache/placement-index.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import { SchedulingCycle } from './cycle.ts';
-import { NodeFeed, PodFeed } from './feed.ts';
+import { NodeFeed, type NodeFeedOptions, PodFeed } from './feed.ts';
 import { defaultPlugins } from './plugin-registry.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { type StrategyName, strategiesBySchedulerName } from './strategies/registry.ts';
@@ -64,6 +64,8 @@ function assemble(options: SchedulerOptions): Assembly {
   const events = new EventRecorder({ ...options, component: 'default-scheduler' });
   const conditions = new ConditionWriter({ client, clock, logger });
   const plugins = defaultPlugins;
+  const onUnreadable: NodeFeedOptions['onUnreadable'] = ({ kind, metadata }, error) =>
+    logger.error({ err: error, kind, namespace: metadata.namespace, name: metadata.name }, 'left out');
   const podFeed = new PodFeed({
     cluster,
     queue,
@@ -71,8 +73,9 @@ function assemble(options: SchedulerOptions): Assembly {
     isOurs: (name) => strategies.has(name),
     onGated: (pod) => conditions.report({ pod, ...gatedReport }),
     onLeft: (uid) => conditions.withdraw(uid),
+    onUnreadable,
   });
-  const nodeFeed = new NodeFeed({ cluster, queue, plugins });
+  const nodeFeed = new NodeFeed({ cluster, queue, plugins, onUnreadable });
   const synced = new Synced([podFeed, nodeFeed]);
   const reflector = <T>(sink: ReflectorSink<T>): ReflectorSink<T> => synced.after(sink);
   const podReflector = new Reflector({ ...options, type: pods, selection: {}, sink: reflector(podFeed) });

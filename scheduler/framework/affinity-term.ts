@@ -11,7 +11,7 @@ export interface AffinityTerm {
   readonly namespaceSelector: Selector | undefined;
 }
 
-export interface WeightedAffinityTerm {
+interface WeightedAffinityTerm {
   readonly term: AffinityTerm;
   /** Negative for anti-affinity. */
   readonly weight: number;

@@ -8,7 +8,7 @@ import { type HostPort, hostPortsOf } from './host-port.ts';
 import { podEstimate, podRequests, type Resources } from './resources.ts';
 import { type SpreadConstraint, spreadConstraintsOf } from './spread-constraint.ts';
 
-export type NodeAffinityRule = NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>;
+type NodeAffinityRule = NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>;
 
 export interface PodClass {
   /** Equal exactly when everything else is. */

@@ -45,7 +45,7 @@ export function subtractResources(left: Resources, right: Resources): Resources 
   return combine(left, right, (a, b) => a - b);
 }
 
-export function maxResources(left: Resources, right: Resources): Resources {
+function maxResources(left: Resources, right: Resources): Resources {
   return combine(left, right, Math.max);
 }
 
