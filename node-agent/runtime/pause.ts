@@ -1,5 +1,5 @@
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { mustRun } from './command.ts';
+import { runCommand } from './command.ts';
 import { identifyProcess, type ProcessIdentity } from './live-process.ts';
 import type { SandboxNamespaces } from './oci-spec.ts';
 import type { OciNamespace, OciSpec } from './oci-types.ts';
@@ -22,14 +22,17 @@ export async function runPause(options: PauseOptions): Promise<ProcessIdentity> 
   const rootfs = `${options.bundleDir}/rootfs`;
   const pidFile = `${options.bundleDir}/pid`;
   await mkdir(`${rootfs}/proc`, { recursive: true });
+  await mkdir(`${rootfs}/dev`, { recursive: true });
   await copyFile(options.catatonitPath, `${rootfs}/pause`);
   await writeFile(`${options.bundleDir}/config.json`, JSON.stringify(pauseSpec(options, rootfs)));
   const runArgs = ['run', '--detach', `--bundle=${options.bundleDir}`, `--pid-file=${pidFile}`, options.id];
-  await mustRun(
-    options.crunPath,
-    [`--root=${options.crunRoot}`, '--cgroup-manager=cgroupfs', `--log=${options.bundleDir}/log`, ...runArgs],
-    { output: 'none' },
-  );
+  // The pause process keeps what crun hands down, so crun's complaints go through a file.
+  const logFile = `${options.bundleDir}/log`;
+  const globalArgs = [`--root=${options.crunRoot}`, '--cgroup-manager=cgroupfs', `--log=${logFile}`];
+  const { exitCode } = await runCommand(options.crunPath, [...globalArgs, ...runArgs], { output: 'none' });
+  if (exitCode !== 0) {
+    throw new Error(`start the pause process of ${options.id}: ${await readFile(logFile, 'utf8')}`);
+  }
   const identity = identifyProcess(Number(await readFile(pidFile, 'utf8')));
   if (identity === undefined) throw new Error(`pause process of sandbox ${options.id} ended at once`);
   return identity;
@@ -60,7 +63,10 @@ function pauseSpec(options: PauseOptions, rootfs: string): OciSpec {
       noNewPrivileges: true,
     },
     root: { path: rootfs, readonly: true },
-    mounts: [{ destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] }],
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=64k'] },
+    ],
     linux: {
       namespaces: [{ type: 'mount' }, { type: 'pid' }, ...joined],
       cgroupsPath: options.cgroupsPath,
