@@ -20,7 +20,7 @@ export class Priority implements AdmissionPlugin {
 
   async mutate(attributes: AdmissionAttributes): Promise<void> {
     const { operation, strategy, subresource, object, previous } = attributes;
-    if (strategy.resource !== '/pods' || subresource !== '') return;
+    if (strategy.resource !== '/pods' || subresource !== '' || object === undefined) return;
     const { spec } = object as Pod & AnyObject;
     if (spec === undefined) return;
     if (operation === 'UPDATE') {

@@ -153,16 +153,20 @@ function aggregatedGroup(group: Group): object {
   };
 }
 
-const responseKind = (type: { group: string; version: string; kind: string }): object => ({
-  group: type.group,
-  version: type.version,
-  kind: type.kind,
-});
+type Versioned = { readonly group: string; readonly version: string; readonly kind: string };
+
+/** Empty group and version mean those of the resource. */
+function responseKind(type: Versioned, resource: Versioned): object {
+  const own = type.group === resource.group && type.version === resource.version;
+  return own
+    ? { group: '', version: '', kind: type.kind }
+    : { group: type.group, version: type.version, kind: type.kind };
+}
 
 function aggregatedResource(kind: KindInfo): object {
   return {
     resource: kind.plural,
-    responseKind: responseKind(kind),
+    responseKind: responseKind(kind, kind),
     scope: kind.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: kind.singular,
     verbs: kind.verbs,
@@ -173,7 +177,7 @@ function aggregatedResource(kind: KindInfo): object {
       : {
           subresources: kind.subresources.map((subresource) => ({
             subresource: subresource.name,
-            responseKind: responseKind(subresource),
+            responseKind: responseKind(subresource, kind),
             verbs: subresource.verbs,
           })),
         }),

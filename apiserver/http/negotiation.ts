@@ -61,7 +61,7 @@ const negotiatedBefore = new Map<string, Negotiated>();
 const rememberedHeaders = 256;
 
 /** @throws StatusError 406 when nothing that is accepted can be served. */
-export function negotiate(header: string | undefined): Negotiated {
+export function negotiate(header: string | undefined, forWatch = false): Negotiated {
   if (header === undefined || header === '' || header === 'application/json' || header === '*/*')
     return plainJson;
   const known = negotiatedBefore.get(header);
@@ -72,7 +72,7 @@ export function negotiate(header: string | undefined): Negotiated {
     if (negotiatedBefore.size < rememberedHeaders) negotiatedBefore.set(header, found);
     return found;
   }
-  throw notAcceptable();
+  throw notAcceptable(forWatch);
 }
 
 /** For errors, which must leave in some form: JSON when nothing fits. */
@@ -85,12 +85,14 @@ export function negotiateError(header: string | undefined): Negotiated {
   }
 }
 
-function notAcceptable(): StatusError {
+const representations = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+const streamed = ', application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch';
+
+function notAcceptable(forWatch: boolean): StatusError {
   return new StatusError({
     reason: 'NotAcceptable',
     code: 406,
-    message:
-      '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    message: `406: Not Acceptable\n\nAvailable representations: ${representations}${forWatch ? streamed : ''}`,
     details: {},
   });
 }

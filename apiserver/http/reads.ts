@@ -1,6 +1,10 @@
+import { type AnyObject, toApiVersion } from '../../api/kind-info.ts';
 import { badRequest, isExpired, notFound, StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
+import { emptyStruct } from '../decode/schema.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { KindStrategy } from '../registry/strategy.ts';
 import { resourcePrefix } from '../storage/keys.ts';
 import { parseObject } from '../store/object-source.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -20,6 +24,7 @@ import { streamWatch } from './watch-response.ts';
 const pageObjects = 2_000;
 
 export interface ReadDependencies {
+  readonly registry: Registry;
   readonly store: ObjectStore;
   readonly cache: ReadCache;
   readonly clock: Clock;
@@ -82,8 +87,8 @@ function includeOf(request: ResourceRequest): IncludeObject {
 
 /** A list or a watch. Writes the response itself. */
 export async function listOrWatch(deps: ReadDependencies, request: ResourceRequest): Promise<void> {
-  const negotiated = negotiate(request.headers.accept);
   const watch = request.info.verb === 'watch';
+  const negotiated = negotiate(request.headers.accept, watch);
   const options = parseListOptions(request.query, request.strategy, { name: request.info.name, watch });
   if (watch) return startWatch(deps, request, options, negotiated);
   const { objects, head } = await collectList(deps, request, options);
@@ -235,8 +240,15 @@ function sendInitialEventsNeedsBookmarks(): StatusError {
   });
 }
 
+function zeroOf({ registry }: ReadDependencies, { kind }: KindStrategy): AnyObject {
+  const zero = emptyStruct(registry.schemas.struct(kind.schema));
+  const metadata = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
+  return { ...zero, apiVersion: toApiVersion(kind), kind: kind.kind, metadata };
+}
+
 function encodingOf(deps: ReadDependencies, request: ResourceRequest, negotiated: Negotiated): WatchEncoding {
-  if (negotiated.shape === 'table') return tableEncoding(request.strategy, includeOf(request), deps.clock);
+  if (negotiated.shape === 'table')
+    return tableEncoding(request.strategy, includeOf(request), deps.clock, zeroOf(deps, request.strategy));
   if (negotiated.shape !== 'object') return metadataEncoding();
   return objectEncoding(request.strategy);
 }

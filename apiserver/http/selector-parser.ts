@@ -66,7 +66,7 @@ class LabelParser {
     const requirements: Requirement[] = [];
     if (this.#peek().type === 'end') return requirements;
     for (;;) {
-      const token = this.#peek();
+      const token = this.#peek(true);
       if (token.type !== 'identifier' && token.type !== '!')
         throw badRequest(`found '${token.text}', expected: !, identifier, or 'end of string'`);
       requirements.push(this.#requirement());

@@ -15,7 +15,7 @@ export interface TableHead {
 
 export interface TableRow {
   readonly cells: readonly unknown[];
-  readonly object?: object;
+  readonly object: object | null;
 }
 
 export function columnDefinitions(columns: readonly TableColumn[]): object[] {
@@ -35,7 +35,7 @@ export function tableRow(
   nowMs: number,
 ): TableRow {
   const cells = strategy.columns.map((column) => column.cell(object, nowMs));
-  if (include === 'None') return { cells };
+  if (include === 'None') return { cells, object: null };
   return { cells, object: include === 'Object' ? object : toMetadataOnly(object) };
 }
 
@@ -50,7 +50,7 @@ export function toTable(
     kind: 'Table',
     apiVersion: metaVersion,
     metadata: withoutAbsent(head),
-    columnDefinitions: withColumns ? columnDefinitions(strategy.columns) : [],
+    columnDefinitions: withColumns ? columnDefinitions(strategy.columns) : null,
     rows,
   };
 }

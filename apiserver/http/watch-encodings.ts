@@ -1,3 +1,4 @@
+import type { AnyObject } from '../../api/kind-info.ts';
 import { toApiVersion } from '../../api/kind-info.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { KindStrategy } from '../registry/strategy.ts';
@@ -54,7 +55,13 @@ export function metadataEncoding(): WatchEncoding {
 }
 
 /** Rows; only the first event of a watch carries the columns. */
-export function tableEncoding(strategy: KindStrategy, include: IncludeObject, clock: Clock): WatchEncoding {
+export function tableEncoding(
+  strategy: KindStrategy,
+  include: IncludeObject,
+  clock: Clock,
+  /** The kind's zero value: a bookmark's row is made of it. */
+  zero: AnyObject,
+): WatchEncoding {
   const apiVersion = toApiVersion(strategy.kind);
   return {
     id: `table ${apiVersion} ${include}`,
@@ -66,10 +73,8 @@ export function tableEncoding(strategy: KindStrategy, include: IncludeObject, cl
     },
     bookmark: (version, end) => {
       const metadata = bookmarkMetadata(version, end);
-      const row = {
-        cells: strategy.columns.map(() => ''),
-        object: toMetadataOnly({ metadata }),
-      };
+      const { cells } = tableRow(strategy, zero, 'None', clock.nowMs());
+      const row = { cells, object: toMetadataOnly({ metadata }) };
       return objectFrame('BOOKMARK', toTable(strategy, [row], { resourceVersion: String(version) }, false));
     },
     error: errorFrame,

@@ -1,7 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
-import { conflict, StatusError } from '../../api/status-error.ts';
+import { badRequest, conflict, StatusError } from '../../api/status-error.ts';
 import { applyPatch, jsonPatchType, mergePatchType, strategicMergePatchType } from '../patch/patch.ts';
-import type { Registry } from '../registry/registry.ts';
 import { keyOf } from '../storage/keys.ts';
 import { type Answer, objectAnswer, successStatus } from './answer.ts';
 import { fieldManagerOf, mediaType, type ResourceRequest } from './api-request.ts';
@@ -17,9 +16,7 @@ import { parseWriteOptions, type WriteOptions } from './write-options.ts';
 const unconditionalAttempts = 20;
 const patchAttempts = 5;
 
-export interface WriteDependencies extends ReadDependencies {
-  readonly registry: Registry;
-}
+export type WriteDependencies = ReadDependencies;
 
 export async function createResource(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
   const negotiated = negotiate(request.headers.accept);
@@ -41,6 +38,9 @@ export async function updateResource(deps: WriteDependencies, request: ResourceR
   const { strategy, info, user, headers } = request;
   const options = parseWriteOptions(request.query, 'UpdateOptions');
   const decoded = readBody(deps.registry, request, strategy.kind, options.fieldValidation);
+  const named = decoded.object.metadata.name ?? '';
+  if (named !== '' && named !== info.name)
+    throw badRequest(`the name of the object (${named}) does not match the name on the URL (${info.name})`);
   const creates = strategy.allowCreateOnUpdate && info.subresource === '';
   const written = await deps.store.mutate({
     ...{ strategy, user, namespace: info.namespace, name: info.name, subresource: info.subresource },

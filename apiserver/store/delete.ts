@@ -90,8 +90,10 @@ async function deleteOnce(
     return { gone: plan.step === 'remove', json: toWireJson(plan.object, current.version), uid };
   const key = keyOf(strategy.resource, namespace, name);
   if (plan.step === 'remove') {
+    const marked = await markFirst(deps, key, current, plan.object);
+    if (marked === undefined) return undefined;
     const releases = deps.reservers.get(strategy.resource)?.releasesOf(current.object) ?? [];
-    const [removed] = await deps.storage.delete([{ key, expected: current.version }, ...releases]);
+    const [removed] = await deps.storage.delete([{ key, expected: marked }, ...releases]);
     if (removed === undefined || 'conflict' in removed) return undefined;
     return { gone: true, json: toWireJson(plan.object, current.version), uid };
   }
@@ -99,6 +101,30 @@ async function deleteOnce(
     const put = { type: 'put', key, object: plan.object, expected: current.version } as const;
     const [marked] = await deps.storage.commit([put]);
     return { gone: false, json: marked?.json ?? current.json, uid };
+  } catch (error) {
+    // Another write came first: judge again by its outcome.
+    if (!isStorageConflict(error)) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * A graceful kind is seen ending before it is gone, even when its grace is none. Gives the version to remove, or
+ * undefined when another write came first.
+ */
+async function markFirst(
+  deps: StoreDependencies,
+  key: string,
+  current: CurrentObject,
+  marked: AnyObject,
+): Promise<number | undefined> {
+  const isNew = current.object.metadata.deletionTimestamp === undefined;
+  if (!isNew || marked.metadata.deletionTimestamp === undefined) return current.version;
+  try {
+    const [stored] = await deps.storage.commit([
+      { type: 'put', key, object: marked, expected: current.version },
+    ]);
+    return stored?.version;
   } catch (error) {
     // Another write came first: judge again by its outcome.
     if (!isStorageConflict(error)) throw error;

@@ -29,6 +29,9 @@ export interface MutateRequest extends ObjectRequest {
   readonly internal?: boolean | undefined;
 }
 
+/** Subresources that are one part of the object and nothing else. */
+const metadataStays: ReadonlySet<string> = new Set(['ephemeralcontainers', 'resize', 'approval']);
+
 /** Raised inside when the state under the write was not the newest, never seen outside. */
 const stale: unique symbol = Symbol('stale');
 
@@ -80,6 +83,7 @@ async function updateOnce(
     return stored === stale ? stale : { ...stored, created: false, warnings: [] };
   }
   checkIdentity(request, next, current);
+  if (metadataStays.has(request.subresource)) next.metadata = { ...current.object.metadata };
   keepSystemMetadata(next, current.object);
   return replaceChecked(deps, request, next, current);
 }

@@ -40,7 +40,12 @@ export function bindPod(current: AnyObject, order: BindingOrder, nowMs: number):
   if (schedulingGates.length > 0) throw refuse(`pod ${order.name} has non-empty .spec.schedulingGates`);
   const annotations = { ...pod.metadata.annotations, ...order.annotations };
   const conditions = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
-  const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: toTime(nowMs) };
+  const scheduled = {
+    type: 'PodScheduled',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: toTime(nowMs),
+  };
   return {
     ...current,
     metadata: {

@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
+import type { Condition } from '../../api/generated/meta-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { everything, fromLabelSelector, matchesSelector } from '../../api/selector.ts';
@@ -41,12 +42,39 @@ async function evict(deps: WriteDependencies, request: ResourceRequest): Promise
   const pod = parseObject(found.json) as Pod & AnyObject;
   const dryRun = options.dryRun || deletion.dryRun;
   if (needsBudget(pod)) await takeFromBudget(deps, request, pod, dryRun);
+  await markDisrupted(deps, request, dryRun);
   await remove(deps, request, { ...deletion, dryRun }, user);
   return objectAnswer(201, successStatus(undefined, 201), negotiate(request.headers.accept));
 }
 
 const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? { ...value } : {};
+
+/** Says on the pod why it ends, for those who count its failure. */
+async function markDisrupted(
+  deps: WriteDependencies,
+  request: ResourceRequest,
+  dryRun: boolean,
+): Promise<void> {
+  const { strategy, info, user } = request;
+  await deps.store.mutate({
+    ...{ strategy, user, dryRun, attempts, internal: true, fieldManager: '' },
+    ...{ namespace: info.namespace, name: info.name, subresource: 'status' },
+    next: (current) => {
+      const { status } = current as Pod & AnyObject;
+      const others = (status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionTarget');
+      const condition = {
+        type: 'DisruptionTarget',
+        status: 'True',
+        lastProbeTime: null,
+        lastTransitionTime: toTime(deps.clock.nowMs()),
+        reason: 'EvictionByEvictionAPI',
+        message: 'Eviction API: evicting',
+      };
+      return { ...current, status: { ...status, conditions: [...others, condition] } };
+    },
+  });
+}
 
 async function remove(
   deps: WriteDependencies,
@@ -132,7 +160,30 @@ export function withDisruption(budget: PodDisruptionBudget & AnyObject, pod: Pod
       undefined,
     );
   const disruptedPods = { ...status?.disruptedPods, [pod.metadata.name ?? '']: toTime(nowMs) };
-  return { ...budget, status: { ...status, disruptionsAllowed: allowed - 1, disruptedPods } };
+  const conditions = [
+    ...(status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionAllowed'),
+    ...(allowed === 1 ? [noneLeft(generation, nowMs)] : []),
+  ];
+  return {
+    ...budget,
+    status: {
+      ...status,
+      disruptionsAllowed: allowed - 1,
+      disruptedPods,
+      ...(conditions.length > 0 ? { conditions } : {}),
+    },
+  };
+}
+
+function noneLeft(observedGeneration: number, nowMs: number): Condition {
+  return {
+    type: 'DisruptionAllowed',
+    status: 'False',
+    observedGeneration,
+    lastTransitionTime: toTime(nowMs),
+    reason: 'InsufficientPods',
+    message: '',
+  };
 }
 
 function tooManyRequests(cause: string, retryAfter: number | undefined): StatusError {
