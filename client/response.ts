@@ -14,6 +14,18 @@ export function decodeJson<V>(request: Pick<RawRequest, 'method' | 'path'>, body
   }
 }
 
+/** What a status code means when nothing else is said. @see apimachinery NewGenericServerResponse */
+const reasons: Readonly<Record<number, string>> = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  409: 'Conflict',
+  410: 'Expired',
+  429: 'TooManyRequests',
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+};
+
 /** An answer that is no success as the error to throw; also when its body is not a Status. */
 export function toStatusError(
   request: Pick<RawRequest, 'method' | 'path'>,
@@ -23,7 +35,7 @@ export function toStatusError(
   if (status !== undefined) return fromStatus(status, response.status);
   const text = response.body.toString().trim().slice(0, 300);
   return new StatusError({
-    reason: response.status === 410 ? 'Expired' : 'Unknown',
+    reason: reasons[response.status] ?? 'Unknown',
     code: response.status,
     message: `${request.method} ${request.path}: the server answered ${response.status}${text === '' ? '' : `: ${text}`}`,
   });

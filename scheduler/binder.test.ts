@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import type { Pod } from '../api/generated/core-v1.ts';
+import { pods } from '../api/generated/resources.ts';
+import { conflict, notFound } from '../api/status-error.ts';
+import { seededRandom } from '../base/random.ts';
+import { TransportError } from '../client/transport-error.ts';
+import { ManualClock } from '../test/support/manual-clock.ts';
+import { aPod } from '../test/support/scheduling-objects.ts';
+import { Binder, type BinderOptions } from './binder.ts';
+
+interface Answers {
+  readonly single?: () => unknown;
+  readonly bulk?: (items: readonly { name: string }[]) => { status: number; body: unknown };
+  readonly read?: () => Pod;
+}
+
+async function bind(pods: readonly Pod[], answers: Answers): Promise<{ outcomes: string[]; sent: string[] }> {
+  const sent: string[] = [];
+  const client: BinderOptions['client'] = {
+    createSubresource: async (_, { name }) => {
+      sent.push(name);
+      return answers.single?.();
+    },
+    request: async ({ body }) => {
+      const { items } = JSON.parse(String(body));
+      sent.push(`bulk of ${items.length}`);
+      const answer = answers.bulk?.(items) ?? { status: 404, body: {} };
+      return { status: answer.status, headers: {}, body: Buffer.from(JSON.stringify(answer.body)) };
+    },
+    get: async () => answers.read?.() as never,
+  };
+  const clock = new ManualClock();
+  const binder = new Binder({ client, clock, random: seededRandom(1) });
+  const outcomes: string[] = [];
+  const { signal } = new AbortController();
+  for (const pod of pods)
+    binder.start(pod, 'host-1', signal, ({ outcome }) => outcomes.push(`${pod.metadata.name} ${outcome}`));
+  await clock.advance(10_000);
+  await binder.drain();
+  return { outcomes, sent };
+}
+
+const three = ['a', 'b', 'c'].map((name) => aPod({ name }));
+const one = three.slice(0, 1);
+const fail = (error: Error) => (): never => {
+  throw error;
+};
+const lost = new TransportError('no answer');
+
+describe('Binder', () => {
+  it('sends pods of one turn together and settles each by its own result', async () => {
+    const results = [{ code: 201 }, { code: 404 }, { code: 409, reason: 'Conflict', message: 'has a node' }];
+    const { outcomes, sent } = await bind(three, { bulk: () => ({ status: 200, body: { results } }) });
+    expect(sent).toEqual(['bulk of 3']);
+    expect(outcomes).toEqual(['a bound', 'b gone', 'c refused']);
+  });
+
+  it('sends at most 100 in one request', async () => {
+    const many = Array.from({ length: 250 }, (_, i) => aPod({ name: `p${i}` }));
+    const bulk = (items: readonly unknown[]) => ({
+      status: 200,
+      body: { results: items.map(() => ({ code: 201 })) },
+    });
+    const { outcomes, sent } = await bind(many, { bulk });
+    expect(sent).toEqual(['bulk of 100', 'bulk of 100', 'bulk of 50']);
+    expect(outcomes).toHaveLength(250);
+  });
+
+  it('binds each alone where the server has no bulk binding', async () => {
+    const { outcomes, sent } = await bind(three, {});
+    expect(sent).toEqual(['bulk of 3', 'a', 'b', 'c']);
+    expect(outcomes).toEqual(['a bound', 'b bound', 'c bound']);
+  });
+
+  it.each([
+    ['bound', fail(lost), () => ({ ...three[0], spec: { ...three[0]?.spec, nodeName: 'host-1' } })],
+    ['refused', fail(lost), () => ({ ...three[0], spec: { ...three[0]?.spec, nodeName: 'host-2' } })],
+    ['gone', fail(lost), fail(notFound(pods, 'a'))],
+    ['gone', fail(notFound(pods, 'a')), () => three[0]],
+    ['refused', fail(conflict(pods, 'a', 'has a node')), () => three[0]],
+  ])('finds out that a pod is %s', async (expected, single, read) => {
+    const { outcomes } = await bind(one, { single, read: read as () => Pod });
+    expect(outcomes).toEqual([`a ${expected}`]);
+  });
+
+  it('keeps looking until someone answers', async () => {
+    let reads = 0;
+    const read = (): Pod => {
+      reads += 1;
+      if (reads < 4) throw lost;
+      return { ...aPod({ name: 'a' }), metadata: { ...three[0]?.metadata } } as Pod;
+    };
+    const { outcomes } = await bind(one, { single: fail(lost), read });
+    expect([outcomes, reads]).toEqual([['a refused'], 4]);
+  });
+});
