@@ -13,6 +13,7 @@ import { type Answer, errorAnswer, noSuchResource, pageNotFound, send } from './
 import type { ApiRequest } from './api-request.ts';
 import type { ClientResponse } from './client-response.ts';
 import { answerDiscovery } from './discovery-routes.ts';
+import { parseFieldSelector, selectedName } from './field-selector.ts';
 import { answerHealth, type HealthCheck } from './health.ts';
 import { negotiateError } from './negotiation.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
@@ -76,7 +77,7 @@ export class FrontDoor {
     const { authenticator, authorizer } = this.#options;
     const authenticated = await authenticator.authenticate(credentials, info.path);
     const user = impersonate(authenticated, headers);
-    const attributes = { ...info, user };
+    const attributes = { ...info, name: nameAsked(info, incoming.url), user };
     const decision = await authorizer.authorize(attributes);
     if (!decision.allowed) throw deniedError(attributes, decision.reason);
     return user;
@@ -106,6 +107,20 @@ export class FrontDoor {
     // A body that has begun cannot become another: the client sees it cut off.
     if (response.started) response.end();
     else send(response, errorAnswer(status, negotiateError(incoming.headers.accept)));
+  }
+}
+
+const collectionVerbs: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection']);
+
+/** A collection request that selects one name is authorized as a request for that name, as Kubernetes does. */
+function nameAsked(info: RequestInfo, url: string): string {
+  if (info.name !== '' || !collectionVerbs.has(info.verb)) return info.name;
+  const selector = splitUrl(url).query.get('fieldSelector');
+  if (selector === null) return '';
+  try {
+    return selectedName(parseFieldSelector(selector)) ?? '';
+  } catch {
+    return ''; // A malformed selector names nothing; the request itself is refused for it later.
   }
 }
 
