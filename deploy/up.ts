@@ -49,10 +49,13 @@ export async function bringUp(layout: Layout, settings: ClusterSettings): Promis
   const [client] = await Promise.all([waitForServers(up), settings.hosts > 0 ? startHosts(up) : undefined]);
   if (client === undefined) return;
   try {
-    if (settings.example) await applyExample(layout, client);
     await waitForParts(up, client);
     if (settings.hosts > 0) await waitForHosts(up, client);
-    if (settings.example) await waitForExample(up, client);
+    if (settings.example) {
+      // Now, so that its replicas have all nodes to spread over.
+      await applyExample(layout, client);
+      await waitForExample(up, client);
+    }
     await printCluster(up, client);
   } finally {
     client.close();
