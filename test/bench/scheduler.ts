@@ -87,6 +87,15 @@ function percentile(values: readonly number[], share: number): number {
 async function throughTheApi(): Promise<void> {
   const etcd = await EtcdProcess.start();
   const server = await ApiServerProcess.start({ etcdServers: etcd.url });
+  try {
+    await measureBindings(server);
+  } finally {
+    await server.stop();
+    await etcd.stop();
+  }
+}
+
+async function measureBindings(server: ApiServerProcess): Promise<void> {
   const abort = new AbortController();
   const { signal } = abort;
   const client = await server.client();
@@ -150,8 +159,6 @@ async function throughTheApi(): Promise<void> {
   );
   abort.abort();
   await Promise.all(running);
-  await server.stop();
-  await etcd.stop();
 }
 
 for (const nodeCount of [50, 5_000])
