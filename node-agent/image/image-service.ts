@@ -7,6 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RunnableImage, RunnableImages } from '../runtime/runnable-image.ts';
 import type { ImageInfo, ImageService, RegistryAuth } from '../runtime/runtime.ts';
+import { bytesToFree, type GarbagePolicy, planGarbage } from './garbage.ts';
 import { ImageError } from './image-error.ts';
 import {
   type ImageRecord,
@@ -17,7 +18,7 @@ import {
   withName,
 } from './image-record.ts';
 import { type FetchedImage, type ImageSource, localSource, registrySource } from './image-source.ts';
-import { LayerStore } from './layer-store.ts';
+import { LayerStore, layerName } from './layer-store.ts';
 import { formatReference, type ImageReference, parseReference } from './reference.ts';
 import { unpackLayers } from './unpack.ts';
 
@@ -35,7 +36,13 @@ export interface ImageServiceOptions {
 }
 
 /** An image service that a runtime can start containers from. */
-export interface NodeImages extends ImageService, RunnableImages {}
+export interface NodeImages extends ImageService, RunnableImages {
+  /**
+   * Removes unused images while the disk is too full, and layers that no image has. Gives the ids of the removed
+   * images.
+   */
+  collectGarbage(policy: GarbagePolicy): Promise<readonly string[]>;
+}
 
 export async function createImageService(options: ImageServiceOptions): Promise<NodeImages> {
   const service = new NodeImageService(options);
@@ -133,6 +140,28 @@ class NodeImageService implements NodeImages {
     await rm(this.#recordPath(imageId), { force: true });
     const inUse = new Set([...this.#records.values()].flatMap((other) => other.diffIds));
     for (const diffId of record.diffIds) if (!inUse.has(diffId)) await this.#layers.removeByDiffId(diffId);
+  }
+
+  async collectGarbage(policy: GarbagePolicy): Promise<readonly string[]> {
+    await this.#removeOrphanLayers();
+    const removed: string[] = [];
+    const now = this.#options.clock.nowMs();
+    for (const record of planGarbage([...this.#records.values()], policy, now)) {
+      if (bytesToFree(await this.imageFsInfo(), policy) === 0) break;
+      await this.removeImage(record.id);
+      removed.push(record.id);
+    }
+    return removed;
+  }
+
+  /** What a pull that was cut short, or a removal, left. Not while a pull is under way: its layers have no image yet. */
+  async #removeOrphanLayers(): Promise<void> {
+    if (this.#pulls.size > 0) return;
+    const wanted = new Set([...this.#records.values()].flatMap((record) => record.diffIds.map(layerName)));
+    for (const name of await this.#layers.names()) {
+      if (this.#pulls.size > 0) return;
+      if (!wanted.has(name)) await this.#layers.remove(name);
+    }
   }
 
   async imageFsInfo(): Promise<{
