@@ -5,7 +5,8 @@ import { isMassSilence } from '../mass-silence.ts';
  *
  * A node is silent when no beat came for `silentAfterMs`, and dead when none came for `deadAfterMs`. After a start or a
  * change of leader everyone gets a full listening period. When too many fall silent together nobody is declared dead:
- * then the fault is more likely on our side, and they are held until they return or a human decides.
+ * then the fault is more likely on our side, and they are held until they return or a human decides. As they return one by
+ * one, the last of them are not few enough at once: a full `togetherMs` has to pass.
  *
  * Cost: one pass over the nodes per tick, two comparisons each.
  *
@@ -17,7 +18,10 @@ export interface JudgePolicy {
   readonly silentAfterMs: number;
   readonly deadAfterMs: number;
   readonly listenMs: number;
-  /** Nodes that were declared dead within this time count as silent together with those that follow. */
+  /**
+   * What happens within this time happens together: nodes declared dead so recently count with those that follow, and
+   * after a mass silence the last ones get so long to return as the first did.
+   */
   readonly togetherMs: number;
 }
 
@@ -42,6 +46,8 @@ export interface JudgeState {
   readonly nodes: Map<string, NodeRecord>;
   /** Judging time from which we listen. */
   listeningSinceMs: number;
+  /** Judging time at which too many were silent together for the last time. */
+  massSilenceAtMs: number;
 }
 
 export interface Change {
@@ -56,7 +62,7 @@ export interface Judgement {
 }
 
 export function createJudgeState(nowMs: number): JudgeState {
-  return { nodes: new Map(), listeningSinceMs: nowMs };
+  return { nodes: new Map(), listeningSinceMs: nowMs, massSilenceAtMs: Number.NEGATIVE_INFINITY };
 }
 
 /** What a Node object says of the past: known guards, and deaths declared by a detector before us. */
@@ -115,7 +121,8 @@ export function judge(state: JudgeState, nowMs: number, policy: JudgePolicy = ju
     if (record.verdict !== 'silent') change(node, record, 'silent');
     if (silentMs >= policy.deadAfterMs) overdue.push([node, record]);
   }
-  if (isMassSilence(together, state.nodes.size - dead)) return { changes, held: overdue.length };
+  if (isMassSilence(together, state.nodes.size - dead)) state.massSilenceAtMs = nowMs;
+  if (nowMs - state.massSilenceAtMs < policy.togetherMs) return { changes, held: overdue.length };
   for (const [node, record] of overdue) {
     record.diedAtMs = nowMs;
     change(node, record, 'dead');

@@ -6,7 +6,7 @@ import { ApiServer } from '../../apiserver/api-server.ts';
 import { parseFlags } from '../../apiserver/flags.ts';
 import { MemoryStorage } from '../../apiserver/storage/memory-storage.ts';
 import { systemClock } from '../../base/clock.ts';
-import { createLogger } from '../../base/logger.ts';
+import { createLogger, type Logger } from '../../base/logger.ts';
 import { systemRandom } from '../../base/random.ts';
 import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
@@ -21,10 +21,9 @@ export interface TestApiServer {
   stop(): Promise<void>;
 }
 
-export const testLogger: ReturnType<typeof createLogger> = createLogger({
-  component: 'test',
-  level: process.env['TEST_LOG_LEVEL'] ?? 'silent',
-});
+/** `TEST_LOG_LEVEL=info` shows what the programs under test log. */
+export const testLogLevel: string = process.env['TEST_LOG_LEVEL'] ?? 'silent';
+export const testLogger: Logger = createLogger({ component: 'test', level: testLogLevel });
 
 export async function startApiServer(nodes: readonly string[]): Promise<TestApiServer> {
   const directory = await mkdtemp(join(tmpdir(), 'coracle-api-'));
@@ -59,7 +58,8 @@ export async function startApiServer(nodes: readonly string[]): Promise<TestApiS
   };
 }
 
-function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on at the moment. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer().once('error', reject);
     probe.listen(0, '127.0.0.1', () => {

@@ -62,6 +62,11 @@ export class HollowAgent {
     return this.#informer.run(signal);
   }
 
+  /** Ends the pods of `node` that were deleted while it was stopped. */
+  async endDeleted(node: string): Promise<void> {
+    for (const pod of this.#informer.lister.list()) if (pod.spec.nodeName === node) await this.#follow(pod);
+  }
+
   async #follow(pod: Pod): Promise<void> {
     const { metadata, spec, status } = pod;
     if (spec.nodeName !== undefined && this.stopped.has(spec.nodeName)) return;
@@ -69,7 +74,8 @@ export class HollowAgent {
       await this.#client.delete(pods, metadata, { gracePeriodSeconds: 0, uid: metadata.uid });
     } else if ((spec.nodeName ?? '') === '') {
       const available = this.#nodes.filter((node) => !this.stopped.has(node));
-      const name = available[this.#bound++ % available.length] ?? '';
+      const name = available[this.#bound++ % available.length];
+      if (name === undefined) return;
       const target = { apiVersion: 'v1', kind: 'Node', name };
       const { namespace } = metadata;
       await this.#client.createSubresource(pods, metadata, 'binding', {
