@@ -1,0 +1,121 @@
+import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
+import { isNotFound } from '../../api/status-error.ts';
+import { usageError } from '../cli-error.ts';
+import { allNamespacesFlag, type Command, fileFlags, type Invocation, selectorFlag } from '../command.ts';
+import { qualifiedKind } from '../kind-table.ts';
+import { locateManifests } from '../located.ts';
+import { evaluatePath } from '../printers/jsonpath.ts';
+import { itemsOf } from '../printers/objects.ts';
+import { parseTargets } from '../targets.ts';
+
+const pollMs = 50;
+
+export const waitCommand: Command = {
+  name: 'wait',
+  usage:
+    'wait (-f FILENAME | TYPE/NAME | TYPE -l label) --for=(create | delete | condition=NAME[=VALUE] | jsonpath=...)',
+  summary: 'Wait for a specific condition on one or many resources',
+  flags: [
+    ...fileFlags,
+    selectorFlag,
+    allNamespacesFlag,
+    { name: 'for', kind: 'text', help: 'What to wait for' },
+    { name: 'all', kind: 'boolean', help: 'All objects of the kind' },
+    { name: 'timeout', kind: 'text', fallback: '30s', help: 'How long to wait' },
+  ],
+  async run(invocation) {
+    const { session, flags } = invocation;
+    const goal = toGoal(flags.text('for') ?? '');
+    const endMs = session.clock.monotonicMs() + (flags.durationMs('timeout') ?? 0);
+    const places = await placesOf(invocation);
+    if (places.length === 0) throw usageError('no matching resources found');
+    for (const place of places) await waitFor(invocation, place, goal, endMs);
+    return undefined;
+  },
+};
+
+interface Goal {
+  readonly done: string;
+  /** `undefined` stands for an object that is not there. */
+  isMet(object: AnyObject | undefined): boolean;
+}
+
+function toGoal(text: string): Goal {
+  if (text === 'delete') return { done: 'deleted', isMet: (object) => object === undefined };
+  if (text === 'create') return { done: 'created', isMet: (object) => object !== undefined };
+  const condition = /^condition=([^=]+)(?:=(.*))?$/.exec(text);
+  if (condition !== null) {
+    const [, type = '', wanted = 'true'] = condition;
+    return { done: 'condition met', isMet: (object) => hasCondition(object, type, wanted) };
+  }
+  const path = /^jsonpath=(\{.*?\}|[^=]+)(?:=(.*))?$/.exec(text);
+  if (path === null) throw usageError(`unrecognized condition: ${JSON.stringify(text)}`);
+  const [, expression = '', wanted] = path;
+  return {
+    done: 'condition met',
+    isMet: (object) => {
+      const [value] = evaluatePath(expression, object);
+      return wanted === undefined ? value !== undefined : String(value) === wanted;
+    },
+  };
+}
+
+function hasCondition(object: AnyObject | undefined, type: string, wanted: string): boolean {
+  const status: { conditions?: { type: string; status: string }[] } = Object(object?.['status']);
+  const found = status.conditions?.find((condition) => condition.type.toLowerCase() === type.toLowerCase());
+  return found?.status.toLowerCase() === wanted.toLowerCase();
+}
+
+interface NamedPlace {
+  readonly kind: KindInfo;
+  readonly namespace: string | undefined;
+  readonly name: string;
+}
+
+async function placesOf({ session, flags, args }: Invocation): Promise<NamedPlace[]> {
+  if (flags.has('filename'))
+    return (await locateManifests(session)).map(({ kind, namespace, name = '' }) => ({
+      kind,
+      namespace,
+      name,
+    }));
+  const places: NamedPlace[] = [];
+  for (const { kind, names } of await parseTargets(args, await session.kinds())) {
+    const namespace = await session.namespaceFor(kind, flags.bool('all-namespaces'));
+    if (names !== undefined) {
+      places.push(...names.map((name) => ({ kind, namespace, name })));
+      continue;
+    }
+    const query = { labelSelector: flags.text('selector') };
+    const list = await (await session.api()).get({ kind, namespace }, { query });
+    places.push(
+      ...itemsOf(list).map(({ metadata }) => ({ kind, namespace: metadata.namespace, name: metadata.name })),
+    );
+  }
+  return places;
+}
+
+async function waitFor(
+  { session, flags }: Invocation,
+  place: NamedPlace,
+  goal: Goal,
+  endMs: number,
+): Promise<void> {
+  const api = await session.api();
+  const mayBeMissing = goal.done !== 'condition met';
+  for (;;) {
+    let object: AnyObject | undefined;
+    try {
+      object = await api.get(place);
+    } catch (error) {
+      if (!isNotFound(error) || !mayBeMissing) throw error;
+    }
+    if (goal.isMet(object)) break;
+    if (session.clock.monotonicMs() > endMs)
+      throw usageError(`timed out waiting for the condition on ${place.kind.plural}/${place.name}`);
+    await session.pause(pollMs);
+  }
+  const done =
+    flags.text('for') === 'delete' ? 'condition met' : goal.done === 'created' ? 'condition met' : goal.done;
+  session.io.out(`${qualifiedKind(place.kind)}/${place.name} ${done}\n`);
+}

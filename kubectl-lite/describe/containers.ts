@@ -1,0 +1,117 @@
+import type { Container, ContainerState, ContainerStatus, Probe } from '../../api/generated/core-v1.ts';
+import { longTime, type Outline } from './outline.ts';
+
+/** The block of one kind of container of a pod or a template. */
+export function describeContainers(
+  outline: Outline,
+  label: string,
+  containers: readonly Container[],
+  statuses: readonly ContainerStatus[] | undefined,
+  level = 0,
+): void {
+  if (containers.length === 0) return;
+  outline.heading(label, level);
+  for (const container of containers) {
+    outline.heading(container.name, level + 1);
+    const status = statuses?.find(({ name }) => name === container.name);
+    if (status !== undefined) outline.field('Container ID', status.containerID, level + 2);
+    outline.field('Image', container.image, level + 2);
+    if (status !== undefined) outline.field('Image ID', status.imageID, level + 2);
+    const ports = (container.ports ?? []).map((port) => `${port.containerPort}/${port.protocol ?? 'TCP'}`);
+    outline.field(ports.length > 1 ? 'Ports' : 'Port', ports.join(', '), level + 2);
+    if (container.command !== undefined) describeWords(outline, 'Command', container.command, level + 2);
+    if (container.args !== undefined) describeWords(outline, 'Args', container.args, level + 2);
+    if (status !== undefined) describeStatus(outline, status, level + 2);
+    describeDetails(outline, container, level + 2);
+  }
+}
+
+function describeWords(outline: Outline, label: string, words: readonly string[], level: number): void {
+  outline.heading(label, level);
+  for (const word of words) outline.row([word], level + 1);
+}
+
+function describeStatus(outline: Outline, status: ContainerStatus, level: number): void {
+  describeState(outline, 'State', status.state, level);
+  if (status.lastState !== undefined && Object.keys(status.lastState).length > 0)
+    describeState(outline, 'Last State', status.lastState, level);
+  outline.field('Ready', status.ready ? 'True' : 'False', level);
+  outline.field('Restart Count', status.restartCount, level);
+}
+
+function describeState(
+  outline: Outline,
+  label: string,
+  state: ContainerState | undefined,
+  level: number,
+): void {
+  if (state?.running !== undefined) {
+    outline.field(label, 'Running', level).field('  Started', longTime(state.running.startedAt), level);
+  } else if (state?.terminated !== undefined) {
+    const { reason, exitCode, startedAt, finishedAt, message } = state.terminated;
+    outline.field(label, 'Terminated', level);
+    if (reason !== undefined) outline.field('  Reason', reason, level);
+    if (message !== undefined && message !== '') outline.field('  Message', message, level);
+    outline.field('  Exit Code', exitCode, level);
+    outline.field('  Started', longTime(startedAt), level).field('  Finished', longTime(finishedAt), level);
+  } else {
+    outline.field(label, 'Waiting', level);
+    if (state?.waiting?.reason !== undefined) outline.field('  Reason', state.waiting.reason, level);
+  }
+}
+
+function describeDetails(outline: Outline, container: Container, level: number): void {
+  for (const [label, values] of [
+    ['Limits', container.resources?.limits],
+    ['Requests', container.resources?.requests],
+  ] as const) {
+    if (values === undefined || Object.keys(values).length === 0) continue;
+    outline.heading(label, level);
+    for (const [name, value] of Object.entries(values)) outline.field(name, String(value), level + 1);
+  }
+  for (const [label, probe] of [
+    ['Liveness', container.livenessProbe],
+    ['Readiness', container.readinessProbe],
+    ['Startup', container.startupProbe],
+  ] as const)
+    if (probe !== undefined) outline.field(label, probeText(probe), level);
+  if (container.env === undefined || container.env.length === 0)
+    outline.field('Environment', '<none>', level);
+  else {
+    outline.heading('Environment', level);
+    for (const { name, value, valueFrom } of container.env)
+      outline.field(name, valueFrom === undefined ? (value ?? '') : sourceText(valueFrom), level + 1);
+  }
+  const mounts = container.volumeMounts ?? [];
+  if (mounts.length === 0) outline.field('Mounts', '<none>', level);
+  else {
+    outline.heading('Mounts', level);
+    for (const mount of mounts)
+      outline.row(
+        [`${mount.mountPath} from ${mount.name} (${mount.readOnly === true ? 'ro' : 'rw'})`],
+        level + 1,
+      );
+  }
+}
+
+function sourceText(source: NonNullable<NonNullable<Container['env']>[number]['valueFrom']>): string {
+  const { configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef } = source;
+  if (secretKeyRef !== undefined)
+    return `<set to the key '${secretKeyRef.key}' in secret '${secretKeyRef.name}'>  Optional: ${secretKeyRef.optional === true}`;
+  if (configMapKeyRef !== undefined)
+    return `<set to the key '${configMapKeyRef.key}' of config map '${configMapKeyRef.name}'>  Optional: ${configMapKeyRef.optional === true}`;
+  if (fieldRef !== undefined) return ` (${fieldRef.apiVersion ?? 'v1'}:${fieldRef.fieldPath})`;
+  return resourceFieldRef === undefined ? '' : `${resourceFieldRef.resource}`;
+}
+
+function probeText(probe: Probe): string {
+  const numbers = `delay=${probe.initialDelaySeconds ?? 0}s timeout=${probe.timeoutSeconds ?? 1}s period=${probe.periodSeconds ?? 10}s #success=${probe.successThreshold ?? 1} #failure=${probe.failureThreshold ?? 3}`;
+  if (probe.httpGet !== undefined) {
+    const { scheme = 'HTTP', host = '', port, path = '' } = probe.httpGet;
+    return `http-get ${scheme.toLowerCase()}://${host}:${port}${path} ${numbers}`;
+  }
+  if (probe.tcpSocket !== undefined)
+    return `tcp-socket ${probe.tcpSocket.host ?? ''}:${probe.tcpSocket.port} ${numbers}`;
+  if (probe.exec !== undefined) return `exec [${(probe.exec.command ?? []).join(' ')}] ${numbers}`;
+  return `unknown ${numbers}`;
+}

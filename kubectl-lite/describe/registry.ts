@@ -1,0 +1,29 @@
+import type { AnyObject } from '../../api/kind-info.ts';
+import { describeAny } from './any.ts';
+import { describeNode } from './node.ts';
+import type { Outline } from './outline.ts';
+import { describePod } from './pod.ts';
+import { describeService } from './service.ts';
+import { describeWorkload } from './workload.ts';
+
+/** What else a description shows: pods of a node, slices of a service. */
+export interface Related {
+  readonly pods: readonly AnyObject[];
+  readonly slices: readonly AnyObject[];
+  readonly replicaSets: readonly AnyObject[];
+  readonly nowMs: number;
+}
+
+export type Describer = (outline: Outline, object: AnyObject, related: Related) => void;
+
+const describers: Readonly<Record<string, Describer>> = {
+  Pod: describePod,
+  Node: describeNode,
+  Service: describeService,
+  Deployment: describeWorkload,
+  ReplicaSet: describeWorkload,
+};
+
+export function describerOf(kind: string): Describer {
+  return describers[kind] ?? describeAny;
+}

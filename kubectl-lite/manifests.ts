@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import type { AnyObject } from '../api/kind-info.ts';
+import { codeOf, messageOf } from '../base/invariant.ts';
+import { type CliError, usageError } from './cli-error.ts';
+
+/** An object of a file, and the name of the file for messages. */
+export interface Manifest {
+  readonly source: string;
+  readonly object: AnyObject;
+}
+
+const extensions: ReadonlySet<string> = new Set(['.json', '.yaml', '.yml']);
+
+/** All objects of files, directories and `-` (standard input), in their order; lists are taken apart. */
+export function readManifests(paths: readonly string[], recursive: boolean): Manifest[] {
+  const manifests = paths.flatMap((path) => filesOf(path, recursive)).flatMap(readFile);
+  if (manifests.length === 0) throw usageError('no objects passed to apply');
+  return manifests;
+}
+
+function filesOf(path: string, recursive: boolean): string[] {
+  if (path === '-') return [path];
+  try {
+    if (!statSync(path).isDirectory()) return [path];
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') throw usageError(`the path "${path}" does not exist`);
+    throw usageError(messageOf(error));
+  }
+  const entries = readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const files = entries.flatMap((entry) => {
+    const below = join(path, entry.name);
+    if (entry.isDirectory()) return recursive ? filesOf(below, true) : [];
+    return extensions.has(extname(entry.name)) ? [below] : [];
+  });
+  return files;
+}
+
+function readFile(path: string): Manifest[] {
+  const source = path === '-' ? 'STDIN' : path;
+  const text = readFileSync(path === '-' ? 0 : path, 'utf8');
+  const manifests: Manifest[] = [];
+  for (const document of parseAllDocuments(text)) {
+    const [fault] = 'errors' in document ? document.errors : [];
+    if (fault !== undefined) throw parseFailure(source, fault.message);
+    const value: unknown = document.toJS();
+    if (value !== null && value !== undefined) manifests.push(...toManifests(source, value));
+  }
+  return manifests;
+}
+
+function parseFailure(source: string, why: string): CliError {
+  const firstLine = why.split('\n')[0] ?? '';
+  return usageError(`error parsing ${source}: error converting YAML to JSON: yaml: ${firstLine}`);
+}
+
+function toManifests(source: string, value: unknown): Manifest[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw parseFailure(source, 'the document is not an object');
+  const object = value as AnyObject;
+  const unset = (['apiVersion', 'kind'] as const).filter((field) => typeof object[field] !== 'string');
+  if (unset.length > 0)
+    throw usageError(
+      `error validating "${source}": error validating data: [${unset.map((field) => `${field} not set`).join(', ')}]; if you choose to ignore these errors, turn validation off with --validate=false`,
+    );
+  const items = object['items'];
+  if (object.kind.endsWith('List') && Array.isArray(items))
+    return items.flatMap((item) => toManifests(source, item));
+  return [{ source, object }];
+}

@@ -1,0 +1,93 @@
+import type { Pod } from '../api/generated/core-v1.ts';
+import type { AnyObject, KindInfo } from '../api/kind-info.ts';
+import { usageError } from './cli-error.ts';
+import { itemsOf } from './printers/objects.ts';
+import type { Session } from './session.ts';
+import { parseOne } from './targets.ts';
+
+/** The pod that `POD` or `TYPE/NAME` means: of a workload, the first that is ready, else the first. */
+export async function choosePod(session: Session, args: readonly string[]): Promise<Pod> {
+  const kinds = await session.kinds();
+  const api = await session.api();
+  const { kind, name } = await parseOne(args, kinds, 'pods');
+  const namespace = await session.namespaceFor(kind);
+  const object = await api.get({ kind, namespace, name });
+  if (kind.kind === 'Pod') return asPod(object);
+  const labelSelector = selectorOf(object);
+  if (labelSelector === undefined)
+    throw usageError(
+      `cannot get the logs from ${kind.group || 'v1'}, Kind=${kind.kind}: selector is missing`,
+    );
+  const pods = await listPods(session, kinds.byName('pods'), namespace, labelSelector);
+  const [first] = [...pods].sort((a, b) => rank(a) - rank(b));
+  if (first === undefined) throw usageError(`timed out waiting for the condition`);
+  return first;
+}
+
+export async function listPods(
+  session: Session,
+  kind: Promise<KindInfo>,
+  namespace: string | undefined,
+  labelSelector: string,
+): Promise<Pod[]> {
+  const list = await (await session.api()).get({ kind: await kind, namespace }, { query: { labelSelector } });
+  return itemsOf(list).map(asPod);
+}
+
+function asPod(object: AnyObject): Pod {
+  return object as AnyObject & Pod;
+}
+
+function rank(pod: Pod): number {
+  const isReady =
+    pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+  if (isReady) return 0;
+  return pod.status?.phase === 'Running' ? 1 : 2;
+}
+
+interface Selecting {
+  readonly selector?: {
+    readonly matchLabels?: Readonly<Record<string, string>>;
+    readonly matchExpressions?: readonly {
+      readonly key: string;
+      readonly operator: string;
+      readonly values?: readonly string[];
+    }[];
+  };
+}
+
+/** A workload's or a service's selector in the API's syntax. */
+export function selectorOf(object: AnyObject): string | undefined {
+  const { selector }: Selecting = Object(object['spec']);
+  if (selector === undefined) return undefined;
+  const isPlain = object.kind === 'Service' || object.kind === 'ReplicationController';
+  const labels = isPlain ? (selector as Readonly<Record<string, string>>) : (selector.matchLabels ?? {});
+  const terms = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  for (const { key, operator, values = [] } of isPlain ? [] : (selector.matchExpressions ?? [])) {
+    const list = `(${values.join(',')})`;
+    const forms: Readonly<Record<string, string>> = {
+      In: `${key} in ${list}`,
+      NotIn: `${key} notin ${list}`,
+      Exists: key,
+      DoesNotExist: `!${key}`,
+    };
+    terms.push(forms[operator] ?? '');
+  }
+  return terms.join(',');
+}
+
+/** The container that is meant when none is named: the annotated one, else the first. */
+export function defaultContainer(pod: Pod): string {
+  const named = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+  return named ?? pod.spec?.containers[0]?.name ?? '';
+}
+
+/** @throws CliError when the pod has no such container */
+export function requireContainer(pod: Pod, name: string): string {
+  const { containers = [], initContainers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  const known = [...containers, ...initContainers, ...ephemeralContainers].some(
+    (container) => container.name === name,
+  );
+  if (!known) throw usageError(`container ${name} is not valid for pod ${pod.metadata.name}`);
+  return name;
+}
