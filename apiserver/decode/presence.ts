@@ -98,7 +98,7 @@ const alwaysWritten = new Set([
   'StatefulSetOrdinals.start',
   'TokenRequestStatus.token',
   'PodFailurePolicyOnPodConditionsPattern.status',
-  'NonResourceAttributes.path',
+  'HorizontalPodAutoscalerStatus.currentMetrics',
 ]);
 
 const optionalPointers = new Set([
@@ -146,7 +146,7 @@ export function presenceOf(field: FieldFacts): Presence {
   switch (field.kind) {
     case 'list':
     case 'map':
-      return field.required ? 'always' : 'omitempty';
+      return field.required || alwaysWritten.has(`${field.struct}.${field.name}`) ? 'always' : 'omitempty';
     case 'struct':
       if (!field.hasDefault || omittedStructs.has(`${field.struct}.${field.name}`)) return 'pointer';
       return 'always';

@@ -16,6 +16,9 @@ export class TypeMismatchError extends Error {
   readonly code = 'TYPE_MISMATCH';
 }
 
+/** Marks a path element that is the key of a map and no field. */
+const mapKey = '\0';
+
 /** Free-form values deeper than this are refused. */
 const maxRawDepth = 500;
 
@@ -104,7 +107,7 @@ export class TypedReader {
     for (const key in map) {
       const item = map[key];
       if (type.values.kind === 'string' && typeof item === 'string') continue;
-      this.#path.push(key);
+      this.#path.push(mapKey + key);
       const result = item === null ? emptyValue(type.values) : this.#value(type.values, item);
       this.#path.pop();
       if (result !== item)
@@ -169,13 +172,15 @@ export class TypedReader {
   }
 
   #goPath(): (string | number)[] {
-    return this.#path.filter((part) => typeof part === 'string');
+    return this.#path.filter((part) => typeof part === 'string' && !part.startsWith(mapKey));
   }
 
   #fieldPath(): string {
     let path = '';
-    for (const part of this.#path)
-      path += typeof part === 'number' ? `[${part}]` : path === '' ? part : `.${part}`;
+    for (const part of this.#path) {
+      const name = typeof part === 'string' && part.startsWith(mapKey) ? part.slice(mapKey.length) : part;
+      path += typeof name === 'number' ? `[${name}]` : path === '' ? name : `.${name}`;
+    }
     return path;
   }
 }

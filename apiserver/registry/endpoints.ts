@@ -98,7 +98,9 @@ export const endpointSliceRules: KindRules<EndpointSlice> = {
     column('AddressType', 'What kind of addresses the endpoints have.', ({ addressType }) => addressType),
     column('Ports', 'Ports of the endpoints.', ({ ports }) =>
       shorten(
-        (ports ?? []).map(({ port }) => (port === undefined ? '*' : String(port))),
+        (ports ?? []).map(({ port, name }) =>
+          String(port ?? (name === undefined || name === '' ? '*' : name)),
+        ),
         '<unset>',
       ),
     ),

@@ -80,14 +80,16 @@ export function invalidError(
 ): StatusError {
   const texts = [...new Set(errors.map((error) => `${error.field}: ${error.message}`))];
   const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
-  const qualifiedKind = type.group === '' ? type.kind : `${type.kind}.${type.group}`;
+  // Both event APIs are checked as the core kind.
+  const group = type.kind === 'Event' ? '' : type.group;
+  const qualifiedKind = group === '' ? type.kind : `${type.kind}.${group}`;
   return new StatusError({
     reason: 'Invalid',
     code: 422,
     message: `${qualifiedKind} ${quote(name)} is invalid: ${list}`,
     details: {
       ...(name === '' ? {} : { name }),
-      ...(type.group === '' ? {} : { group: type.group }),
+      ...(group === '' ? {} : { group }),
       kind: type.kind,
       causes: errors.map(({ reason, message, field }) => ({ reason, message, field })),
     },

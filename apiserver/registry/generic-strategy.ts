@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
 import { emptyValue, type Schemas, type StructType } from '../decode/schema.ts';
+import { columnDescriptions } from './column-descriptions.ts';
 import { ageColumn, nameColumn } from './columns.ts';
 import type { AnyKindRules } from './kind-rules.ts';
 import { dnsSubdomainName } from './names.ts';
@@ -28,7 +29,11 @@ export class GenericStrategy implements KindStrategy {
     this.selectableFields = new Map(Object.entries(rules.selectableFields ?? {}));
     this.allowCreateOnUpdate = rules.allowCreateOnUpdate ?? false;
     this.allowUnconditionalUpdate = rules.allowUnconditionalUpdate ?? true;
-    this.columns = rules.columns ?? [nameColumn, ageColumn];
+    const described = columnDescriptions[kind.kind];
+    this.columns = (rules.columns ?? [nameColumn, ageColumn]).map((column) => ({
+      ...column,
+      description: described?.[column.name] ?? column.description,
+    }));
     this.#rules = rules;
     this.#schemas = schemas;
     this.#hasStatus = kind.subresources.some((subresource) => subresource.name === 'status');
@@ -83,7 +88,9 @@ export class GenericStrategy implements KindStrategy {
   }
 
   validateUpdate(next: AnyObject, current: AnyObject, context: WriteContext): FieldError[] {
-    const meta = [...this.#validateMeta(next), ...validateMetaUpdate(next.metadata, current.metadata)];
+    // Kubernetes checks this twice, for all kinds and for each, and tells every problem twice.
+    const fixed = validateMetaUpdate(next.metadata, current.metadata);
+    const meta = [...this.#validateMeta(next), ...fixed, ...fixed];
     if (context.subresource === 'status')
       return [...meta, ...(this.#rules.validateStatus?.(next, current, context) ?? [])];
     return [

@@ -82,13 +82,13 @@ function validateOwners(meta: ObjectMeta): FieldError[] {
         invalid(field, owner, `${owner.apiVersion}, Kind=${owner.kind} is disallowed from being an owner`),
       );
     if (owner.controller !== true) continue;
-    if (controller === undefined) controller = owner.name;
+    if (controller === undefined) controller = `${owner.kind}/${owner.name}`;
     else
       errors.push(
         invalid(
           field,
           owners,
-          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${owner.name}`,
+          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${owner.kind}/${owner.name}`,
         ),
       );
   }
@@ -118,7 +118,14 @@ export function validateFinalizers(finalizers: readonly string[], field: string)
 /** What an update may not change. */
 export function validateMetaUpdate(next: ObjectMeta, current: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
-  const immutable = ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp'] as const;
+  const immutable = [
+    'name',
+    'namespace',
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+  ] as const;
   if (current.deletionTimestamp !== undefined) {
     const added = (next.finalizers ?? []).filter((item) => !(current.finalizers ?? []).includes(item));
     if (added.length > 0)

@@ -4,7 +4,6 @@ import type { Pod, PodSpec, Toleration } from '../../api/generated/core-v1.ts';
 import { validateContainers } from './container-validation.ts';
 import { forbidden, invalid } from './field-error.ts';
 import { dnsSubdomainProblems } from './names.ts';
-import { validateMetaUpdate } from './object-meta.ts';
 import { qosClassOf } from './pod-qos.ts';
 import { ipText } from './pod-spec-validation.ts';
 import type { FieldError } from './strategy.ts';
@@ -14,7 +13,7 @@ const mutableFields =
 
 /** A pod's spec is fixed but for images, a shorter deadline, more tolerations and what a gated pod may narrow. */
 export function validatePodUpdate(next: Pod, current: Pod): FieldError[] {
-  const errors = validateMetaUpdate(next.metadata, current.metadata);
+  const errors: FieldError[] = [];
   const lengths = ['containers', 'initContainers'] as const;
   for (const name of lengths)
     if ((next.spec[name] ?? []).length !== (current.spec[name] ?? []).length)
@@ -146,7 +145,7 @@ export function validateResize(next: Pod, current: Pod): FieldError[] {
 }
 
 export function validatePodStatusUpdate(next: Pod, current: Pod): FieldError[] {
-  const errors = validateMetaUpdate(next.metadata, current.metadata);
+  const errors: FieldError[] = [];
   const nominated = next.status?.nominatedNodeName ?? '';
   if (nominated !== '')
     for (const problem of dnsSubdomainProblems(nominated))

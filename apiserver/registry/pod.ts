@@ -1,4 +1,4 @@
-import type { Pod, PodCondition } from '../../api/generated/core-v1.ts';
+import type { Container, Pod, PodCondition } from '../../api/generated/core-v1.ts';
 import { pods } from '../../api/generated/resources.ts';
 import { toTime } from '../../base/clock.ts';
 import type { KindRules } from './kind-rules.ts';
@@ -6,7 +6,12 @@ import { podColumns } from './pod-columns.ts';
 import { qosClassOf } from './pod-qos.ts';
 import { setPodSpecDefaults, setRequestsFromLimits } from './pod-spec-defaults.ts';
 import { validatePodSpec } from './pod-spec-validation.ts';
-import { validateEphemeralUpdate, validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts';
+import {
+  validateEphemeralUpdate,
+  validatePodStatusUpdate,
+  validatePodUpdate,
+  validateResize,
+} from './pod-update.ts';
 import { podWarnings } from './pod-warnings.ts';
 import type { WriteContext } from './strategy.ts';
 
@@ -24,16 +29,39 @@ function prepareForCreate(pod: Pod, context: WriteContext): void {
 }
 
 function gated(nowMs: number): PodCondition {
-  return {
+  const condition: PodCondition = {
     type: 'PodScheduled',
     status: 'False',
     lastTransitionTime: toTime(nowMs),
     reason: 'SchedulingGated',
     message: 'Scheduling is blocked due to non-empty scheduling gates',
   };
+  return Object.assign(condition, { lastProbeTime: null });
+}
+
+/** Takes over the resources of containers, and nothing else. */
+function resize(next: Pod, current: Pod): void {
+  const resized = (list: Container[] | undefined, old: Container[] | undefined) =>
+    old?.map((container) => {
+      const { resources } = list?.find(({ name }) => name === container.name) ?? container;
+      return resources === undefined ? container : { ...container, resources };
+    });
+  const { containers, initContainers } = next.spec;
+  next.metadata = structuredClone(current.metadata);
+  next.spec = { ...current.spec, containers: resized(containers, current.spec.containers) ?? [] };
+  const init = resized(initContainers, current.spec.initContainers);
+  if (init !== undefined) next.spec.initContainers = init;
 }
 
 function prepareForUpdate(next: Pod, current: Pod, context: WriteContext): void {
+  if (context.subresource === 'resize') resize(next, current);
+  if (context.subresource === 'ephemeralcontainers') {
+    const { ephemeralContainers } = next.spec;
+    next.metadata = structuredClone(current.metadata);
+    next.spec = { ...current.spec };
+    if (ephemeralContainers === undefined) delete next.spec.ephemeralContainers;
+    else next.spec.ephemeralContainers = ephemeralContainers;
+  }
   if (context.subresource === 'status') {
     delete next.metadata.deletionTimestamp;
     if (current.metadata.deletionTimestamp !== undefined)
@@ -58,7 +86,9 @@ export const podRules: KindRules<Pod> = {
   validateUpdate: (next, current, context) =>
     context.subresource === 'ephemeralcontainers'
       ? validateEphemeralUpdate(next, current)
-      : validatePodUpdate(next, current),
+      : context.subresource === 'resize'
+        ? validateResize(next, current)
+        : validatePodUpdate(next, current),
   validateStatus: validatePodStatusUpdate,
   warnings: podWarnings,
   gracePeriodSeconds(pod, requested) {
