@@ -255,6 +255,8 @@ function tlsOptions(config: ClientConfig): http2.SecureClientSessionOptions {
 function untilAborted<V>(promise: Promise<V>, signal: AbortSignal): Promise<V> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(new Error('deadline passed or request aborted'));
+    // Its failure concerns whoever else waits for it.
+    promise.catch(() => undefined);
     if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
