@@ -10,6 +10,8 @@ import { admissionPlugins } from './admission/plugins.ts';
 import { parseRange } from './allocation/ipv4-range.ts';
 import { ServiceReserver } from './allocation/service-reserver.ts';
 import { Authenticator } from './authentication/authenticator.ts';
+import { ServiceAccountAuthenticator } from './authentication/service-account-authenticator.ts';
+import { TokenSigner, TokenVerifier } from './authentication/service-account-token.ts';
 import { NodeAuthorizer } from './authorization/node-authorizer.ts';
 import { TableAuthorizer } from './authorization/table-authorizer.ts';
 import { Bootstrap } from './bootstrap.ts';
@@ -126,14 +128,20 @@ export class ApiServer {
       watchers: () => this.#cache.watchers,
       connections: () => this.#http.connections,
     });
+    const authorizer = new TableAuthorizer(new NodeAuthorizer(this.#cache));
+    const accounts = this.#accounts();
     const deps = {
+      ...{ authorizer, accounts, signer: this.#signer() },
       ...{ store: this.#store, cache: this.#cache, registry: this.#registry, clock, random },
       ...{ agents: this.#agents, stopping: this.#stopping.signal },
     };
     const door = new FrontDoor({
       ...{ clock, logger, metrics, checks: this.#checks() },
-      authenticator: new Authenticator({ tokens: [], anonymousEverywhere: flags.anonymousAuth }),
-      authorizer: new TableAuthorizer(new NodeAuthorizer(this.#cache)),
+      authenticator: new Authenticator({
+        tokens: accounts === undefined ? [] : [accounts],
+        anonymousEverywhere: flags.anonymousAuth,
+      }),
+      authorizer,
       router: new Router(deps, createRoutes(deps)),
       discovery: new Discovery(this.#registry, [bulkBindingKind]),
       openapi: () => undefined,
@@ -153,6 +161,22 @@ export class ApiServer {
       serve: (incoming, response) => door.serve(incoming, response),
       upgrade: (incoming, socket, head) => void upgrades.serve(incoming, socket, head),
     });
+  }
+
+  #signer(): TokenSigner | undefined {
+    const { flags, clock } = this.#options;
+    const file = flags.serviceAccountSigningKeyFile;
+    if (file === undefined) return undefined;
+    return new TokenSigner({ keyPem: readFileSync(file), issuer: flags.serviceAccountIssuer, clock });
+  }
+
+  #accounts(): ServiceAccountAuthenticator | undefined {
+    const { flags, clock } = this.#options;
+    const file = flags.serviceAccountKeyFile ?? flags.serviceAccountSigningKeyFile;
+    if (file === undefined) return undefined;
+    const issuer = flags.serviceAccountIssuer;
+    const verifier = new TokenVerifier({ keyPem: readFileSync(file), issuer, clock });
+    return new ServiceAccountAuthenticator({ verifier, cache: this.#cache, audience: issuer });
   }
 
   #checks(): HealthCheck[] {
@@ -197,7 +221,19 @@ function agentTls(flags: ApiServerFlags): AgentTls {
 function fieldReader(
   registry: Registry,
 ): (resource: string, object: AnyObject) => ReadonlyMap<string, string> {
-  const byResource = new Map(registry.all.map((strategy) => [strategy.resource, strategy.selectableFields]));
+  const byResource = new Map<string, Map<string, (object: AnyObject) => string>>();
+  // The stored version reads its own fields; a view of it adds those that it names otherwise.
+  const ordered = [...registry.all].sort(
+    (a, b) => Number(a.conversion !== undefined) - Number(b.conversion !== undefined),
+  );
+  for (const { resource, conversion, selectableFields } of ordered) {
+    const readers = byResource.get(resource) ?? new Map<string, (object: AnyObject) => string>();
+    byResource.set(resource, readers);
+    for (const [field, read] of selectableFields) {
+      if (readers.has(field)) continue;
+      readers.set(field, conversion === undefined ? read : (object) => read(conversion.fromStored(object)));
+    }
+  }
   return (resource, object) => {
     const readers = byResource.get(resource);
     if (readers === undefined || readers.size === 0) return none;

@@ -1,4 +1,5 @@
 import { badRequest } from '../api/status-error.ts';
+import type { TokenSigner } from './authentication/service-account-token.ts';
 import type { Routes, SubresourceRoutes, VirtualHandler } from './http/router.ts';
 import { statusRoutes } from './http/router.ts';
 import type { LogDependencies } from './streaming/pod-log.ts';
@@ -7,7 +8,9 @@ import { bindingRoutes, bindingsHandler } from './subresources/binding.ts';
 import { bulkBindingHandler } from './subresources/bulk-binding.ts';
 import { evictionRoutes } from './subresources/eviction.ts';
 import { finalizeRoutes } from './subresources/finalize.ts';
+import { type ReviewDependencies, reviewHandlers } from './subresources/reviews.ts';
 import { scaleRoutes } from './subresources/scale.ts';
+import { tokenRoutes } from './subresources/token-request.ts';
 
 /** These speak through an upgraded connection, which never comes this way. */
 const needsUpgrade = async (): Promise<never> => {
@@ -15,8 +18,13 @@ const needsUpgrade = async (): Promise<never> => {
 };
 const upgradeOnly: SubresourceRoutes = { get: needsUpgrade, create: needsUpgrade };
 
+export interface RouteDependencies extends LogDependencies, ReviewDependencies {
+  /** Without it no tokens are issued. */
+  readonly signer: TokenSigner | undefined;
+}
+
 /** All subresources and virtual resources, in one place. */
-export function createRoutes(deps: LogDependencies): Routes {
+export function createRoutes(deps: RouteDependencies): Routes {
   const subresources = new Map<string, SubresourceRoutes>([
     ['*/status', statusRoutes(deps)],
     ['*/scale', scaleRoutes(deps)],
@@ -25,6 +33,7 @@ export function createRoutes(deps: LogDependencies): Routes {
     ['certificates.k8s.io/certificatesigningrequests/approval', statusRoutes(deps)],
     ['/pods/binding', bindingRoutes(deps)],
     ['/pods/eviction', evictionRoutes(deps)],
+    ['/serviceaccounts/token', tokenRoutes(deps, deps.signer)],
     ['/namespaces/finalize', finalizeRoutes(deps)],
     ['/pods/log', logRoutes(deps)],
     ['/pods/exec', upgradeOnly],
@@ -33,6 +42,7 @@ export function createRoutes(deps: LogDependencies): Routes {
   ]);
   const virtual = new Map<string, VirtualHandler>([
     ['/v1/bindings', bindingsHandler(deps)],
+    ...reviewHandlers(deps),
     ['coracle.dev/v1/bulkbindings', bulkBindingHandler(deps)],
   ]);
   return { subresources, virtual };

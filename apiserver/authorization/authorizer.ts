@@ -1,3 +1,4 @@
+import type { Selector } from '../../api/selector.ts';
 import { StatusError } from '../../api/status-error.ts';
 import type { UserInfo } from '../registry/strategy.ts';
 
@@ -13,6 +14,8 @@ export interface Attributes {
   readonly namespace: string;
   readonly name: string;
   readonly path: string;
+  /** What a list or a watch narrows itself to; everything when it does not. */
+  readonly fields: Selector;
 }
 
 export interface Decision {

@@ -36,8 +36,10 @@ export class NodeAuthorizer {
 
   #authorizePod(attributes: Attributes, nodeName: string): Decision {
     const { verb, subresource, namespace, name } = attributes;
-    // Lists and watches must be narrowed to the node by their field selector, which the handler of the request checks.
-    if (subresource === '' && ['list', 'watch'].includes(verb)) return allow;
+    if (subresource === '' && ['list', 'watch'].includes(verb))
+      return isNarrowedTo(attributes, nodeName)
+        ? allow
+        : deny('can only list/watch pods with spec.nodeName field selector');
     const wanted =
       (subresource === '' && ['get', 'delete'].includes(verb)) ||
       (subresource === 'status' && ['get', 'update', 'patch'].includes(verb)) ||
@@ -75,6 +77,13 @@ export class NodeAuthorizer {
       limit: podsPerNodeLimit,
     }).objects;
   }
+}
+
+function isNarrowedTo({ fields }: Attributes, nodeName: string): boolean {
+  return fields.some(
+    ({ key, operator, values }) =>
+      key === 'spec.nodeName' && operator === 'in' && values.length === 1 && values[0] === nodeName,
+  );
 }
 
 function authorizeNode(attributes: Attributes, nodeName: string): Decision {

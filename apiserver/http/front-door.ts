@@ -1,3 +1,4 @@
+import { everything, type Selector } from '../../api/selector.ts';
 import { StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -77,7 +78,9 @@ export class FrontDoor {
     const { authenticator, authorizer } = this.#options;
     const authenticated = await authenticator.authenticate(credentials, info.path);
     const user = impersonate(authenticated, headers);
-    const attributes = { ...info, name: nameAsked(info, incoming.url), user };
+    const fields = fieldsAsked(info, incoming.url);
+    const name = info.name === '' ? (selectedName(fields) ?? '') : info.name;
+    const attributes = { ...info, name, fields, user };
     const decision = await authorizer.authorize(attributes);
     if (!decision.allowed) throw deniedError(attributes, decision.reason);
     return user;
@@ -113,14 +116,15 @@ export class FrontDoor {
 const collectionVerbs: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection']);
 
 /** A collection request that selects one name is authorized as a request for that name, as Kubernetes does. */
-function nameAsked(info: RequestInfo, url: string): string {
-  if (info.name !== '' || !collectionVerbs.has(info.verb)) return info.name;
+function fieldsAsked(info: RequestInfo, url: string): Selector {
+  if (!collectionVerbs.has(info.verb)) return everything;
   const selector = splitUrl(url).query.get('fieldSelector');
-  if (selector === null) return '';
+  if (selector === null) return everything;
   try {
-    return selectedName(parseFieldSelector(selector)) ?? '';
+    return parseFieldSelector(selector);
   } catch {
-    return ''; // A malformed selector names nothing; the request itself is refused for it later.
+    // A malformed selector selects nothing here; the request itself is refused for it later.
+    return everything;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { KindStrategy } from '../registry/strategy.ts';
-import { parseObject } from '../store/object-source.ts';
+import { fromStored } from '../store/stored-view.ts';
 import type { CachedObject } from '../watch-cache/read-cache.ts';
 import { send, toYaml } from './answer.ts';
 import type { ClientResponse } from './client-response.ts';
@@ -41,12 +41,17 @@ export async function sendList(list: ListResponse): Promise<void> {
 
 /** Typed items of a list do not repeat their kind: the bytes from behind it. */
 export function typeMetaStripper(strategy: KindStrategy): (json: Buffer) => Buffer[] {
+  const { conversion } = strategy;
   const { kind, apiVersion } = { kind: strategy.kind.kind, apiVersion: listHead(strategy).apiVersion };
   const prefix = Buffer.from(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`);
   return (json) => {
-    if (json.length > prefix.length && json.compare(prefix, 0, prefix.length, 0, prefix.length) === 0)
+    if (
+      conversion === undefined &&
+      json.length > prefix.length &&
+      json.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
+    )
       return [openBrace, json.subarray(prefix.length)];
-    const { kind: _kind, apiVersion: _version, ...rest } = parseObject(json);
+    const { kind: _kind, apiVersion: _version, ...rest } = fromStored(strategy, json);
     return [Buffer.from(JSON.stringify(rest))];
   };
 }
@@ -54,7 +59,7 @@ export function typeMetaStripper(strategy: KindStrategy): (json: Buffer) => Buff
 /** For people: not streamed. */
 export async function sendYamlList(list: ListResponse): Promise<void> {
   const items = list.objects.map((object) => {
-    const { kind: _kind, apiVersion: _version, ...rest } = parseObject(object.json);
+    const { kind: _kind, apiVersion: _version, ...rest } = fromStored(list.strategy, object.json);
     return rest;
   });
   const body = toYaml({ ...listHead(list.strategy), metadata: list.head, items });
@@ -66,7 +71,7 @@ export async function sendMetadataList(list: ListResponse): Promise<void> {
   await sendItems(
     list,
     head,
-    (object) => [Buffer.from(JSON.stringify(toMetadataOnly(parseObject(object.json))))],
+    (object) => [Buffer.from(JSON.stringify(toMetadataOnly(fromStored(list.strategy, object.json))))],
     sliceObjects,
   );
 }
@@ -77,7 +82,7 @@ export async function sendTable(list: ListResponse, include: IncludeObject): Pro
   const head = Buffer.from(whole.slice(0, -2));
   const nowMs = clock.nowMs();
   const row = (object: CachedObject): Buffer[] => [
-    Buffer.from(JSON.stringify(tableRow(strategy, parseObject(object.json), include, nowMs))),
+    Buffer.from(JSON.stringify(tableRow(strategy, fromStored(list.strategy, object.json), include, nowMs))),
   ];
   await sendItems({ ...list, response }, head, row, sliceObjects);
 }

@@ -9,6 +9,7 @@ import { resourcePrefix } from '../storage/keys.ts';
 import { parseObject } from '../store/object-source.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { toStatusError } from '../store/storage-failure.ts';
+import { viewJson } from '../store/stored-view.ts';
 import type { CachedObject, CachePage, ReadCache, WatchEncoding } from '../watch-cache/read-cache.ts';
 import { type Answer, jsonAnswer, objectAnswer } from './answer.ts';
 import type { ResourceRequest } from './api-request.ts';
@@ -39,7 +40,11 @@ export async function getObject(deps: ReadDependencies, request: ResourceRequest
   const { strategy, info } = request;
   const found = await readObject(deps, request);
   if (found === undefined) throw notFound(strategy.kind, info.name);
-  return shapedAnswer(deps, request, { status: 200, json: found.json, negotiated });
+  return shapedAnswer(deps, request, {
+    status: 200,
+    json: viewJson(strategy, found.json, found.version),
+    negotiated,
+  });
 }
 
 async function readObject(

@@ -3,6 +3,7 @@ import { toApiVersion } from '../../api/kind-info.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { KindStrategy } from '../registry/strategy.ts';
 import { parseObject } from '../store/object-source.ts';
+import { fromStored, viewJson } from '../store/stored-view.ts';
 import type { WatchEncoding } from '../watch-cache/read-cache.ts';
 import { type IncludeObject, tableRow, toMetadataOnly, toTable } from './shapes.ts';
 
@@ -36,7 +37,7 @@ export function objectEncoding(strategy: KindStrategy): WatchEncoding {
   return {
     id: `object ${apiVersion}`,
     hasFirst: false,
-    encode: (type, object) => frame(type, object.json),
+    encode: (type, object) => frame(type, viewJson(strategy, object.json, object.version)),
     bookmark: (version, end) =>
       objectFrame('BOOKMARK', { kind, apiVersion, metadata: bookmarkMetadata(version, end) }),
     error: errorFrame,
@@ -67,7 +68,7 @@ export function tableEncoding(
     id: `table ${apiVersion} ${include}`,
     hasFirst: true,
     encode: (type, object, first) => {
-      const row = tableRow(strategy, parseObject(object.json), include, clock.nowMs());
+      const row = tableRow(strategy, fromStored(strategy, object.json), include, clock.nowMs());
       const head = { resourceVersion: String(object.version) };
       return objectFrame(type, toTable(strategy, [row], head, first));
     },

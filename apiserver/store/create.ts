@@ -7,6 +7,7 @@ import type { StoredObject } from '../storage/storage.ts';
 import type { ObjectRequest, Written } from './request.ts';
 import { isStorageConflict } from './storage-failure.ts';
 import type { StoreDependencies } from './store-dependencies.ts';
+import { toStored, viewJson } from './stored-view.ts';
 import { fillSystemMetadata, generateName } from './system-metadata.ts';
 import { toWireJson } from './wire-json.ts';
 
@@ -102,10 +103,11 @@ async function insertNamed(
       return { json: toWireJson(object, undefined), version: 0 };
     }
     try {
-      const writes = [{ type: 'put', key, object, expected: 0 } as const, ...(reservation?.writes ?? [])];
+      const put = { type: 'put', key, object: toStored(strategy, object), expected: 0 } as const;
+      const writes = [put, ...(reservation?.writes ?? [])];
       const [stored] = await deps.storage.commit(writes);
       if (stored === undefined) throw new TypeError(`create ${key}: the store gave nothing back`);
-      return stored;
+      return { json: viewJson(strategy, stored.json, stored.version), version: stored.version };
     } catch (error) {
       // A conflict is either the name's or that of something reserved beside it.
       if (!isStorageConflict(error)) throw error;

@@ -1,11 +1,14 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { notFound, StatusError } from '../../api/status-error.ts';
 import { toTime } from '../../base/clock.ts';
+import type { KindStrategy } from '../registry/strategy.ts';
 import { keyOf } from '../storage/keys.ts';
+import type { StoredObject } from '../storage/storage.ts';
 import { namespaceFinalizers } from './deletion-state.ts';
 import type { CurrentObject, ObjectRequest } from './request.ts';
 import { isStorageConflict } from './storage-failure.ts';
 import type { StoreDependencies } from './store-dependencies.ts';
+import { toStored, viewJson } from './stored-view.ts';
 import { toWireJson } from './wire-json.ts';
 
 export interface DeletePreconditions {
@@ -41,8 +44,8 @@ export type DeletePlan =
 /** Deletes or marks for deletion: grace period, finalizers, propagation. */
 export async function deleteObject(deps: StoreDependencies, request: DeleteRequest): Promise<Deleted> {
   const { strategy, namespace, name } = request;
-  let current = deps.source.cached(strategy.resource, namespace, name);
-  current ??= await deps.source.stored(strategy.resource, namespace, name);
+  let current = deps.source.cached(strategy, namespace, name);
+  current ??= await deps.source.stored(strategy, namespace, name);
   for (let attempt = 0; attempt < deleteAttempts; attempt += 1) {
     if (current === undefined) throw notFound(strategy.kind, name);
     try {
@@ -52,7 +55,7 @@ export async function deleteObject(deps: StoreDependencies, request: DeleteReque
       // An objection that rests on the cache counts only if the store says the same.
       if (!current.cached) throw error;
     }
-    current = await deps.source.stored(strategy.resource, namespace, name);
+    current = await deps.source.stored(strategy, namespace, name);
   }
   throw new StatusError({
     reason: 'ServerTimeout',
@@ -90,7 +93,7 @@ async function deleteOnce(
     return { gone: plan.step === 'remove', json: toWireJson(plan.object, current.version), uid };
   const key = keyOf(strategy.resource, namespace, name);
   if (plan.step === 'remove') {
-    const marked = await markFirst(deps, key, current, plan.object);
+    const marked = await markFirst(deps, key, current, toStored(strategy, plan.object));
     if (marked === undefined) return undefined;
     const releases = deps.reservers.get(strategy.resource)?.releasesOf(current.object) ?? [];
     const [removed] = await deps.storage.delete([{ key, expected: marked }, ...releases]);
@@ -98,9 +101,10 @@ async function deleteOnce(
     return { gone: true, json: toWireJson(plan.object, current.version), uid };
   }
   try {
-    const put = { type: 'put', key, object: plan.object, expected: current.version } as const;
+    const object = toStored(strategy, plan.object);
+    const put = { type: 'put', key, object, expected: current.version } as const;
     const [marked] = await deps.storage.commit([put]);
-    return { gone: false, json: marked?.json ?? current.json, uid };
+    return { gone: false, json: markedJson(strategy, marked) ?? current.json, uid };
   } catch (error) {
     // Another write came first: judge again by its outcome.
     if (!isStorageConflict(error)) throw error;
@@ -130,6 +134,10 @@ async function markFirst(
     if (!isStorageConflict(error)) throw error;
     return undefined;
   }
+}
+
+function markedJson(strategy: KindStrategy, marked: StoredObject | undefined): Buffer | undefined {
+  return marked === undefined ? undefined : viewJson(strategy, marked.json, marked.version);
 }
 
 function checkPreconditions(request: DeleteRequest, current: CurrentObject): void {

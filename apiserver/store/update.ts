@@ -9,6 +9,7 @@ import type { CurrentObject, ObjectRequest, Written } from './request.ts';
 import { serverError } from './server-error.ts';
 import { isStorageConflict } from './storage-failure.ts';
 import type { StoreDependencies } from './store-dependencies.ts';
+import { toStored, viewJson } from './stored-view.ts';
 import { keepSystemMetadata, placeInNamespace } from './system-metadata.ts';
 import { toWireJson } from './wire-json.ts';
 
@@ -38,15 +39,15 @@ const stale: unique symbol = Symbol('stale');
 /** Update, patch and every other change of one object: read, change, check, write on condition. */
 export async function mutateObject(deps: StoreDependencies, request: MutateRequest): Promise<Written> {
   const { strategy, namespace, name } = request;
-  let current = deps.source.cached(strategy.resource, namespace, name);
-  current ??= await deps.source.stored(strategy.resource, namespace, name);
+  let current = deps.source.cached(strategy, namespace, name);
+  current ??= await deps.source.stored(strategy, namespace, name);
   for (let attempt = 0; ; ) {
     if (current === undefined) return createInstead(deps, request);
     const written = await attemptUpdate(deps, request, current);
     if (written !== stale) return written;
     if (!current.cached) attempt += 1;
     if (attempt > request.attempts) throw conflict(strategy.kind, name, modified);
-    current = await deps.source.stored(strategy.resource, namespace, name);
+    current = await deps.source.stored(strategy, namespace, name);
   }
 }
 
@@ -66,7 +67,7 @@ async function attemptUpdate(
     return await updateOnce(deps, request, current);
   } catch (error) {
     if (!current.cached) throw error;
-    const newest = await deps.source.stored(request.strategy.resource, request.namespace, request.name);
+    const newest = await deps.source.stored(request.strategy, request.namespace, request.name);
     if (newest?.version === current.version) throw error;
     return stale;
   }
@@ -174,12 +175,13 @@ async function replace(
   if (isDeepStrictEqual(next, current.object)) return { json: current.json, version: current.version };
   if (request.dryRun) return { json: toWireJson(next, current.version), version: current.version };
   try {
-    const put = { type: 'put', key, object: next, expected: current.version } as const;
+    const object = toStored(strategy, next);
+    const put = { type: 'put', key, object, expected: current.version } as const;
     const [stored] = await deps.storage.commit([put, ...(reservation?.writes ?? [])]);
     if (stored === undefined) throw new TypeError(`update ${key}: the store gave nothing back`);
     if (reservation !== undefined && reservation.releases.length > 0)
       await deps.storage.delete(reservation.releases);
-    return stored;
+    return { json: viewJson(strategy, stored.json, stored.version), version: stored.version };
   } catch (error) {
     // Another write came first: start over from its outcome.
     if (!isStorageConflict(error)) throw error;

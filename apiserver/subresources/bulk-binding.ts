@@ -11,6 +11,7 @@ import { bindPod } from './binding.ts';
 
 /** Pods that one request may bind. */
 const bulkLimit = 1_000;
+const podStorage = { resource: '/pods' };
 /** Rounds for pods that somebody else changed meanwhile. */
 const rounds = 3;
 
@@ -68,8 +69,8 @@ async function bindAll(deps: WriteDependencies, items: readonly BulkItem[]): Pro
     if (open.length === 0) break;
     const puts: { readonly at: number; readonly put: StoragePut }[] = [];
     for (const { item, at } of open) {
-      let pod = source.cached('/pods', item.namespace, item.name);
-      if (round > 0 || pod === undefined) pod = await source.stored('/pods', item.namespace, item.name);
+      let pod = source.cached(podStorage, item.namespace, item.name);
+      if (round > 0 || pod === undefined) pod = await source.stored(podStorage, item.namespace, item.name);
       const planned = planPut(item, pod, deps.clock.nowMs());
       if ('put' in planned) puts.push({ at, put: planned.put });
       else if (pod?.cached !== true) results[at] = planned.result;

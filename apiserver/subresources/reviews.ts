@@ -1,0 +1,138 @@
+import { type AnyObject, toApiVersion } from '../../api/kind-info.ts';
+import { everything } from '../../api/selector.ts';
+import { badRequest } from '../../api/status-error.ts';
+import { toTime } from '../../base/clock.ts';
+import { authenticatedGroup } from '../authentication/authenticator.ts';
+import type { ServiceAccountAuthenticator } from '../authentication/service-account-authenticator.ts';
+import type { Attributes, Authorizer } from '../authorization/authorizer.ts';
+import { type Answer, objectAnswer } from '../http/answer.ts';
+import type { ApiRequest } from '../http/api-request.ts';
+import { type BodyKind, readBody } from '../http/body.ts';
+import { negotiate } from '../http/negotiation.ts';
+import type { VirtualHandler } from '../http/router.ts';
+import type { WriteDependencies } from '../http/writes.ts';
+import type { UserInfo } from '../registry/strategy.ts';
+
+export interface ReviewDependencies extends WriteDependencies {
+  readonly authorizer: Authorizer;
+  readonly accounts: ServiceAccountAuthenticator | undefined;
+}
+
+const kindOf = (group: string, kind: string): BodyKind => ({
+  group,
+  version: 'v1',
+  kind,
+  schema: `io.k8s.api.${group.split('.')[0]}.v1.${kind}`,
+});
+
+const userOf = ({ name, uid, groups, extra }: UserInfo): object => ({
+  username: name,
+  ...(uid === '' ? {} : { uid }),
+  groups,
+  ...(Object.keys(extra).length === 0 ? {} : { extra }),
+});
+
+/** Questions that are answered and not stored. */
+export function reviewHandlers(deps: ReviewDependencies): [string, VirtualHandler][] {
+  const authentication = 'authentication.k8s.io';
+  const authorization = 'authorization.k8s.io';
+  return [
+    [`${authentication}/v1/selfsubjectreviews`, (request) => reviewSelf(deps, request)],
+    [`${authentication}/v1/tokenreviews`, (request) => reviewToken(deps, request)],
+    ...['SelfSubjectAccessReview', 'SubjectAccessReview', 'LocalSubjectAccessReview'].map(
+      (kind): [string, VirtualHandler] => [
+        `${authorization}/v1/${kind.toLowerCase()}s`,
+        (request) => reviewAccess(deps, request, kindOf(authorization, kind)),
+      ],
+    ),
+  ];
+}
+
+function read(deps: ReviewDependencies, request: ApiRequest, kind: BodyKind): AnyObject {
+  return readBody(deps.registry, request, kind, 'Warn').object;
+}
+
+async function reviewSelf(deps: ReviewDependencies, request: ApiRequest): Promise<Answer> {
+  const kind = kindOf('authentication.k8s.io', 'SelfSubjectReview');
+  read(deps, request, kind);
+  return answer(request, kind, {
+    metadata: { creationTimestamp: toTime(deps.clock.nowMs()) },
+    status: { userInfo: userOf(request.user) },
+  });
+}
+
+async function reviewToken(deps: ReviewDependencies, request: ApiRequest): Promise<Answer> {
+  const kind = kindOf('authentication.k8s.io', 'TokenReview');
+  const object = read(deps, request, kind);
+  const spec = (object['spec'] ?? {}) as { readonly token?: string; readonly audiences?: readonly string[] };
+  const token = spec.token ?? '';
+  if (token === '') throw badRequest('token is required for TokenReview in authentication');
+  const audiences = spec.audiences ?? [];
+  const user =
+    audiences.length === 0
+      ? await deps.accounts?.authenticate(token)
+      : await deps.accounts?.review(token, audiences);
+  const status =
+    user === undefined
+      ? { user: {}, error: 'invalid bearer token' }
+      : {
+          authenticated: true,
+          user: userOf({ ...user, groups: [...user.groups, authenticatedGroup] }),
+          ...(audiences.length === 0 ? {} : { audiences }),
+        };
+  return answer(request, kind, { metadata: object.metadata, spec, status });
+}
+
+interface AccessSpec {
+  readonly resourceAttributes?: {
+    readonly namespace?: string;
+    readonly verb?: string;
+    readonly group?: string;
+    readonly version?: string;
+    readonly resource?: string;
+    readonly subresource?: string;
+    readonly name?: string;
+  };
+  readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string };
+  readonly user?: string;
+  readonly uid?: string;
+  readonly groups?: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+async function reviewAccess(deps: ReviewDependencies, request: ApiRequest, kind: BodyKind): Promise<Answer> {
+  const object = read(deps, request, kind);
+  const spec = (object['spec'] ?? {}) as AccessSpec;
+  const self = kind.kind === 'SelfSubjectAccessReview';
+  const user: UserInfo = self
+    ? request.user
+    : { name: spec.user ?? '', uid: spec.uid ?? '', groups: spec.groups ?? [], extra: spec.extra ?? {} };
+  const decision = await deps.authorizer.authorize(attributesOf(spec, user));
+  const status = {
+    allowed: decision.allowed,
+    ...(decision.reason === '' ? {} : { reason: decision.reason }),
+  };
+  return answer(request, kind, { metadata: object.metadata, spec, status });
+}
+
+function attributesOf(spec: AccessSpec, user: UserInfo): Attributes {
+  const resource = spec.resourceAttributes;
+  return {
+    user,
+    isResource: resource !== undefined,
+    verb: resource?.verb ?? spec.nonResourceAttributes?.verb ?? '',
+    group: resource?.group ?? '',
+    version: resource?.version ?? '',
+    resource: resource?.resource ?? '',
+    subresource: resource?.subresource ?? '',
+    namespace: resource?.namespace ?? '',
+    name: resource?.name ?? '',
+    path: spec.nonResourceAttributes?.path ?? '',
+    fields: everything,
+  };
+}
+
+function answer(request: ApiRequest, kind: BodyKind, fields: object): Answer {
+  const object = { kind: kind.kind, apiVersion: toApiVersion(kind), ...fields };
+  return objectAnswer(201, object, negotiate(request.headers.accept));
+}
