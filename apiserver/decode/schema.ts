@@ -230,6 +230,9 @@ export function emptyValue(type: SchemaType): unknown {
       return false;
     case 'quantity':
       return '0';
+    case 'list':
+      // A pod without containers is refused, but what stands in between may count them.
+      return type.items.kind === 'struct' && type.items.goName === 'Container' ? [] : null;
     default:
       return null;
   }

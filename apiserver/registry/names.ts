@@ -119,6 +119,15 @@ export function qualifiedNameProblems(value: string): string[] {
   return problems;
 }
 
+/** A qualified name, in the words that are used of label keys. */
+export function labelKeyProblems(value: string): string[] {
+  return qualifiedNameProblems(value).map((problem) =>
+    problem
+      .replace(/^a qualified name must/, 'a valid label key must')
+      .replace(/^(name part must be no more than \d+) characters$/, '$1 bytes'),
+  );
+}
+
 export function labelValueProblems(value: string): string[] {
   return check(value, maxLabelLength, labelValue, labelValueText);
 }

@@ -38,7 +38,7 @@ const modesText = (list: readonly string[] | undefined): string =>
   [...new Set(list ?? [])].map((mode) => shortModes[mode] ?? mode).join(',');
 
 function validateModes(list: readonly string[] | undefined, field: string): FieldError[] {
-  if ((list ?? []).length === 0) return [required(field)];
+  if ((list ?? []).length === 0) return [required(field, 'at least 1 access mode is required')];
   return (list ?? []).filter((mode) => !modes.includes(mode)).map((mode) => unsupported(field, mode, modes));
 }
 
