@@ -2,6 +2,9 @@ import { type AnyObject, toApiVersion } from '../../api/kind-info.ts';
 import { badRequest, StatusError } from '../../api/status-error.ts';
 import { codeOf } from '../../base/invariant.ts';
 import { type ParsedJson, parseJson } from './json-text.ts';
+import { protobufType, readEnvelope } from './protobuf/body.ts';
+import type { MessageReader } from './protobuf/message-reader.ts';
+import { WireError } from './protobuf/wire.ts';
 import type { StructType } from './schema.ts';
 import { jsonType, TypedReader } from './walk.ts';
 import { parseYaml } from './yaml-text.ts';
@@ -19,6 +22,7 @@ export interface ExpectedKind {
 export interface DecodeRequest {
   readonly kind: ExpectedKind;
   readonly schema: StructType;
+  readonly messages: MessageReader;
   /** Media type; parameters are ignored. */
   readonly contentType: string;
   readonly body: Buffer;
@@ -63,6 +67,26 @@ function parseBody(request: DecodeRequest): ParsedJson {
     if (!(error instanceof Error)) throw error;
     const message = isYaml ? error.message : `couldn't get version/kind; json parse error: ${error.message}`;
     throw unrecognized(request, message);
+  }
+}
+
+/** The kind is settled first: it tells which message the bytes are. */
+function parseProtobuf(request: DecodeRequest): ParsedJson {
+  let envelope: ReturnType<typeof readEnvelope>;
+  try {
+    envelope = readEnvelope(request.body);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw unrecognized(request, error.message);
+  }
+  const { apiVersion, kind, raw } = envelope;
+  checkEnvelope(request, { apiVersion, kind });
+  try {
+    const fields = request.messages.read(request.schema.definition, raw);
+    return { value: { ...fields, apiVersion, kind }, duplicates: [] };
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw cannotDecode(request.kind, request.kind.kind, error.message);
   }
 }
 
@@ -142,7 +166,8 @@ export function decodeObject(request: DecodeRequest): Decoded {
       code: 413,
       message: `Request entity too large: limit is ${maxBodyBytes}`,
     });
-  const parsed = parseBody(request);
+  const isProtobuf = request.contentType.startsWith(protobufType);
+  const parsed = isProtobuf ? parseProtobuf(request) : parseBody(request);
   checkEnvelope(request, parsed.value);
   const reader = new TypedReader();
   const object = readTyped(request, reader, parsed.value);

@@ -36,6 +36,7 @@ export function readBody(
   return decodeObject({
     kind,
     schema: registry.schemas.struct(kind.schema),
+    messages: registry.messages,
     contentType: objectMediaType(request),
     body: request.body,
     fieldValidation,

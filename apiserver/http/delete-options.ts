@@ -1,5 +1,7 @@
 import { badRequest } from '../../api/status-error.ts';
 import { parseJson } from '../decode/json-text.ts';
+import { protobufType, readEnvelope } from '../decode/protobuf/body.ts';
+import { WireError } from '../decode/protobuf/wire.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { DeletePreconditions, DeleteRequest } from '../store/delete.ts';
 import { type ApiRequest, mediaType } from './api-request.ts';
@@ -35,7 +37,9 @@ function fromBody(registry: Registry, request: ApiRequest): Fields {
 
 function writtenVersion(request: ApiRequest): { readonly group: string; readonly version: string } {
   const fallback = { group: '', version: 'v1' };
-  if (!['', 'application/json'].includes(mediaType(request.headers))) return fallback;
+  const type = mediaType(request.headers);
+  if (type === protobufType) return toGroupVersion(protobufVersion(request.body));
+  if (!['', 'application/json'].includes(type)) return fallback;
   let value: unknown;
   try {
     value = parseJson(request.body.toString()).value;
@@ -45,6 +49,20 @@ function writtenVersion(request: ApiRequest): { readonly group: string; readonly
   }
   const apiVersion =
     typeof value === 'object' && value !== null && 'apiVersion' in value ? value.apiVersion : '';
+  return toGroupVersion(apiVersion);
+}
+
+function protobufVersion(body: Buffer): string {
+  try {
+    return readEnvelope(body).apiVersion;
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    // The decoder finds the same and says so.
+    return '';
+  }
+}
+
+function toGroupVersion(apiVersion: unknown): { readonly group: string; readonly version: string } {
   const parts = typeof apiVersion === 'string' && apiVersion !== '' ? apiVersion.split('/') : ['v1'];
   return parts.length === 2
     ? { group: parts[0] ?? '', version: parts[1] ?? '' }

@@ -1,5 +1,6 @@
 import { discoveredKinds } from '../../api/generated/kinds.ts';
 import type { KindInfo } from '../../api/kind-info.ts';
+import { MessageReader } from '../decode/protobuf/message-reader.ts';
 import { Schemas } from '../decode/schema.ts';
 import { GenericStrategy } from './generic-strategy.ts';
 import type { AnyKindRules } from './kind-rules.ts';
@@ -10,6 +11,8 @@ import type { KindStrategy } from './strategy.ts';
 export interface Registry {
   readonly all: readonly KindStrategy[];
   readonly schemas: Schemas;
+  /** Reads protobuf bodies of them. */
+  readonly messages: MessageReader;
   byResource(group: string, version: string, plural: string): KindStrategy | undefined;
   byKind(group: string, version: string, kind: string): KindStrategy | undefined;
 }
@@ -37,6 +40,7 @@ export function createRegistry(): Registry {
   return {
     all,
     schemas,
+    messages: new MessageReader(schemas),
     byResource: (group, version, plural) => byResource.get(`${group}/${version}/${plural}`),
     byKind: (group, version, kind) => byKind.get(`${group}/${version}/${kind}`),
   };
