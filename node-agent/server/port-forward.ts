@@ -33,6 +33,7 @@ export function startPortForward({ socket, address, ports }: PortForward): void 
     const channel = message[0] ?? 0;
     if (channel % 2 === 0) connections[channel / 2]?.write(message.subarray(1));
   });
+  socket.resume();
   socket.on('close', () => {
     for (const connection of connections) connection.destroy();
   });

@@ -38,6 +38,8 @@ export function acceptUpgrade(upgrade: Upgrade, context: ServerContext): void {
   try {
     const begin = routeOf(upgrade.request, context);
     server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
+      // What the client sends before its process runs must not be lost.
+      socket.pause();
       socket.on('error', (error) => context.logger.debug({ err: error }, 'stream'));
       begin(socket, protocolOf(socket)).catch((error: unknown) => {
         finish({ socket, protocol: protocolOf(socket) }, failureStatus(messageOf(error)));

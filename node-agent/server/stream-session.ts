@@ -9,6 +9,7 @@ import {
   failureStatus,
   parseResize,
   type StreamProtocol,
+  type TerminalSize,
   toMessage,
 } from './stream-channels.ts';
 
@@ -23,13 +24,22 @@ export interface StreamSessionOptions {
 /** Joins a WebSocket and a process: streams both ways, then how the process ended. Resolves when both are done. */
 export async function runStreamSession(options: StreamSessionOptions): Promise<void> {
   const { socket, session, wants } = options;
-  socket.on('message', (data) => receive(options, toBuffer(data)));
+  const size = new LastingSize(session);
+  socket.on('message', (data) => receive(session, size, toBuffer(data)));
   socket.on('close', () => {
     session.stdin?.end();
     session.kill();
   });
+  socket.resume();
   session.stdin?.on('error', () => undefined);
-  const copies = [copyOut(socket, channels.stdout, session.stdout, wants.stdout)];
+  const copies = [
+    copyOut(
+      socket,
+      channels.stdout,
+      firstly(session.stdout, () => size.repeat()),
+      wants.stdout,
+    ),
+  ];
   if (session.stderr !== undefined)
     copies.push(copyOut(socket, channels.stderr, session.stderr, wants.stderr));
   try {
@@ -50,7 +60,26 @@ export function finish(
   socket.close(1000);
 }
 
-function receive({ session }: StreamSessionOptions, message: Buffer): void {
+/** A size that comes before the process has its terminal is given to it again with its first output. */
+class LastingSize {
+  readonly #session: ExecSession;
+  #size: TerminalSize | undefined;
+
+  constructor(session: ExecSession) {
+    this.#session = session;
+  }
+
+  set(size: TerminalSize): void {
+    this.#size = size;
+    this.#session.resize(size.rows, size.columns);
+  }
+
+  repeat(): void {
+    if (this.#size !== undefined) this.set(this.#size);
+  }
+}
+
+function receive(session: ExecSession, terminal: LastingSize, message: Buffer): void {
   const data = message.subarray(1);
   switch (message[0]) {
     case channels.stdin:
@@ -58,7 +87,7 @@ function receive({ session }: StreamSessionOptions, message: Buffer): void {
       return;
     case channels.resize: {
       const size = parseResize(data);
-      if (size !== undefined) session.resize(size.rows, size.columns);
+      if (size !== undefined) terminal.set(size);
       return;
     }
     case channels.close:
@@ -73,11 +102,20 @@ function toBuffer(data: RawData): Buffer {
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 }
 
+async function* firstly(stream: NodeJS.ReadableStream, run: () => void): AsyncGenerator<string | Buffer> {
+  let isFirst = true;
+  for await (const chunk of stream) {
+    if (isFirst) run();
+    isFirst = false;
+    yield chunk;
+  }
+}
+
 /** A slow client slows the process down, never this server. */
 async function copyOut(
   socket: WebSocket,
   channel: number,
-  stream: NodeJS.ReadableStream,
+  stream: AsyncIterable<string | Buffer>,
   wanted: boolean,
 ): Promise<void> {
   for await (const chunk of stream) {
