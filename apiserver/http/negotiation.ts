@@ -45,9 +45,17 @@ export function parseAccept(header: string): MediaRange[] {
     .sort((a, b) => b.quality - a.quality);
 }
 
+/** Clients that ask for protobuf read whatever the Content-Type says: they get JSON. */
+const jsonRanges: ReadonlySet<string> = new Set([
+  'application/json',
+  '*/*',
+  'application/*',
+  'application/vnd.kubernetes.protobuf',
+]);
+
 function accept(range: MediaRange): Negotiated | undefined {
   const as = range.parameters.get('as');
-  const isJson = ['application/json', '*/*', 'application/*'].includes(range.type);
+  const isJson = jsonRanges.has(range.type);
   if (!isJson && range.type !== 'application/yaml') return undefined;
   const plain = isJson ? plainJson : plainYaml;
   if (as === undefined) return plain;
