@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import type { Node } from '../../api/generated/core-v1.ts';
+import { refusalOf } from './admit-pod.ts';
+import { qosClassOf } from './qos.ts';
+import { aContainer, aPod } from './test-pod.ts';
+
+const node: Pick<Node, 'metadata' | 'status'> = {
+  metadata: { name: 'host-1', uid: '', resourceVersion: '1', creationTimestamp: '', labels: { disk: 'ssd' } },
+  status: { allocatable: { cpu: '2', memory: '1Gi', pods: '2' } },
+};
+const asking = (requests: Record<string, string>) =>
+  aPod({ containers: [aContainer({ resources: { requests } })] });
+
+describe('refusalOf', () => {
+  it('admits what fits', () => {
+    expect(
+      refusalOf({ pod: asking({ cpu: '500m' }), admitted: [asking({ cpu: '1500m' })], node }),
+    ).toBeUndefined();
+  });
+
+  it.each([
+    {
+      pod: asking({ cpu: '1' }),
+      reason: 'OutOfcpu',
+      message:
+        "Pod was rejected: Node didn't have enough resource: cpu, requested: 1000, used: 1500, capacity: 2000",
+    },
+    {
+      pod: asking({ memory: '2Gi' }),
+      reason: 'OutOfmemory',
+      message: expect.stringContaining('capacity: 1073741824'),
+    },
+    { pod: aPod({ nodeSelector: { disk: 'hdd' } }), reason: 'NodeAffinity', message: expect.any(String) },
+    {
+      pod: aPod({ containers: [aContainer({ ports: [{ containerPort: 80, hostPort: 80 }] })] }),
+      reason: 'NodePorts',
+      message: expect.any(String),
+    },
+  ])('refuses with $reason', ({ pod, reason, message }) => {
+    const ports = [{ containerPort: 8080, hostPort: 80 }];
+    const taken = aPod({ containers: [aContainer({ ports, resources: { requests: { cpu: '1500m' } } })] });
+    expect(refusalOf({ pod, admitted: [taken], node })).toEqual({ reason, message });
+  });
+
+  it('refuses one pod too many', () => {
+    expect(refusalOf({ pod: aPod(), admitted: [aPod(), aPod()], node })?.reason).toBe('OutOfpods');
+  });
+});
+
+describe('qosClassOf', () => {
+  it.each([
+    { resources: {}, expected: 'BestEffort' },
+    { resources: { requests: { cpu: '1' } }, expected: 'Burstable' },
+    { resources: { limits: { cpu: '1', memory: '1Gi' } }, expected: 'Guaranteed' },
+    { resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m' } }, expected: 'Burstable' },
+  ])('is $expected for $resources', ({ resources, expected }) => {
+    expect(qosClassOf(aPod({ containers: [aContainer({ resources })] }))).toBe(expected);
+  });
+});
