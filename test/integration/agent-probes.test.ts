@@ -1,0 +1,132 @@
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { Server as GrpcServer, type handleUnaryCall, ServerCredentials } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { events } from '../../api/generated/resources.ts';
+import { systemClock } from '../../base/clock.ts';
+import { grpcCheck } from '../../node-agent/probe/grpc-check.ts';
+import { httpCheck } from '../../node-agent/probe/http-check.ts';
+import { tcpCheck } from '../../node-agent/probe/tcp-check.ts';
+import { type AgentHost, startAgentHost } from '../support/agent-host.ts';
+import { eventually } from '../support/eventually.ts';
+
+async function portOf(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address() as AddressInfo;
+  return address.port;
+}
+
+const host = '127.0.0.1';
+const timeoutMs = 500;
+
+describe('a check over the network', () => {
+  it('takes 200 to 399 for success and follows redirects on the same host', async () => {
+    const server = createHttpServer((request, response) => {
+      if (request.url === '/moved') response.writeHead(302, { location: '/fine' });
+      else response.writeHead(request.url === '/bad' ? 503 : 200);
+      if (request.url !== '/silent') response.end('body');
+    });
+    const port = await portOf(server);
+    const get = (path: string) =>
+      httpCheck(systemClock, { action: { port, path }, address: host, timeoutMs });
+    expect(await get('/fine')).toEqual({ outcome: 'success', message: 'body' });
+    expect((await get('moved')).outcome).toBe('success');
+    expect(await get('/bad')).toEqual({
+      outcome: 'failure',
+      message: 'HTTP probe failed with statuscode: 503',
+    });
+    expect((await get('/silent')).message).toContain('context deadline exceeded');
+    server.closeAllConnections();
+    server.close();
+    expect((await get('/fine')).message).toContain('connect: connection refused');
+  });
+
+  it('takes an open port for success', async () => {
+    const server = createServer();
+    const port = await portOf(server);
+    expect((await tcpCheck({ host, port, timeoutMs })).outcome).toBe('success');
+    server.close();
+    await once(server, 'close');
+    expect(await tcpCheck({ host, port, timeoutMs })).toEqual({
+      outcome: 'failure',
+      message: `dial tcp ${host}:${port}: connect: connection refused`,
+    });
+  });
+
+  it('asks the gRPC health service by name', async () => {
+    const server = new GrpcServer();
+    const check: handleUnaryCall<Buffer, Buffer> = ({ request }, answer) =>
+      answer(null, Buffer.from([0x08, request.toString().includes('good') ? 1 : 2]));
+    const same = (bytes: Buffer): Buffer => bytes;
+    const method = {
+      path: '/grpc.health.v1.Health/Check',
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: same,
+      requestDeserialize: same,
+      responseSerialize: same,
+      responseDeserialize: same,
+    };
+    server.addService({ Check: method }, { Check: check });
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync(`${host}:0`, ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
+    });
+    expect(await grpcCheck(systemClock, { host, port, service: 'good', timeoutMs: 5_000 })).toEqual({
+      outcome: 'success',
+      message: 'service healthy',
+    });
+    expect(await grpcCheck(systemClock, { host, port, service: 'bad', timeoutMs: 5_000 })).toEqual({
+      outcome: 'failure',
+      message: 'service unhealthy (responded with "NOT_SERVING")',
+    });
+    server.forceShutdown();
+  });
+});
+
+describe('the probes of a container', () => {
+  let agent: AgentHost;
+
+  beforeAll(async () => {
+    agent = await startAgentHost();
+  });
+
+  afterAll(async () => {
+    await agent[Symbol.asyncDispose]();
+  });
+
+  const until = (name: string, check: (pod: Pod) => boolean): Promise<Pod> =>
+    eventually(async () => {
+      const pod = await agent.getPod(name);
+      if (!check(pod)) throw new Error(JSON.stringify(pod.status));
+      return pod;
+    }, 20_000);
+  const container = { name: 'main', image: 'tools', imagePullPolicy: 'IfNotPresent' };
+
+  it('make it Ready when they pass, soon after', async () => {
+    const command = ['sh', '-c', 'sleep 1; touch /tmp/up; while true; do sleep 0.1; done'];
+    const probe = { exec: { command: ['ls', '/tmp/up'] }, periodSeconds: 10 };
+    await agent.createPod('slow', {
+      containers: [{ ...container, command, startupProbe: probe, readinessProbe: probe }],
+    });
+    await until('slow', ({ status }) => status?.containerStatuses?.[0]?.state?.running !== undefined);
+    const startedMs = performance.now();
+    await until('slow', ({ status }) => status?.containerStatuses?.[0]?.ready === true);
+    expect(performance.now() - startedMs).toBeLessThan(8_000);
+  });
+
+  it('restart it when it is dead', async () => {
+    const command = ['sh', '-c', 'while true; do sleep 0.1; done'];
+    const livenessProbe = { exec: { command: ['false'] }, periodSeconds: 1, failureThreshold: 2 };
+    await agent.createPod('dead', { containers: [{ ...container, command, livenessProbe }] });
+    await until('dead', ({ status }) => (status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
+    const { items } = await agent.client.list(events, { namespace: 'default' });
+    const texts = items.map(({ reason, message }) => `${reason} ${message}`);
+    expect(texts).toContain('Killing Container main failed liveness probe, will be restarted');
+    expect(texts.some((text) => text.startsWith('Unhealthy Liveness probe failed:'))).toBe(true);
+  });
+});
