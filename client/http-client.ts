@@ -28,7 +28,7 @@ import {
   writeQuery,
 } from './resource-path.ts';
 import { decodeJson, toStatusError } from './response.ts';
-import { Transport } from './transport.ts';
+import { type RequestTransport, Transport } from './transport.ts';
 import { readWatch } from './watch-stream.ts';
 
 const defaultRequestTimeoutMs = 30_000;
@@ -78,16 +78,21 @@ export function createApiClient(options: ApiClientOptions): ClosableApiClient {
       ...(config.token === undefined ? {} : { authorization: `Bearer ${config.token}` }),
     },
   });
-  return new HttpApiClient(connection, transport);
+  return createApiClientOver(transport, () => connection.close());
+}
+
+/** The same client over another way to the server; `close` ends that. */
+export function createApiClientOver(transport: RequestTransport, close: () => void): ClosableApiClient {
+  return new HttpApiClient(transport, close);
 }
 
 class HttpApiClient implements ClosableApiClient {
-  readonly #connection: Connection;
-  readonly #transport: Transport;
+  readonly #transport: RequestTransport;
+  readonly #close: () => void;
 
-  constructor(connection: Connection, transport: Transport) {
-    this.#connection = connection;
+  constructor(transport: RequestTransport, close: () => void) {
     this.#transport = transport;
+    this.#close = close;
   }
 
   get<T extends ApiObject>(type: ResourceType<T>, ref: ObjectRef, subresource?: string): Promise<T> {
@@ -189,7 +194,7 @@ class HttpApiClient implements ClosableApiClient {
   }
 
   close(): void {
-    this.#connection.close();
+    this.#close();
   }
 
   async #json<V>(request: RawRequest): Promise<V> {

@@ -23,20 +23,32 @@ export interface TransportOptions {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** A body as it comes. An iteration that breaks off rejects. */
+export interface BodyStream extends AsyncIterable<Buffer> {
+  destroy(): unknown;
+}
+
 export interface StreamingResponse {
   readonly status: number;
-  readonly stream: http2.ClientHttp2Stream;
+  readonly stream: BodyStream;
+}
+
+/** How requests reach a server and answers come back: `Transport` over HTTP/2, or the simulation's wire. */
+export interface RequestTransport {
+  /** @throws TransportError when no whole answer came in time; abort of the request's signal included. */
+  send(request: RawRequest): Promise<RawResponse>;
+  /** Opens a stream and resolves with its status; the caller reads the body. No deadline but `signal`. */
+  open(request: RawRequest, signal: AbortSignal): Promise<StreamingResponse>;
 }
 
 /** Requests over a `Connection`. Resends what was never sent, and reads; never a write that may have arrived. */
-export class Transport {
+export class Transport implements RequestTransport {
   readonly #options: TransportOptions;
 
   constructor(options: TransportOptions) {
     this.#options = options;
   }
 
-  /** @throws TransportError when no whole answer came in time; abort of the request's signal included. */
   async send(request: RawRequest): Promise<RawResponse> {
     const deadline = this.#deadline(request);
     try {
@@ -55,7 +67,6 @@ export class Transport {
     }
   }
 
-  /** Opens a stream and resolves with its status; the caller reads the body. No deadline but `signal`. */
   async open(request: RawRequest, signal: AbortSignal): Promise<StreamingResponse> {
     const { connection } = this.#options;
     const session = await connection.session(signal);

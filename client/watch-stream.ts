@@ -1,18 +1,17 @@
-import type { ClientHttp2Stream } from 'node:http2';
 import type { ApiObject } from '../api/kind-info.ts';
 import type { StatusBody } from '../api/status-error.ts';
 import { messageOf } from '../base/invariant.ts';
 import type { RawRequest, WatchEvent } from './client.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { decodeJson, fromStatus, toStatusError } from './response.ts';
-import type { Transport } from './transport.ts';
+import type { BodyStream, RequestTransport } from './transport.ts';
 import { TransportError } from './transport-error.ts';
 
 type WireEvent<T> = WatchEvent<T> | { readonly type: 'ERROR'; readonly object: Partial<StatusBody> };
 
 /** Reads one watch stream, with back-pressure. Ends when the server ends it or `signal` aborts. */
 export async function* readWatch<T extends ApiObject>(
-  transport: Transport,
+  transport: RequestTransport,
   request: RawRequest,
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent<T>> {
@@ -32,7 +31,7 @@ export async function* readWatch<T extends ApiObject>(
 
 async function* readEvents<T extends ApiObject>(
   request: RawRequest,
-  stream: ClientHttp2Stream,
+  stream: BodyStream,
 ): AsyncGenerator<WatchEvent<T>> {
   const splitter = new LineSplitter();
   for await (const chunk of chunksOf(request, stream)) {
@@ -44,16 +43,16 @@ async function* readEvents<T extends ApiObject>(
   }
 }
 
-async function* chunksOf(request: RawRequest, stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
+async function* chunksOf(request: RawRequest, stream: BodyStream): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of stream) yield chunk as Buffer;
+    for await (const chunk of stream) yield chunk;
   } catch (error) {
     throw new TransportError(`${request.method} ${request.path}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-async function readAll(stream: ClientHttp2Stream): Promise<Buffer> {
+async function readAll(stream: BodyStream): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks);
 }

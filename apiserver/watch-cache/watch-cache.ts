@@ -13,7 +13,7 @@ import { expired, StatusError } from '../../api/status-error.ts';
 import { type BackoffPolicy, backoffMs } from '../../base/backoff.ts';
 import { type Clock, delay } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import { systemRandom } from '../../base/random.ts';
+import { type Random, systemRandom } from '../../base/random.ts';
 import { TaskGroup } from '../../base/task-group.ts';
 import { keyOf, parseKey, registryPrefix } from '../storage/keys.ts';
 import { type Storage, type StorageBatch, StorageError, type StorageEvent } from '../storage/storage.ts';
@@ -50,6 +50,8 @@ export interface WatchCacheOptions {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Spreads back-offs; default the platform's. */
+  readonly random?: Random;
   /** Selectable fields beside metadata.name and metadata.namespace. */
   readonly fieldsOf: FieldsOf;
   /** Default `/registry/`. */
@@ -172,7 +174,7 @@ export class WatchCache implements ReadCache {
         this.#options.logger.warn({ err: error }, 'drop the watch cache and load it again');
         this.#reset();
       }
-      await delay(this.#options.clock, backoffMs(reloadBackoff, attempt, systemRandom), signal);
+      await delay(this.#options.clock, this.#backoffMs(attempt), signal);
     }
   }
 
@@ -222,7 +224,7 @@ export class WatchCache implements ReadCache {
         if (isCompacted(error) || isRestored(error)) throw error;
         this.#options.logger.warn({ err: error }, 'watch the store');
       }
-      await delay(this.#options.clock, backoffMs(reloadBackoff, attempt, systemRandom), signal);
+      await delay(this.#options.clock, this.#backoffMs(attempt), signal);
     }
   }
 
@@ -300,6 +302,10 @@ export class WatchCache implements ReadCache {
       for (const { ring } of this.#resources.values()) ring.trim(clock.monotonicMs());
       if (this.#isReady && !signal.aborted) this.#hub.bookmark(this.#version);
     }
+  }
+
+  #backoffMs(attempt: number): number {
+    return backoffMs(reloadBackoff, attempt, this.#options.random ?? systemRandom);
   }
 
   #yield(): Promise<void> {
