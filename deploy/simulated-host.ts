@@ -122,7 +122,8 @@ export async function bootHost(
 
 /**
  * The host's own /proc, /sys (which shows its network namespace, so it is mounted anew, with the machine's cgroups moved
- * in), /run and /var/lib. crun refuses hybrid cgroups while `unified` lists a controller, so that one goes.
+ * in), /run and /var/lib. crun refuses hybrid cgroups while `unified` lists a controller, so an empty directory of the
+ * host's own covers it: what crun writes there must not stay on the machine.
  */
 function bootScript(layout: Layout, host: SimulatedHost, group: string): string {
   const disk = join(hostDirectory(layout, host.name), 'disk');
@@ -137,7 +138,7 @@ mount --rbind /sys/fs/cgroup /run/cgroup
 mount -t sysfs sysfs /sys
 mount --rbind /run/cgroup /sys/fs/cgroup
 umount -l /run/cgroup
-${isUnified() ? '' : 'umount -q /sys/fs/cgroup/unified || :'}
+${isUnified() ? '' : 'if umount -q /sys/fs/cgroup/unified; then mount -t tmpfs -o size=1m,mode=755 tmpfs /sys/fs/cgroup/unified; fi'}
 mount -t tmpfs -o mode=755 tmpfs /var/lib
 mkdir -p /var/lib/coracle
 mount --bind ${disk} /var/lib/coracle
