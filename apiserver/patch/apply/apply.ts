@@ -1,0 +1,158 @@
+import type { ManagedFieldsEntry } from '../../../api/generated/meta-v1.ts';
+import { type AnyObject, toApiVersion } from '../../../api/kind-info.ts';
+import { badRequest, StatusError } from '../../../api/status-error.ts';
+import { toTime } from '../../../base/clock.ts';
+import { emptyStruct } from '../../decode/schema.ts';
+import { TypedReader } from '../../decode/walk.ts';
+import { parseYaml } from '../../decode/yaml-text.ts';
+import type { KindStrategy } from '../../registry/strategy.ts';
+import { findSchemaProblem } from './applied-shape.ts';
+import { FieldSet } from './field-set.ts';
+import {
+  applyConflict,
+  dispossess,
+  type FieldWriter,
+  identityOf,
+  type Manager,
+  type Managers,
+  ownable,
+  ownershipAfter,
+  readManagers,
+  writeManagers,
+} from './managed-fields.ts';
+import { compareValues, isObject, mergeValues, removeParts, toFieldSet } from './typed-value.ts';
+
+export const applyPatchType = 'application/apply-patch+yaml';
+
+export interface ApplyRequest {
+  readonly strategy: KindStrategy;
+  /** Undefined when the object is to be created. */
+  readonly current: AnyObject | undefined;
+  /** Name on the URL. */
+  readonly name: string;
+  readonly body: Buffer;
+  readonly writer: FieldWriter;
+  /** Take over fields that others own. */
+  readonly force: boolean;
+}
+
+/** Owner of everything that was there before an object was applied for the first time. */
+const beforeFirstApply = 'before-first-apply';
+
+/**
+ * Server-side apply: the object as it shall be, with `managedFields` brought up to date. Defaults are yet to be set.
+ * @throws StatusError 409 for conflicts, 400 and 500 in Kubernetes' words for what cannot be applied
+ */
+export function applyConfiguration(request: ApplyRequest): AnyObject {
+  const { strategy, current, writer } = request;
+  const config = readConfiguration(request);
+  const live = current ?? emptyLive(strategy, request.name);
+  const self = {
+    name: writer.fieldManager,
+    operation: 'Apply',
+    apiVersion: toApiVersion(strategy.kind),
+    subresource: writer.subresource,
+  } as const;
+  const identity = identityOf(self);
+  const before = managersOf(strategy, current, writer);
+  const last = before.get(identity);
+  const claimed = ownable(strategy, writer.subresource, toFieldSet(strategy.schema, config));
+  const applier: Manager = { ...self, time: timeOf(last, claimed, writer), fields: claimed };
+  const managers: Managers = new Map([...before, [identity, applier]]);
+  const merged = mergeValues(strategy.schema, live, config);
+  const next = prune(strategy, merged, { last: last?.fields ?? new FieldSet(), managers });
+  const owned = dispossess(managers, identity, compareValues(strategy.schema, live, next));
+  if (owned.conflicts.length > 0 && !request.force) throw applyConflict(owned.conflicts);
+  return toObject(strategy, next, writeManagers(owned.managers));
+}
+
+function emptyLive(strategy: KindStrategy, name: string): AnyObject {
+  const { kind } = strategy;
+  return {
+    ...emptyStruct(strategy.schema),
+    apiVersion: toApiVersion(kind),
+    kind: kind.kind,
+    metadata: { name } as AnyObject['metadata'],
+  };
+}
+
+function timeOf(last: Manager | undefined, claimed: FieldSet, writer: FieldWriter): string {
+  const same =
+    last !== undefined && JSON.stringify(last.fields.toFieldsV1()) === JSON.stringify(claimed.toFieldsV1());
+  return same && last.time !== undefined ? last.time : toTime(writer.nowMs);
+}
+
+function managersOf(strategy: KindStrategy, current: AnyObject | undefined, writer: FieldWriter): Managers {
+  if (current === undefined) return new Map();
+  const managers = readManagers(current.metadata.managedFields) ?? new Map();
+  if (managers.size > 0) return managers;
+  const bare = { ...writer, fieldManager: beforeFirstApply, subresource: '' };
+  return ownershipAfter({ strategy, next: current, current: undefined, managers: new Map() }, bare);
+}
+
+/** Removes what the applier owned and no longer claims, unless somebody else owns it. */
+function prune(
+  strategy: KindStrategy,
+  merged: unknown,
+  owners: { readonly last: FieldSet; readonly managers: Managers },
+): unknown {
+  let owned = new FieldSet();
+  for (const manager of owners.managers.values()) owned = owned.union(manager.fields);
+  const dropped = owners.last.withParents().difference(owned.withParents());
+  return removeParts(strategy.schema, merged, dropped);
+}
+
+function toObject(strategy: KindStrategy, next: unknown, managedFields: ManagedFieldsEntry[]): AnyObject {
+  const reader = new TypedReader();
+  const object = reader.object(strategy.schema, structuredClone(next));
+  const metadata = { ...(object['metadata'] ?? {}) } as AnyObject['metadata'];
+  delete metadata.managedFields;
+  if (managedFields.length > 0) metadata.managedFields = managedFields;
+  const identity = { apiVersion: toApiVersion(strategy.kind), kind: strategy.kind.kind };
+  return { ...object, ...identity, metadata };
+}
+
+function readConfiguration(request: ApplyRequest): Record<string, unknown> {
+  const { kind, schema } = request.strategy;
+  const config = parse(request.body);
+  if (!isObject(config)) throw badRequest('error decoding YAML: the body is no object');
+  const metadata = isObject(config['metadata']) ? config['metadata'] : {};
+  checkKind(request, config);
+  const name = metadata['name'];
+  if (name !== undefined && name !== '' && name !== request.name)
+    throw badRequest(
+      `the name of the object (${String(name)}) does not match the name on the URL (${request.name})`,
+    );
+  if (Array.isArray(metadata['managedFields']) && metadata['managedFields'].length > 0)
+    throw badRequest('metadata.managedFields must be nil');
+  const problem = findSchemaProblem(schema, config);
+  if (problem !== undefined) {
+    const namespace = typeof metadata['namespace'] === 'string' ? metadata['namespace'] : '';
+    const gvk = `${kind.group}/${kind.version}, Kind=${kind.kind}`;
+    throw new StatusError({
+      reason: '',
+      code: 500,
+      message: `failed to create typed patch object (${namespace}/${request.name}; ${gvk}): ${problem}`,
+    });
+  }
+  const { managedFields: _, ...plain } = metadata;
+  return { ...config, metadata: { ...plain, name: request.name } };
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return parseYaml(body.toString('utf8'));
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw badRequest(`error decoding YAML: ${error.message}`);
+  }
+}
+
+function checkKind(request: ApplyRequest, config: Readonly<Record<string, unknown>>): void {
+  const { kind } = request.strategy;
+  const apiVersion = String(config['apiVersion'] ?? '');
+  const written = String(config['kind'] ?? '');
+  if (apiVersion === toApiVersion(kind) && written === kind.kind) return;
+  const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+  throw badRequest(`invalid object type: ${group}/${version}, Kind=${written}`);
+}
