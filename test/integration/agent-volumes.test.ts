@@ -181,6 +181,21 @@ describe('volumes of a pod', () => {
   });
 });
 
+describe('the identity of a pod', () => {
+  it('is a token of its service account, beside the authority and the namespace', async () => {
+    await host.client.create(configmaps, configMap('kube-root-ca.crt', { 'ca.crt': 'authority' }));
+    const script =
+      'cd /var/run/secrets/kubernetes.io/serviceaccount; cat ca.crt namespace token > /dev/termination-log';
+    await host.createPod('identity', {
+      restartPolicy: 'Never',
+      automountServiceAccountToken: true,
+      containers: [shell(script)],
+    });
+    expect(await output('identity')).toMatch(/^authoritydefault[\w-]+\.[\w-]+\.[\w-]+$/);
+    await remove('identity');
+  });
+});
+
 describe('the configuration of a container', () => {
   it('comes from objects, and names the one that is missing', async () => {
     const env = [{ name: 'V', valueFrom: { configMapKeyRef: { name: 'env', key: 'v' } } }];

@@ -51,9 +51,12 @@ export async function startAgentHost(): Promise<AgentHost> {
   const nodeIp = `198.18.${octet}.2`;
   const port = 20_000 + (process.pid % 20_000);
   const directory = await mkdtemp(join(tmpdir(), `${name}-`));
-  const cleanups: (() => Promise<void> | void)[] = [() => rm(directory, { recursive: true, force: true })];
+  const cleanups: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })];
   const dispose = async (): Promise<void> => {
-    for (const cleanup of cleanups.reverse()) await cleanup();
+    const ended: PromiseSettledResult<void>[] = [];
+    for (const cleanup of cleanups.reverse()) ended.push(...(await Promise.allSettled([cleanup()])));
+    const failed = ended.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   };
   try {
     await execute('ip', ['netns', 'add', name]);
@@ -87,7 +90,7 @@ export async function startAgentHost(): Promise<AgentHost> {
       logger: silentLogger,
       userAgent: 'agent-host',
     });
-    cleanups.push(() => client.close());
+    cleanups.push(async () => client.close());
     await eventually(async () => {
       const { status } = await client.request({ method: 'GET', path: '/readyz' });
       if (status !== 200) throw new Error(`readyz: ${status}`);
@@ -99,7 +102,7 @@ export async function startAgentHost(): Promise<AgentHost> {
     cleanups.push(async () => {
       process.kill(initPid, 'SIGKILL');
       await stopProcess(init);
-      removeCgroups(name);
+      await eventually(() => removeCgroups(name));
     });
     const agentLog = join(directory, 'agent.log');
     const host = new RunningHost({ client, directory, pki, nodeIp, initPid, agentLog, files, name, dispose });
