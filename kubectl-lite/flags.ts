@@ -15,7 +15,10 @@ export class Flags {
   readonly #specs: ReadonlyMap<string, FlagSpec>;
   readonly #values: ReadonlyMap<string, readonly string[]>;
 
-  constructor(specs: readonly FlagSpec[], values: ReadonlyMap<string, readonly string[]>) {
+  readonly #usage: string;
+
+  constructor(specs: readonly FlagSpec[], values: ReadonlyMap<string, readonly string[]>, usage = '') {
+    this.#usage = usage;
     this.#specs = new Map(specs.map((spec) => [spec.name, spec]));
     this.#values = values;
   }
@@ -28,9 +31,7 @@ export class Flags {
     const value = this.text(name) ?? 'false';
     if (['true', 't', '1', 'T', 'TRUE', 'True'].includes(value)) return true;
     if (['false', 'f', '0', 'F', 'FALSE', 'False'].includes(value)) return false;
-    throw usageError(
-      `invalid argument "${value}" for "--${name}" flag: strconv.ParseBool: parsing "${value}": invalid syntax`,
-    );
+    throw this.#invalid(name, value, `strconv.ParseBool: parsing "${value}": invalid syntax`);
   }
 
   text(name: string): string | undefined {
@@ -51,24 +52,31 @@ export class Flags {
     const value = this.text(name);
     if (value === undefined) return undefined;
     if (/^-?\d+$/.test(value)) return Number(value);
-    throw usageError(
-      `invalid argument "${value}" for "--${name}" flag: strconv.ParseInt: parsing "${value}": invalid syntax`,
-    );
+    throw this.#invalid(name, value, `strconv.ParseInt: parsing "${value}": invalid syntax`);
   }
 
   /** Milliseconds of a Go duration (`1m30s`, `500ms`) or of bare seconds. */
   durationMs(name: string): number | undefined {
     const value = this.text(name);
-    return value === undefined ? undefined : parseDurationMs(name, value);
+    if (value === undefined) return undefined;
+    const durationMs = parseDurationMs(value);
+    if (durationMs === undefined) throw this.#invalid(name, value, `time: invalid duration "${value}"`);
+    return durationMs;
+  }
+
+  #invalid(name: string, value: string, why: string): Error {
+    const short = this.#specs.get(name)?.short;
+    const flag = short === undefined ? `--${name}` : `-${short}, --${name}`;
+    const hint = this.#usage === '' ? '' : `\nSee '${this.#usage} --help' for usage.`;
+    return usageError(`invalid argument "${value}" for "${flag}" flag: ${why}${hint}`);
   }
 }
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-function parseDurationMs(name: string, value: string): number {
+function parseDurationMs(value: string): number | undefined {
   if (/^\d+$/.test(value)) return Number(value) * 1000;
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value))
-    throw usageError(`invalid argument "${value}" for "--${name}" flag: time: invalid duration "${value}"`);
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value)) return undefined;
   let total = 0;
   for (const [, amount, unit = ''] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g))
     total += Number(amount) * (unitMs[unit] ?? 0);
@@ -103,7 +111,7 @@ class LineParser {
   }
 
   flags(): Flags {
-    return new Flags(this.#specs, this.#values);
+    return new Flags(this.#specs, this.#values, this.#usage);
   }
 
   /** @returns whether `next` was taken as a value */

@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import type { AnyObject } from '../api/kind-info.ts';
 import { codeOf, messageOf } from '../base/invariant.ts';
 import { type CliError, usageError } from './cli-error.ts';
+
+import { parseYaml } from './yaml-text.ts';
 
 /** An object of a file, and the name of the file for messages. */
 export interface Manifest {
@@ -41,8 +42,8 @@ function readFile(path: string): Manifest[] {
   const source = path === '-' ? 'STDIN' : path;
   const text = readFileSync(path === '-' ? 0 : path, 'utf8');
   const manifests: Manifest[] = [];
-  for (const document of parseAllDocuments(text)) {
-    const [fault] = 'errors' in document ? document.errors : [];
+  for (const document of parseYaml(text)) {
+    const [fault] = document.errors;
     if (fault !== undefined) throw parseFailure(source, fault.message);
     const value: unknown = document.toJS();
     if (value !== null && value !== undefined) manifests.push(...toManifests(source, value));

@@ -1,4 +1,4 @@
-import { toApiVersion } from '../../api/kind-info.ts';
+import { type KindInfo, toApiVersion } from '../../api/kind-info.ts';
 import type { Command } from '../command.ts';
 import { align } from '../printers/table.ts';
 
@@ -17,7 +17,11 @@ export const apiResourcesCommand: Command = {
     const group = flags.text('api-group');
     const namespaced = flags.text('namespaced');
     const verbs = flags.list('verbs');
-    const kinds = (await (await session.kinds()).discover()).filter(
+    const order = (kind: KindInfo): string => `${kind.group} ${kind.plural}`;
+    const served = [...(await (await session.kinds()).discover())].sort((a, b) =>
+      order(a) < order(b) ? -1 : 1,
+    );
+    const kinds = served.filter(
       (kind) =>
         (group === undefined || kind.group === group) &&
         (namespaced === undefined || String(kind.namespaced) === namespaced) &&

@@ -20,6 +20,7 @@ import { parseTargets } from '../targets.ts';
 const missingType = `You must specify the type of resource to get. Use "kubectl-lite api-resources" for a complete list of supported resources.
 
 error: Required resource not specified.
+Use "kubectl-lite explain <resource>" for a detailed description of that resource (e.g. kubectl-lite explain pods).
 See 'kubectl-lite get -h' for help and examples`;
 
 export const getCommand: Command = {
@@ -144,11 +145,25 @@ async function fetchEach(
       use(await fetchWhole(invocation, request, accept), request);
     } catch (error) {
       if (isNotFound(error) && flags.bool('ignore-not-found')) continue;
-      failures.push(describeFailure(error));
+      failures.push(describeFailure(await missingNamespace(invocation, request, error)));
     }
   }
   if (failures.length > 0) session.io.err(`${failures.join('\n')}\n`);
   return failures.length > 0;
+}
+
+/** When an object is not found because its namespace is not there, that is what the user wants to know. */
+async function missingNamespace(
+  { session }: Invocation,
+  request: GetRequest,
+  error: unknown,
+): Promise<unknown> {
+  if (!isNotFound(error) || request.namespace === undefined) return error;
+  const kind = await (await session.kinds()).byName('namespaces');
+  return (await session.api()).get({ kind, name: request.namespace }).then(
+    () => error,
+    (reason: unknown) => (isNotFound(reason) ? reason : error),
+  );
 }
 
 async function printTables(

@@ -1,9 +1,12 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
+import { isNotFound } from '../../api/status-error.ts';
+import { messageOf } from '../../base/invariant.ts';
 import { toQuery } from '../../client/resource-path.ts';
 import { pathOf } from '../api.ts';
 import { usageError } from '../cli-error.ts';
 import { type Command, type Invocation, selectorFlag } from '../command.ts';
 import { choosePod, defaultContainer, listPods, requireContainer } from '../pod-choice.ts';
+import type { Session } from '../session.ts';
 
 /** How many lines of each pod a selector shows when --tail says nothing. */
 const tailOfSelected = 10;
@@ -57,12 +60,23 @@ async function sourcesOf({ session, flags, args }: Invocation): Promise<LogSourc
   const selector = flags.text('selector');
   const pods =
     selector === undefined
-      ? [await choosePod(session, args)]
+      ? [await choosePodForLogs(session, args)]
       : await listPods(session, (await session.kinds()).byName('pods'), await session.namespace(), selector);
   if (pods.length === 0) session.io.err(`No resources found in ${await session.namespace()} namespace.\n`);
   return pods.flatMap((pod) =>
     containersOf(pod, flags.text('container') ?? args[1], flags.bool('all-containers'), session),
   );
+}
+
+async function choosePodForLogs(session: Session, args: readonly string[]): Promise<Pod> {
+  try {
+    return await choosePod(session, args);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    throw usageError(
+      `error from server (NotFound): ${messageOf(error)} in namespace "${await session.namespace()}"`,
+    );
+  }
 }
 
 function containersOf(

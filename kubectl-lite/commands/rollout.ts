@@ -37,12 +37,14 @@ export const rolloutCommand: Command = {
   async run(invocation) {
     const [verb = '', ...args] = invocation.args;
     const action = actions[verb];
-    if (action === undefined)
-      throw usageError(
-        verb === ''
-          ? "required subcommand not provided\nSee 'kubectl-lite rollout -h' for help and examples"
-          : `unknown command "${verb}"\nSee 'kubectl-lite rollout -h' for help and examples`,
+    if (verb === '') {
+      invocation.session.io.out(
+        `${rolloutCommand.summary}.\n\nUsage:\n  kubectl-lite ${rolloutCommand.usage}\n`,
       );
+      return 1;
+    }
+    if (action === undefined)
+      throw usageError(`unknown command "${verb}"\nSee 'kubectl-lite rollout -h' for help and examples`);
     const places = await placesOf({ ...invocation, args });
     const failures: string[] = [];
     for (const place of places) {

@@ -35,24 +35,25 @@ export const waitCommand: Command = {
 };
 
 interface Goal {
-  readonly done: string;
+  /** Whether an object that is not there is a state to wait in or for. */
+  readonly mayBeMissing: boolean;
   /** `undefined` stands for an object that is not there. */
   isMet(object: AnyObject | undefined): boolean;
 }
 
 function toGoal(text: string): Goal {
-  if (text === 'delete') return { done: 'deleted', isMet: (object) => object === undefined };
-  if (text === 'create') return { done: 'created', isMet: (object) => object !== undefined };
+  if (text === 'delete') return { mayBeMissing: true, isMet: (object) => object === undefined };
+  if (text === 'create') return { mayBeMissing: true, isMet: (object) => object !== undefined };
   const condition = /^condition=([^=]+)(?:=(.*))?$/.exec(text);
   if (condition !== null) {
     const [, type = '', wanted = 'true'] = condition;
-    return { done: 'condition met', isMet: (object) => hasCondition(object, type, wanted) };
+    return { mayBeMissing: false, isMet: (object) => hasCondition(object, type, wanted) };
   }
   const path = /^jsonpath=(\{.*?\}|[^=]+)(?:=(.*))?$/.exec(text);
   if (path === null) throw usageError(`unrecognized condition: ${JSON.stringify(text)}`);
   const [, expression = '', wanted] = path;
   return {
-    done: 'condition met',
+    mayBeMissing: false,
     isMet: (object) => {
       const [value] = evaluatePath(expression, object);
       return wanted === undefined ? value !== undefined : String(value) === wanted;
@@ -95,27 +96,21 @@ async function placesOf({ session, flags, args }: Invocation): Promise<NamedPlac
   return places;
 }
 
-async function waitFor(
-  { session, flags }: Invocation,
-  place: NamedPlace,
-  goal: Goal,
-  endMs: number,
-): Promise<void> {
+async function waitFor({ session }: Invocation, place: NamedPlace, goal: Goal, endMs: number): Promise<void> {
   const api = await session.api();
-  const mayBeMissing = goal.done !== 'condition met';
-  for (;;) {
+  for (let attempt = 0; ; attempt += 1) {
     let object: AnyObject | undefined;
     try {
       object = await api.get(place);
     } catch (error) {
-      if (!isNotFound(error) || !mayBeMissing) throw error;
+      if (!isNotFound(error) || !goal.mayBeMissing) throw error;
     }
+    // What was never there needs no word.
+    if (goal.isMet(object) && object === undefined && attempt === 0) return;
     if (goal.isMet(object)) break;
     if (session.clock.monotonicMs() > endMs)
       throw usageError(`timed out waiting for the condition on ${place.kind.plural}/${place.name}`);
     await session.pause(pollMs);
   }
-  const done =
-    flags.text('for') === 'delete' ? 'condition met' : goal.done === 'created' ? 'condition met' : goal.done;
-  session.io.out(`${qualifiedKind(place.kind)}/${place.name} ${done}\n`);
+  session.io.out(`${qualifiedKind(place.kind)}/${place.name} condition met\n`);
 }

@@ -7,18 +7,25 @@ export function describeContainers(
   label: string,
   containers: readonly Container[],
   statuses: readonly ContainerStatus[] | undefined,
-  level = 0,
+  place: 'pod' | 'template' = 'pod',
 ): void {
   if (containers.length === 0) return;
-  outline.heading(label, level);
+  const level = 0;
+  // kubectl moves the names in a template by one space, and nothing below them.
+  const isTemplate = place === 'template';
+  outline.heading(label, isTemplate ? 1 : 0);
   for (const container of containers) {
-    outline.heading(container.name, level + 1);
+    outline.heading(`${isTemplate ? ' ' : ''}${container.name}`, 1);
     const status = statuses?.find(({ name }) => name === container.name);
     if (status !== undefined) outline.field('Container ID', status.containerID, level + 2);
     outline.field('Image', container.image, level + 2);
     if (status !== undefined) outline.field('Image ID', status.imageID, level + 2);
     const ports = (container.ports ?? []).map((port) => `${port.containerPort}/${port.protocol ?? 'TCP'}`);
     outline.field(ports.length > 1 ? 'Ports' : 'Port', ports.join(', '), level + 2);
+    const hostPorts = (container.ports ?? []).map(
+      (port) => `${port.hostPort ?? 0}/${port.protocol ?? 'TCP'}`,
+    );
+    outline.field(ports.length > 1 ? 'Host Ports' : 'Host Port', hostPorts.join(', '), level + 2);
     if (container.command !== undefined) describeWords(outline, 'Command', container.command, level + 2);
     if (container.args !== undefined) describeWords(outline, 'Args', container.args, level + 2);
     if (status !== undefined) describeStatus(outline, status, level + 2);

@@ -1,9 +1,11 @@
+type Line = readonly string[];
+
 /**
- * The outline of `describe`: labels with values beside them, aligned within their block, and blocks below labels.
- * A level is two spaces.
+ * The text of `describe`: lines of cells, of which each but the last is padded. As with the tab stops of a typewriter,
+ * cells of one column share a width as long as the lines that have them follow one another. A level is two spaces.
  */
 export class Outline {
-  readonly #lines: { readonly level: number; readonly cells: readonly string[] }[] = [];
+  readonly #lines: Line[] = [];
 
   /** A label with its value; further values go below the first. */
   field(label: string, value: string | number | boolean | undefined | readonly string[], level = 0): this {
@@ -11,59 +13,45 @@ export class Outline {
       ? value
       : [value === undefined || value === '' ? '<none>' : String(value)];
     const [first = '<none>', ...more] = values;
-    this.#lines.push({ level, cells: [`${label}:`, first] });
-    for (const next of more) this.#lines.push({ level, cells: ['', next] });
+    this.#add(level, [`${label}:`, first]);
+    for (const next of more) this.#add(level, ['', next]);
     return this;
   }
 
   /** A label with a block below it. */
   heading(label: string, level = 0): this {
-    this.#lines.push({ level, cells: [`${label}:`] });
-    return this;
+    return this.#add(level, [`${label}:`]);
   }
 
-  /** A row of a small table. */
+  /** A row of a small table, or with one cell a line of text. */
   row(cells: readonly string[], level = 1): this {
-    this.#lines.push({ level, cells });
-    return this;
+    return this.#add(level, cells);
   }
 
   get text(): string {
-    return this.#blocks()
-      .map((block) => this.#format(block))
+    return this.#lines.map((line, at) => `${this.#padded(line, at)}\n`).join('');
+  }
+
+  #add(level: number, [first = '', ...more]: readonly string[]): this {
+    this.#lines.push([`${'  '.repeat(level)}${first}`, ...more]);
+    return this;
+  }
+
+  #padded(line: Line, at: number): string {
+    return line
+      .map((cell, column) => (column === line.length - 1 ? cell : cell.padEnd(this.#width(at, column) + 2)))
       .join('');
   }
 
-  /** Runs of lines of one level and one number of cells share their columns. */
-  #blocks(): { readonly level: number; readonly cells: readonly string[] }[][] {
-    const blocks: { readonly level: number; readonly cells: readonly string[] }[][] = [];
-    let key = '';
-    for (const line of this.#lines) {
-      const next = `${line.level} ${line.cells.length > 2 ? 'table' : 'fields'}`;
-      const isHeading = line.cells.length === 1;
-      if (next === key || (isHeading && blocks.length > 0 && key === `${line.level} fields`))
-        blocks.at(-1)?.push(line);
-      else blocks.push([line]);
-      key = next;
-    }
-    return blocks;
-  }
-
-  #format(block: readonly { readonly level: number; readonly cells: readonly string[] }[]): string {
-    const widths: number[] = [];
-    for (const { cells } of block)
-      if (cells.length > 1)
-        cells.forEach((cell, i) => {
-          widths[i] = Math.max(widths[i] ?? 0, cell.length);
-        });
-    return block
-      .map(({ level, cells }) => {
-        const padded = cells.map((cell, i) =>
-          i === cells.length - 1 ? cell : cell.padEnd((widths[i] ?? 0) + 2),
-        );
-        return `${'  '.repeat(level)}${padded.join('')}\n`;
-      })
-      .join('');
+  #width(at: number, column: number): number {
+    const hasColumn = (line: Line | undefined): line is Line =>
+      line !== undefined && line.length > column + 1;
+    let from = at;
+    while (hasColumn(this.#lines[from - 1])) from -= 1;
+    let width = 0;
+    for (let i = from; hasColumn(this.#lines[i]); i += 1)
+      width = Math.max(width, this.#lines[i]?.[column]?.length ?? 0);
+    return width;
   }
 }
 
@@ -80,18 +68,21 @@ export function pairs(map: Readonly<Record<string, string>> | undefined, separat
 /** As kubectl shows an age: `45s`, `3m20s`, `2h`, `5d`. */
 export function age(sinceMs: number, nowMs: number): string {
   const seconds = Math.max(0, Math.floor((nowMs - sinceMs) / 1000));
-  const [minutes, hours, days] = [
-    Math.floor(seconds / 60),
-    Math.floor(seconds / 3600),
-    Math.floor(seconds / 86_400),
+  const [minutes, hours, days] = [60, 3_600, 86_400].map((unit) => Math.floor(seconds / unit)) as [
+    number,
+    number,
+    number,
   ];
+  const both = (big: number, bigUnit: string, small: number, smallUnit: string): string =>
+    small === 0 ? `${big}${bigUnit}` : `${big}${bigUnit}${small}${smallUnit}`;
   if (seconds < 120) return `${seconds}s`;
-  if (minutes < 10) return seconds % 60 === 0 ? `${minutes}m` : `${minutes}m${seconds % 60}s`;
+  if (minutes < 10) return both(minutes, 'm', seconds % 60, 's');
   if (hours < 3) return `${minutes}m`;
-  if (hours < 8) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
+  if (hours < 8) return both(hours, 'h', minutes % 60, 'm');
   if (hours < 48) return `${hours}h`;
-  if (days < 8) return hours % 24 === 0 ? `${days}d` : `${days}d${hours % 24}h`;
-  return days < 730 ? `${days}d` : `${Math.floor(days / 365)}y`;
+  if (days < 8) return both(days, 'd', hours % 24, 'h');
+  if (days < 730) return `${days}d`;
+  return days < 2_920 ? both(Math.floor(days / 365), 'y', days % 365, 'd') : `${Math.floor(days / 365)}y`;
 }
 
 /** A time as kubectl writes it in descriptions: RFC 1123 with the zone's offset. */

@@ -1,7 +1,8 @@
-import type { Pod, Toleration } from '../../api/generated/core-v1.ts';
+import type { Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { describeContainers } from './containers.ts';
 import { longTime, type Outline, pairs } from './outline.ts';
+import { describeVolumes, tolerationText } from './pod-parts.ts';
 
 export function describePod(outline: Outline, object: AnyObject): void {
   const { metadata, spec, status } = object as AnyObject & Pod;
@@ -46,26 +47,4 @@ export function describeConditions(
   const width = Math.max(...conditions.map(({ type }) => type.length), 4) + 2;
   outline.row([`${'Type'.padEnd(width)}Status`]);
   for (const { type, status } of conditions) outline.row([`${type.padEnd(width)}${status} `]);
-}
-
-function describeVolumes(outline: Outline, volumes: NonNullable<NonNullable<Pod['spec']>['volumes']>): void {
-  if (volumes.length === 0) {
-    outline.field('Volumes', '<none>');
-    return;
-  }
-  outline.heading('Volumes');
-  for (const { name, ...source } of volumes) {
-    const [type = '', value] = Object.entries(source)[0] ?? [];
-    outline.heading(name, 1).field('Type', type.charAt(0).toUpperCase() + type.slice(1), 2);
-    for (const [field, detail] of Object.entries(Object(value)))
-      if (typeof detail !== 'object')
-        outline.field(field.charAt(0).toUpperCase() + field.slice(1), String(detail), 2);
-  }
-}
-
-function tolerationText({ key = '', operator, value, effect, tolerationSeconds }: Toleration): string {
-  const wanted = operator === 'Exists' ? ' op=Exists' : '';
-  const equals = value === undefined || value === '' ? '' : `=${value}`;
-  const seconds = tolerationSeconds === undefined ? '' : ` for ${tolerationSeconds}s`;
-  return `${key}${equals}${effect === undefined ? '' : `:${effect}`}${wanted}${seconds}`;
 }

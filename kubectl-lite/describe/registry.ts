@@ -1,5 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { describeAny } from './any.ts';
+import { describeNamespace } from './namespace.ts';
 import { describeNode } from './node.ts';
 import type { Outline } from './outline.ts';
 import { describePod } from './pod.ts';
@@ -17,6 +18,7 @@ export interface Related {
 export type Describer = (outline: Outline, object: AnyObject, related: Related) => void;
 
 const describers: Readonly<Record<string, Describer>> = {
+  Namespace: describeNamespace,
   Pod: describePod,
   Node: describeNode,
   Service: describeService,

@@ -3,6 +3,7 @@ import type { AnyObject } from '../../api/kind-info.ts';
 import { selectorOf } from '../pod-choice.ts';
 import { describeContainers } from './containers.ts';
 import { longTime, type Outline, pairs } from './outline.ts';
+import { describeVolumes, tolerationText } from './pod-parts.ts';
 import type { Related } from './registry.ts';
 
 /** Deployments and replica sets: how many there are, and the template of their pods. */
@@ -17,8 +18,13 @@ export function describeWorkload(outline: Outline, object: AnyObject, related: R
   else describeReplicaSet(outline, object as AnyObject & ReplicaSet, related);
   const { template } = Object((object as AnyObject & Deployment).spec);
   outline.heading('Pod Template').field('Labels', pairs(template?.metadata?.labels), 1);
-  describeContainers(outline, 'Init Containers', template?.spec?.initContainers ?? [], undefined, 1);
-  describeContainers(outline, 'Containers', template?.spec?.containers ?? [], undefined, 1);
+  const { annotations = {} } = template?.metadata ?? {};
+  if (Object.keys(annotations).length > 0) outline.field('Annotations', pairs(annotations, ': '), 1);
+  describeContainers(outline, 'Init Containers', template?.spec?.initContainers ?? [], undefined, 'template');
+  describeContainers(outline, 'Containers', template?.spec?.containers ?? [], undefined, 'template');
+  describeVolumes(outline, template?.spec?.volumes ?? [], 'template');
+  outline.field('Node-Selectors', pairs(template?.spec?.nodeSelector), 1);
+  outline.field('Tolerations', (template?.spec?.tolerations ?? []).map(tolerationText), 1);
   if (object.kind === 'Deployment') describeProgress(outline, object as AnyObject & Deployment, related);
 }
 
@@ -58,11 +64,12 @@ function describeProgress(
   { metadata, status }: Deployment,
   { replicaSets }: Related,
 ): void {
+  const conditions = status?.conditions ?? [];
+  if (conditions.length === 0 && replicaSets.length === 0) return;
   outline.heading('Conditions');
   outline.row(['Type', 'Status', 'Reason']);
   outline.row(['----', '------', '------']);
-  for (const { type, status: state, reason } of status?.conditions ?? [])
-    outline.row([type, state, reason ?? '']);
+  for (const { type, status: state, reason } of conditions) outline.row([type, state, reason ?? '']);
   const sets = (replicaSets as readonly (AnyObject & ReplicaSet)[]).filter((set) =>
     set.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid),
   );

@@ -92,8 +92,8 @@ class TemplateParser {
   }
 
   #toNodes(action: string): Node[] {
-    if (action.startsWith('range ')) {
-      const steps = parsePath(action.slice(6).trim());
+    if (/^range[\s.[@$]/.test(action)) {
+      const steps = parsePath(action.slice(5).trim());
       return [{ kind: 'range', steps, body: this.nodes(true) }];
     }
     if (/^["']/.test(action)) return [{ kind: 'text', text: withoutEscapes(action.slice(1, -1)) }];

@@ -1,6 +1,6 @@
-import { stringify } from 'yaml';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { usageError } from '../cli-error.ts';
+import { toYaml } from '../yaml-text.ts';
 import { customColumns } from './custom-columns.ts';
 import { evaluateTemplate } from './jsonpath.ts';
 
@@ -25,8 +25,7 @@ export function objectPrinter(
     case 'json':
       return (object) => `${JSON.stringify(clean(object), undefined, 4)}\n`;
     case 'yaml':
-      return (object) =>
-        stringify(clean(object), { indentSeq: false, lineWidth: 0, aliasDuplicateObjects: false });
+      return (object) => toYaml(clean(object));
     case 'name':
       return (object) =>
         itemsOf(object)

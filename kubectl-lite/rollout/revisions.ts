@@ -48,6 +48,10 @@ async function revisionsOf(
 export async function printHistory(session: Session, place: NamedPlace, revision: number): Promise<void> {
   const { sets } = await revisionsOf(session, place);
   const title = `${qualifiedKind(place.kind)}/${place.name}`;
+  if (sets.size === 0) {
+    session.io.out(`${title} \nNo rollout history found.\n`);
+    return;
+  }
   if (revision === 0) {
     const rows = [...sets].map(([number, set]) => [
       String(number),
