@@ -16,6 +16,7 @@ import {
   type Manager,
   type Managers,
   ownable,
+  ownDifferences,
   ownershipAfter,
   readManagers,
   writeManagers,
@@ -61,7 +62,8 @@ export function applyConfiguration(request: ApplyRequest): AnyObject {
   const managers: Managers = new Map([...before, [identity, applier]]);
   const merged = mergeValues(strategy.schema, live, config);
   const next = prune(strategy, merged, { last: last?.fields ?? new FieldSet(), managers });
-  const owned = dispossess(managers, identity, compareValues(strategy.schema, live, next));
+  const differences = compareValues(strategy.schema, live, next);
+  const owned = dispossess(managers, identity, ownDifferences(strategy, writer.subresource, differences));
   if (owned.conflicts.length > 0 && !request.force) throw applyConflict(owned.conflicts);
   return toObject(strategy, next, writeManagers(owned.managers));
 }
@@ -135,8 +137,11 @@ function readConfiguration(request: ApplyRequest): Record<string, unknown> {
       message: `failed to create typed patch object (${namespace}/${request.name}; ${gvk}): ${problem}`,
     });
   }
-  const { managedFields: _, ...plain } = metadata;
-  return { ...config, metadata: { ...plain, name: request.name } };
+  const plain: Record<string, unknown> = { ...metadata, name: request.name };
+  delete plain['managedFields'];
+  // There is no version yet that a new object could be checked against.
+  if (request.current === undefined) delete plain['resourceVersion'];
+  return { ...config, metadata: plain };
 }
 
 function parse(body: Buffer): unknown {

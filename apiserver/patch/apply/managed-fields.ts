@@ -107,6 +107,16 @@ function withoutServerNode(fields: FieldSet, excluded: FieldSet): FieldSet {
   return fields.recursiveDifference(excluded).difference(metadata);
 }
 
+/** Differences that this write can make at all. */
+export function ownDifferences(strategy: KindStrategy, subresource: string, all: Comparison): Comparison {
+  const excluded = unownable(strategy, subresource);
+  return {
+    added: all.added.recursiveDifference(excluded),
+    modified: all.modified.recursiveDifference(excluded),
+    removed: all.removed.recursiveDifference(excluded),
+  };
+}
+
 export interface Conflict {
   readonly manager: Manager;
   readonly path: readonly string[];
@@ -170,7 +180,8 @@ interface Write {
 
 export function ownershipAfter(write: Write, writer: FieldWriter): Map<string, Manager> {
   const { strategy, next, current } = write;
-  const comparison = compareValues(strategy.schema, current ?? emptyStruct(strategy.schema), next);
+  const differences = compareValues(strategy.schema, current ?? emptyStruct(strategy.schema), next);
+  const comparison = ownDifferences(strategy, writer.subresource, differences);
   const self = {
     name: writer.fieldManager,
     operation: 'Update',
