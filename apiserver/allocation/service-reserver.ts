@@ -36,7 +36,8 @@ export interface ServiceReserverOptions {
 /** Random tries before the whole range is searched. */
 const randomTries = 32;
 /** The lowest addresses are left to those who ask for one by name. @see KEP-3070 */
-const staticBand = (size: number): number => Math.min(Math.max(16, Math.floor(size / 16)), 256);
+const staticBand = (size: number): number =>
+  size <= 16 ? 1 : Math.min(Math.max(16, Math.floor(size / 16)), 256);
 
 type ServiceObject = Service & AnyObject;
 

@@ -17,6 +17,9 @@ const nothing: Buffer = Buffer.alloc(0);
 /** A response to one client, who may go at any time. Writing to one who has gone does nothing. */
 export class ClientResponse {
   readonly #raw: NodeResponse;
+  /** One listener on the response for each of the two, whoever waits. */
+  #closing: (() => void)[] = [];
+  #draining: (() => void)[] = [];
   #abort: AbortController | undefined;
   #gone = false;
   #ended = false;
@@ -28,6 +31,8 @@ export class ClientResponse {
     raw.once('close', () => {
       this.#gone = true;
       this.#abort?.abort();
+      for (const listener of this.#closing) listener();
+      this.#resume();
     });
     // A reset by the client: `close` follows, which is all that we need.
     raw.on('error', () => undefined);
@@ -74,24 +79,24 @@ export class ClientResponse {
     this.#raw.end(chunk ?? nothing);
   }
 
-  /** Calls back when the client has taken what was written, or has gone. */
+  /** Calls back once, when the client has taken what was written, or has gone. */
   onDrain(resume: () => void): void {
     if (this.#gone) {
       resume();
       return;
     }
-    let called = false;
-    const once = (): void => {
-      if (called) return;
-      called = true;
-      resume();
-    };
-    this.#raw.once('drain', once);
-    this.#raw.once('close', once);
+    if (this.#draining.length === 0) this.#raw.once('drain', () => this.#resume());
+    this.#draining.push(resume);
   }
 
   onClose(listener: () => void): void {
     if (this.#gone) listener();
-    else this.#raw.once('close', listener);
+    else this.#closing.push(listener);
+  }
+
+  #resume(): void {
+    const waiting = this.#draining;
+    this.#draining = [];
+    for (const resume of waiting) resume();
   }
 }

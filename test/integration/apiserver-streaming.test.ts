@@ -1,0 +1,125 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import { nodes, pods } from '../../api/generated/resources.ts';
+import type { ClosableApiClient } from '../../client/http-client.ts';
+import { loadKubeconfig } from '../../client/kubeconfig.ts';
+import { CertificateAuthority } from '../../deploy/pki.ts';
+import { startApiServer, type TestApiServer } from '../support/api-server.ts';
+import { ensureServiceAccount } from '../support/service-account.ts';
+
+let server: TestApiServer;
+let admin: ClosableApiClient;
+let agent: Server;
+const asked: string[] = [];
+
+/** An agent that answers with what it was asked, and says who asked. */
+function serveAgent(request: IncomingMessage, response: ServerResponse): void {
+  asked.push(request.url ?? '');
+  if (request.url?.includes('/refusing') === true) {
+    response.writeHead(400).end('container "refusing" in pod "p" is waiting to start: ContainerCreating');
+    return;
+  }
+  response.writeHead(200, { 'content-type': 'text/plain' });
+  response.end('line 1\nline 2\n');
+}
+
+beforeAll(async () => {
+  server = await startApiServer(['host-1']);
+  admin = await server.clientAs('admin');
+  await ensureServiceAccount(admin);
+  const ca = await CertificateAuthority.open(join(server.directory, 'pki'));
+  const pair = await ca.issue({ commonName: 'system:node:host-1', hosts: ['127.0.0.1'] });
+  agent = createServer(
+    { cert: pair.cert, key: pair.key, ca: ca.certPem, requestCert: true, rejectUnauthorized: true },
+    serveAgent,
+  );
+  const sockets = new WebSocketServer({ server: agent });
+  sockets.on('connection', (socket, request) => {
+    asked.push(request.url ?? '');
+    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+  });
+  await new Promise<void>((resolve) => {
+    agent.listen(0, '127.0.0.1', resolve);
+  });
+  const { port: Port } = agent.address() as AddressInfo;
+  await admin.create(nodes, {
+    ...{ apiVersion: 'v1', kind: 'Node', metadata: { name: 'host-1' }, spec: {} },
+    status: {
+      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+      daemonEndpoints: { kubeletEndpoint: { Port } },
+    },
+  });
+  const containers = ['c', 'refusing'].map((name) => ({ name, image: 'nginx' }));
+  for (const [name, nodeName] of [
+    ['p', 'host-1'],
+    ['loose', undefined],
+  ] as const) {
+    const spec = { containers, ...(nodeName === undefined ? {} : { nodeName }) };
+    const metadata = { name, namespace: 'default' };
+    await admin.create(pods, { apiVersion: 'v1', kind: 'Pod', metadata, spec });
+  }
+});
+afterAll(async () => {
+  agent.closeAllConnections();
+  agent.close();
+  await server.stop();
+});
+
+const get = async (path: string): Promise<{ status: number; text: string }> => {
+  const { status, body } = await admin.request({
+    method: 'GET',
+    path: `/api/v1/namespaces/default/pods/${path}`,
+  });
+  return { status, text: body.toString() };
+};
+
+test('a log comes from the agent of the pod, with its options', async () => {
+  expect(await get('p/log?container=c&tailLines=2')).toEqual({ status: 200, text: 'line 1\nline 2\n' });
+  expect(asked).toContain('/containerLogs/default/p/c?tailLines=2');
+});
+
+test.each([
+  ['p/log', 'a container name must be specified for pod p, choose one of: [c refusing]'],
+  ['p/log?container=x', 'container x is not valid for pod p'],
+  ['p/log?container=refusing', 'waiting to start: ContainerCreating'],
+  ['p/exec?container=c&command=ls', 'Upgrade request required'],
+])('%s is refused for what it lacks', async (path, message) => {
+  const { status, text } = await get(path);
+  expect(status).toBe(400);
+  expect(JSON.parse(text)).toMatchObject({ kind: 'Status', message: expect.stringContaining(message) });
+});
+
+async function openSocket(path: string): Promise<WebSocket> {
+  const config = await loadKubeconfig(`${server.directory}/admin.kubeconfig`);
+  const url = `${config.server.replace('https', 'wss')}/api/v1/namespaces/default/pods/${path}`;
+  const { ca = '', cert = '', key = '' } = config;
+  return new WebSocket(url, 'v5.channel.k8s.io', { ca, cert, key });
+}
+
+test('exec is one WebSocket between the client and the agent', async () => {
+  const socket = await openSocket('p/exec?container=c&command=cat&stdin=true');
+  const echoed = new Promise<Buffer>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('message', (data) => resolve(Buffer.from(data as Buffer)));
+    socket.once('open', () => socket.send(Buffer.from('\0hello')));
+  });
+  expect((await echoed).toString()).toBe('\0hello');
+  expect(asked).toContain('/exec/default/p/c?command=cat&stdin=true');
+  const closed = new Promise<number>((resolve) => {
+    socket.once('close', resolve);
+  });
+  socket.close(1000);
+  expect(await closed).toBe(1000);
+});
+
+test('exec into a pod without a node is refused before the upgrade', async () => {
+  const socket = await openSocket('loose/exec?container=c&command=cat');
+  const error = await new Promise<Error>((resolve) => {
+    socket.once('error', resolve);
+  });
+  expect(error.message).toContain('400');
+});
