@@ -41,7 +41,7 @@ const kernelFolders =
 
 export const banned: readonly Banned[] = [
   {
-    pattern: /\bDate\.now\(|\bsetTimeout\(|\bsetInterval\(|\bMath\.random\(|performance\.now\(/,
+    pattern: /\bDate\.now\(|(?<!\.)\bsetTimeout\(|(?<!\.)\bsetInterval\(|\bMath\.random\(|performance\.now\(/,
     why: 'time and chance are injected',
     except: inBase,
   },
