@@ -9,6 +9,7 @@ import { basename, join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { createImageService, type NodeImages } from '../../node-agent/image/image-service.ts';
+import type { PodNetwork } from '../../node-agent/network/pod-network.ts';
 import { createEmbeddedRuntime } from '../../node-agent/runtime/embedded-runtime.ts';
 import type {
   ContainerConfig,
@@ -34,6 +35,17 @@ export interface TestRuntime {
 
 const cgroupMount = '/sys/fs/cgroup';
 
+/** Hands out an address and builds nothing; `attached` has the pods that hold one. */
+function addressOnlyNetwork(attached: Set<string>): PodNetwork {
+  return {
+    attachPod: async ({ podUid }) => {
+      attached.add(podUid);
+      return { ips: ['10.88.0.9'] };
+    },
+    detachPod: async (podUid) => void attached.delete(podUid),
+  };
+}
+
 export async function startTestRuntime(): Promise<TestRuntime> {
   const directory = mkdtempSync(join(tmpdir(), 'crt-'));
   const cgroupRoot = `/${basename(directory)}`;
@@ -57,13 +69,7 @@ export async function startTestRuntime(): Promise<TestRuntime> {
       runDir: `${directory}/run`,
       cgroupRoot,
       images,
-      network: {
-        attachPod: async ({ podUid }) => {
-          attached.add(podUid);
-          return { ips: ['10.88.0.9'] };
-        },
-        detachPod: async (podUid) => void attached.delete(podUid),
-      },
+      network: addressOnlyNetwork(attached),
       clock: systemClock,
       logger: silentLogger,
       seccompProfilePath: '/usr/share/containers/seccomp.json',
