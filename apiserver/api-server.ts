@@ -21,7 +21,10 @@ import { FrontDoor } from './http/front-door.ts';
 import type { HealthCheck } from './http/health.ts';
 import { Router } from './http/router.ts';
 import { HttpServer } from './http/server.ts';
+import { gitVersion } from './http/version.ts';
 import { Metrics } from './metrics.ts';
+import { answerOpenApi } from './openapi/answers.ts';
+import { OpenApi, servedKinds } from './openapi/openapi.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { createRoutes } from './routes.ts';
 import { kindSemantics } from './semantics.ts';
@@ -135,6 +138,7 @@ export class ApiServer {
       ...{ store: this.#store, cache: this.#cache, registry: this.#registry, clock, random },
       ...{ agents: this.#agents, stopping: this.#stopping.signal },
     };
+    const openapi = new OpenApi(servedKinds(this.#registry), gitVersion);
     const door = new FrontDoor({
       ...{ clock, logger, metrics, checks: this.#checks() },
       authenticator: new Authenticator({
@@ -144,7 +148,7 @@ export class ApiServer {
       authorizer,
       router: new Router(deps, createRoutes(deps)),
       discovery: new Discovery(this.#registry, [bulkBindingKind]),
-      openapi: () => undefined,
+      openapi: (request) => answerOpenApi(openapi, request),
     });
     const pods = this.#registry.byResource('', 'v1', 'pods');
     invariant(pods !== undefined, 'pods are served');

@@ -104,10 +104,11 @@ export function toWarning(text: string): string {
 
 export function send(response: ClientResponse, answer: Answer): void {
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
-  for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
+  const { 'cache-control': caching = 'no-cache, private', ...headers } = answer.headers ?? {};
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   response.writeHead(answer.status, {
     'content-type': answer.contentType,
-    'cache-control': 'no-cache, private',
+    'cache-control': String(caching),
     'content-length': body.length,
   });
   response.end(body);

@@ -1,7 +1,7 @@
 import type { Answer } from './answer.ts';
 
 /** The Kubernetes whose API this is. Clients parse it as a semantic version. */
-const gitVersion = 'v1.36.2';
+export const gitVersion = 'v1.36.2';
 
 export const versionAnswer: Answer = {
   status: 200,
