@@ -1,5 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { badRequest, conflict, StatusError } from '../../api/status-error.ts';
+import { applyConfiguration, applyPatchType } from '../patch/apply/apply.ts';
 import { applyPatch, jsonPatchType, mergePatchType, strategicMergePatchType } from '../patch/patch.ts';
 import { keyOf } from '../storage/keys.ts';
 import { type Answer, objectAnswer, successStatus } from './answer.ts';
@@ -76,6 +77,7 @@ export const patchTypes: ReadonlySet<string> = new Set([
 export async function patchResource(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
   const negotiated = negotiate(request.headers.accept);
   const contentType = mediaType(request.headers);
+  if (contentType === applyPatchType) return applyResource(deps, request);
   if (!patchTypes.has(contentType)) throw unsupportedPatch();
   const { strategy, info, user, headers } = request;
   const options = parseWriteOptions(request.query, 'PatchOptions');
@@ -95,6 +97,27 @@ export async function patchResource(deps: WriteDependencies, request: ResourceRe
     ...{ status: written.created ? 201 : 200, json: written.json, negotiated },
     warnings: [...warnings, ...written.warnings],
   });
+}
+
+/** Server-side apply: also makes what is not there. */
+async function applyResource(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
+  const { strategy, info, user, headers, body } = request;
+  const negotiated = negotiate(headers.accept);
+  const options = parseWriteOptions(request.query, 'PatchOptions', true);
+  const { fieldManager, dryRun } = options;
+  const { namespace, name, subresource } = info;
+  const apply = (current: AnyObject | undefined): AnyObject => {
+    const writer = { fieldManager, subresource, nowMs: deps.clock.nowMs() };
+    return applyConfiguration({ strategy, current, name, body, writer, force: options.force === true });
+  };
+  const written = await deps.store.mutate({
+    ...{ strategy, user, namespace, name, subresource, dryRun, fieldManager, fieldsTracked: true },
+    attempts: patchAttempts,
+    next: apply,
+    whenAbsent: subresource === '' ? () => apply(undefined) : undefined,
+  });
+  const status = written.created ? 201 : 200;
+  return shapedAnswer(deps, request, { status, json: written.json, negotiated, warnings: written.warnings });
 }
 
 function patchOnce(

@@ -18,6 +18,8 @@ export interface CreateRequest extends ObjectRequest {
   /** Taken over and changed. */
   readonly object: AnyObject;
   readonly fieldManager: string;
+  /** Whether the object carries its field owners already (server-side apply). */
+  readonly fieldsTracked?: boolean | undefined;
 }
 
 /** Create: metadata, defaults, admission, strategy, validation, then one transaction. */
@@ -48,16 +50,17 @@ export async function createObject(deps: StoreDependencies, request: CreateReque
   const prefix = object.metadata.generateName ?? '';
   const generated = (object.metadata.name ?? '') === '' && prefix !== '';
   if (generated) object.metadata.name = generateName(prefix, deps.random);
-  deps.semantics.trackFields(strategy, object, undefined, {
-    fieldManager: request.fieldManager,
-    subresource: request.subresource,
-    nowMs,
-  });
+  if (request.fieldsTracked !== true) trackFields(deps, request, nowMs);
   const errors = strategy.validateCreate(object, context);
   if (errors.length > 0) throw deps.semantics.invalid(strategy, object.metadata.name ?? '', errors);
   await deps.admission.validate(attributes);
   const stored = await insert(deps, request, generated ? prefix : undefined);
   return { ...stored, created: true, warnings: strategy.warnings(object, undefined) };
+}
+
+function trackFields(deps: StoreDependencies, request: CreateRequest, nowMs: number): void {
+  const { strategy, object, fieldManager, subresource } = request;
+  deps.semantics.trackFields(strategy, object, undefined, { fieldManager, subresource, nowMs });
 }
 
 type Inserted = Pick<StoredObject, 'json' | 'version'>;
