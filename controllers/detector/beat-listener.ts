@@ -1,10 +1,8 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { beatNodeId, decodeBeat, deriveBeatKey, peekBeatNodeId } from '../../base/beat.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { BeatSource } from './beat-source.ts';
 
-const receiveBufferBytes = 8 * 1024 * 1024;
 /** libuv reads at most this many datagrams per turn of the event loop: fewer means that the socket is empty. */
 const datagramsPerTurn = 32;
 /** Turns spent emptying the socket before a judgement, at most. */
@@ -18,8 +16,7 @@ interface Sender {
 }
 
 export interface BeatListenerOptions {
-  readonly address: string;
-  readonly port: number;
+  readonly source: BeatSource;
   readonly clusterKey: Buffer;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -67,26 +64,9 @@ export class BeatListener {
     if (this.#senders.get(id)?.name === name) this.#senders.delete(id);
   }
 
-  /** Listens until `signal` aborts. @throws when the address cannot be bound. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { address, port, logger } = this.#options;
-    const socket = createSocket({ type: 'udp4' });
-    socket.on('message', (datagram) => this.#receive(datagram));
-    socket.bind(port, address);
-    await once(socket, 'listening');
-    this.#enlargeBuffer(socket);
-    logger.info({ address: socket.address() }, 'listening for beats');
-    const failed = once(socket, 'error').then(([error]) => Promise.reject(error));
-    const aborted = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    try {
-      await Promise.race([failed, aborted]);
-    } finally {
-      failed.catch(() => undefined);
-      socket.close();
-    }
+  /** Listens until `signal` aborts. @throws when the source cannot be opened. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#options.source.run((datagram) => this.#receive(datagram), signal);
   }
 
   /** Resolves when all datagrams that had arrived at the time of the call are heard. */
@@ -117,14 +97,6 @@ export class BeatListener {
     sender.dataPlaneVersion = beat.dataPlaneVersion;
     this.#accepted += 1;
     this.#options.onBeat(sender.name);
-  }
-
-  #enlargeBuffer(socket: Socket): void {
-    try {
-      socket.setRecvBufferSize(receiveBufferBytes);
-    } catch (error) {
-      this.#options.logger.warn({ err: error }, 'enlarge receive buffer');
-    }
   }
 }
 

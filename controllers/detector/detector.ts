@@ -9,6 +9,7 @@ import { Informer } from '../../client/informer.ts';
 import { JudgingClock } from '../judging-clock.ts';
 import { hasTaint, nodeDeadTaint } from '../node-state.ts';
 import { BeatListener } from './beat-listener.ts';
+import type { BeatSource } from './beat-source.ts';
 import { createJudgeState, hear, type JudgeState, judge, listenAnew, trackNode } from './judge.ts';
 import { NodeMarker } from './node-marker.ts';
 import { guardAnnotation } from './plan-marks.ts';
@@ -18,8 +19,7 @@ const statisticsEveryMs = 60_000;
 
 export interface DetectorOptions {
   readonly client: ApiClient;
-  readonly address: string;
-  readonly port: number;
+  readonly source: BeatSource;
   readonly clusterKey: Buffer;
   readonly clock: Clock;
   readonly random: Random;

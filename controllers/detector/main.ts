@@ -9,6 +9,7 @@ import { createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { LeaderElector } from '../../client/leader-elector.ts';
 import { Flags } from '../flags.ts';
+import { UdpBeatSource } from './beat-source.ts';
 import { Detector } from './detector.ts';
 
 const flags = new Flags('detector', {
@@ -36,7 +37,8 @@ await runProgram(logger, async (signal) => {
   const config = await loadKubeconfig(kubeconfig);
   const client = createApiClient({ ...common, config, userAgent: 'coracle-detector' });
   const clusterKey = Buffer.from(readFileSync(keyFile, 'utf8').trim(), 'hex');
-  const detector = new Detector({ ...common, client, address, port, clusterKey });
+  const source = new UdpBeatSource({ address, port, logger });
+  const detector = new Detector({ ...common, client, source, clusterKey });
   const elector = new LeaderElector({ ...common, ...leadership, client, name: 'coracle-detector', identity });
   const group = new TaskGroup(signal);
   group.start((groupSignal) => detector.run(groupSignal));

@@ -1,0 +1,55 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import type { Logger } from '../../base/logger.ts';
+
+const receiveBufferBytes = 8 * 1024 * 1024;
+
+/** Where datagrams come from. */
+export interface BeatSource {
+  /** Gives every datagram to `receive` until `signal` aborts. @throws when it cannot be opened. */
+  run(receive: (datagram: Buffer) => void, signal: AbortSignal): Promise<void>;
+}
+
+export interface UdpBeatSourceOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly logger: Logger;
+}
+
+/** A UDP socket. */
+export class UdpBeatSource implements BeatSource {
+  readonly #options: UdpBeatSourceOptions;
+
+  constructor(options: UdpBeatSourceOptions) {
+    this.#options = options;
+  }
+
+  async run(receive: (datagram: Buffer) => void, signal: AbortSignal): Promise<void> {
+    const { address, port, logger } = this.#options;
+    const socket = createSocket({ type: 'udp4' });
+    socket.on('message', receive);
+    socket.bind(port, address);
+    await once(socket, 'listening');
+    this.#enlargeBuffer(socket);
+    logger.info({ address: socket.address() }, 'listening for beats');
+    const failed = once(socket, 'error').then(([error]) => Promise.reject(error));
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    try {
+      await Promise.race([failed, aborted]);
+    } finally {
+      failed.catch(() => undefined);
+      socket.close();
+    }
+  }
+
+  #enlargeBuffer(socket: Socket): void {
+    try {
+      socket.setRecvBufferSize(receiveBufferBytes);
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'enlarge receive buffer');
+    }
+  }
+}
