@@ -92,6 +92,14 @@ function metricText(metric: MetricSpec): string {
   }
 }
 
+const shownMetrics = 2;
+
+function metricsText(metrics: readonly MetricSpec[]): string {
+  if (metrics.length === 0) return '<none>';
+  const more = metrics.length > shownMetrics ? ` + ${metrics.length - shownMetrics} more...` : '';
+  return metrics.slice(0, shownMetrics).map(metricText).join(', ') + more;
+}
+
 export const autoscalerRules: KindRules<HorizontalPodAutoscaler> = {
   type: horizontalpodautoscalers,
   setDefaults,
@@ -103,11 +111,7 @@ export const autoscalerRules: KindRules<HorizontalPodAutoscaler> = {
       'What is scaled.',
       ({ spec }) => `${spec?.scaleTargetRef.kind}/${spec?.scaleTargetRef.name}`,
     ),
-    column(
-      'Targets',
-      'What is aimed at.',
-      ({ spec }) => (spec?.metrics ?? []).map(metricText).slice(0, 2).join(', ') || '<none>',
-    ),
+    column('Targets', 'What is aimed at.', ({ spec }) => metricsText(spec?.metrics ?? [])),
     column('MinPods', 'Fewest pods.', ({ spec }) => String(spec?.minReplicas ?? '<unset>')),
     column('MaxPods', 'Most pods.', ({ spec }) => spec?.maxReplicas ?? 0),
     column('Replicas', 'Pods there are.', ({ status }) => status?.currentReplicas ?? 0),

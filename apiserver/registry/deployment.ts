@@ -13,7 +13,7 @@ import type { KindColumn, KindRules } from './kind-rules.ts';
 import { isEmptySelector, validateLabelSelector } from './label-selector.ts';
 import { setTemplateDefaults } from './pod-spec-defaults.ts';
 import { validateOwnedTemplate } from './pod-template-validation.ts';
-import { podSpecWarnings } from './pod-warnings.ts';
+import { templateWarnings } from './pod-warnings.ts';
 import { validateNonNegative } from './probe-validation.ts';
 import type { FieldError } from './strategy.ts';
 import { templateColumns } from './workload-columns.ts';
@@ -143,7 +143,7 @@ export const deploymentRules: KindRules<Deployment> = {
   validate,
   validateUpdate: validateSelectorFixed,
   validateStatus,
-  warnings: ({ spec }) => podSpecWarnings(spec.template.spec ?? { containers: [] }, 'spec.template.spec'),
+  warnings: ({ spec }) => templateWarnings(spec.template, 'spec.template.spec'),
   columns: [
     nameColumn,
     column(

@@ -5,7 +5,6 @@ import { columnDescriptions } from './column-descriptions.ts';
 import { ageColumn, nameColumn } from './columns.ts';
 import type { AnyKindRules } from './kind-rules.ts';
 import { dnsSubdomainName } from './names.ts';
-import { notCarriedOut } from './not-carried-out.ts';
 import { validateMetaUpdate, validateObjectMeta } from './object-meta.ts';
 import type { FieldError, KindStrategy, StorageConversion, TableColumn, WriteContext } from './strategy.ts';
 
@@ -106,7 +105,7 @@ export class GenericStrategy implements KindStrategy {
   }
 
   warnings(object: AnyObject, previous: AnyObject | undefined): string[] {
-    return [...(this.#rules.warnings?.(object, previous) ?? []), ...notCarriedOut(object)];
+    return this.#rules.warnings?.(object, previous) ?? [];
   }
 
   gracePeriodSeconds(object: AnyObject, requested: number | undefined): number | undefined {

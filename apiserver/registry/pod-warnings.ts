@@ -1,7 +1,14 @@
-import type { Pod, PodSpec } from '../../api/generated/core-v1.ts';
+import type { Pod, PodSpec, PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import { parseQuantity } from '../../api/quantity.ts';
+import { podNotCarriedOut, podSpecNotCarriedOut } from './not-carried-out.ts';
 
 const byteResources = ['memory', 'ephemeral-storage'];
+
+/** The same for what makes pods, and what of it is stored only. */
+export function templateWarnings(template: PodTemplateSpec | undefined, field: string): string[] {
+  const spec = template?.spec;
+  return spec === undefined ? [] : [...podSpecWarnings(spec, field), ...podSpecNotCarriedOut(spec, field)];
+}
 
 /** What Kubernetes itself warns about in a new pod or template. */
 export function podSpecWarnings(spec: PodSpec, field: string): string[] {
@@ -44,5 +51,5 @@ function hiddenVariables(env: readonly { readonly name: string }[], field: strin
 }
 
 export function podWarnings(pod: Pod, previous: Pod | undefined): string[] {
-  return previous === undefined ? podSpecWarnings(pod.spec, 'spec') : [];
+  return previous === undefined ? [...podSpecWarnings(pod.spec, 'spec'), ...podNotCarriedOut(pod)] : [];
 }

@@ -4,6 +4,7 @@ import { describe } from './column-descriptions.ts';
 import { ageColumn, column, formatLabels, nameColumn, wide } from './columns.ts';
 import type { KindRules } from './kind-rules.ts';
 import { dns1035LabelName } from './names.ts';
+import { serviceNotCarriedOut } from './not-carried-out.ts';
 import {
   carryAllocations,
   isExternallyAccessible,
@@ -49,6 +50,7 @@ export const serviceRules: KindRules<Service> = {
     setIpFamilies(next.spec);
     if (!needsClusterIp(next.spec)) delete next.spec.internalTrafficPolicy;
   },
+  warnings: serviceNotCarriedOut,
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   selectableFields: {

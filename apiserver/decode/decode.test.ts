@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { createRegistry } from '../registry/registry.ts';
+import { type Decoded, decodeObject, type FieldValidation } from './decode.ts';
+
+const { schemas, messages } = createRegistry();
+const kinds = {
+  ConfigMap: { group: '', version: 'v1', kind: 'ConfigMap' },
+  Pod: { group: '', version: 'v1', kind: 'Pod' },
+  Deployment: { group: 'apps', version: 'v1', kind: 'Deployment' },
+} as const;
+
+function decode(
+  kind: keyof typeof kinds,
+  body: unknown,
+  fieldValidation: FieldValidation = 'Warn',
+  contentType = 'application/json',
+): Decoded {
+  const { group } = kinds[kind];
+  return decodeObject({
+    messages,
+    kind: kinds[kind],
+    schema: schemas.struct(`io.k8s.api.${group === '' ? 'core' : group}.v1.${kind}`),
+    contentType,
+    body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+    fieldValidation,
+  });
+}
+
+describe('decodeObject', () => {
+  it('drops unknown fields and warns of them by path', () => {
+    const pod = { spec: { containers: [{ name: 'c', foo: 1 }], bar: {} } };
+    const { object, warnings } = decode('Pod', pod);
+    expect(warnings).toEqual(['unknown field "spec.containers[0].foo"', 'unknown field "spec.bar"']);
+    expect(object['spec']).toEqual({ containers: [{ name: 'c', resources: {} }] });
+  });
+
+  it('refuses them when strict', () => {
+    expect(() => decode('ConfigMap', { foo: 1 }, 'Strict')).toThrow(
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "foo"',
+    );
+  });
+
+  it('names repeated fields and merges them', () => {
+    const { object, warnings } = decode('ConfigMap', '{"data":{"k":"1","k":"2"},"data":{"z":"3"}}');
+    expect(warnings).toEqual(['duplicate field "data.k"', 'duplicate field "data"']);
+    expect(object['data']).toEqual({ k: '2', z: '3' });
+  });
+
+  it.each([
+    [
+      'ConfigMap',
+      { data: { k: 5 } },
+      'cannot unmarshal number into Go struct field ConfigMap.data of type string',
+    ],
+    [
+      'Deployment',
+      { spec: { replicas: true } },
+      'bool into Go struct field DeploymentSpec.spec.replicas of type int32',
+    ],
+    [
+      'Pod',
+      { spec: { containers: [{ name: 5 }] } },
+      'number into Go struct field Container.spec.containers.name of type string',
+    ],
+    ['ConfigMap', { binaryData: { x: '%%%' } }, 'illegal base64 data at input byte 0'],
+  ] as const)('tells Go types of a mismatch in %s', (kind, body, message) => {
+    expect(() => decode(kind, body)).toThrow(message);
+  });
+
+  it.each([
+    ['{"apiVersion":', 'unexpected end of JSON input'],
+    ['{"a":1,}', "invalid character '}' looking for beginning of object key string"],
+    ['junk', "invalid character 'j' looking for beginning of value"],
+    ['', '(<empty>)'],
+  ])('tells what is wrong with %j', (body, message) => {
+    expect(() => decode('ConfigMap', body)).toThrow(message);
+  });
+
+  it('leaves out empty values, keeps explicit zeros, fills in structs', () => {
+    const { object } = decode('Deployment', {
+      spec: { replicas: 0, paused: false, minReadySeconds: 0, template: { spec: { containers: [] } } },
+    });
+    expect(object['spec']).toEqual({
+      replicas: 0,
+      strategy: {},
+      template: { metadata: {}, spec: { containers: [] } },
+    });
+    expect(object['status']).toEqual({});
+  });
+
+  it('reads YAML 1.1', () => {
+    const yaml = 'metadata: {name: a}\ndata:\n  a: "yes"\nimmutable: yes\n';
+    const { object } = decode('ConfigMap', yaml, 'Warn', 'application/yaml');
+    expect(object).toMatchObject({ data: { a: 'yes' }, immutable: true });
+  });
+
+  it('makes quantities canonical', () => {
+    const { object } = decode('Pod', {
+      spec: { containers: [{ name: 'c', resources: { limits: { cpu: 0.25, memory: '1024Mi' } } }] },
+    });
+    expect(object).toMatchObject({
+      spec: { containers: [{ resources: { limits: { cpu: '250m', memory: '1Gi' } } }] },
+    });
+  });
+
+  it('bears nesting without end', () => {
+    const deep = '['.repeat(100_000);
+    expect(() => decode('ConfigMap', deep)).toThrow();
+    expect(() => decode('ConfigMap', `{"foo":${'['.repeat(5000)}${']'.repeat(5000)}}`)).toThrow('max depth');
+  });
+});

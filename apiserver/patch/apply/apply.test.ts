@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import type { AnyObject } from '../../../api/kind-info.ts';
+import { invariant } from '../../../base/invariant.ts';
+import { createRegistry } from '../../registry/registry.ts';
+import { applyConfiguration } from './apply.ts';
+import { updateManagedFields } from './managed-fields.ts';
+
+const strategy = createRegistry().byResource('', 'v1', 'configmaps');
+invariant(strategy !== undefined, 'config maps are registered');
+
+function apply(
+  current: AnyObject | undefined,
+  manager: string,
+  data: Record<string, string>,
+  force = false,
+): AnyObject {
+  return applyConfiguration({
+    strategy: strategy ?? (undefined as never),
+    current,
+    name: 'a',
+    body: Buffer.from(JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data })),
+    writer: { fieldManager: manager, subresource: '', nowMs: 0 },
+    force,
+  });
+}
+
+const owners = (object: AnyObject): Record<string, unknown> =>
+  Object.fromEntries(
+    (object.metadata.managedFields ?? []).map(({ manager, fieldsV1 }) => [manager, fieldsV1]),
+  );
+
+describe('server-side apply', () => {
+  it('records what the applier owns', () => {
+    const object = apply(undefined, 'one', { k: '1', l: '2' });
+    expect(owners(object)).toEqual({ one: { 'f:data': { 'f:k': {}, 'f:l': {} } } });
+  });
+
+  it('refuses to change what another owns, unless forced', () => {
+    const object = apply(undefined, 'one', { k: '1', l: '2' });
+    expect(() => apply(object, 'two', { k: '9' })).toThrow(
+      'Apply failed with 1 conflict: conflict with "one": .data.k',
+    );
+    const forced = apply(object, 'two', { k: '9' }, true);
+    expect(forced['data']).toEqual({ k: '9', l: '2' });
+    expect(owners(forced)).toEqual({ one: { 'f:data': { 'f:l': {} } }, two: { 'f:data': { 'f:k': {} } } });
+  });
+
+  it('shares a field that two want alike, and keeps it until both let go', () => {
+    const shared = apply(apply(undefined, 'one', { k: '1' }), 'two', { k: '1', m: '3' });
+    const left = apply(shared, 'two', { m: '3' });
+    expect(left['data']).toEqual({ k: '1', m: '3' });
+    expect(apply(left, 'one', {})['data']).toEqual({ m: '3' });
+  });
+
+  it('takes fields over by an ordinary update', () => {
+    const object = apply(undefined, 'one', { k: '1' });
+    const next = structuredClone(object);
+    next['data'] = { k: '2' };
+    updateManagedFields(strategy, next, object, { fieldManager: 'editor', subresource: '', nowMs: 0 });
+    expect(owners(next)).toEqual({ editor: { 'f:data': { 'f:k': {} } } });
+  });
+});
