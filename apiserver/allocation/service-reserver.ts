@@ -119,9 +119,7 @@ export class ServiceReserver implements Reserver {
       ]);
     const { addresses } = this.#options;
     if (!isAllocatable(addresses, address))
-      throw refuse(
-        `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${addresses.text}`,
-      );
+      throw refuse('the provided network does not match the current range');
     if (this.#isTaken(addressRecord, address, service)) throw refuse('provided IP is already allocated');
   }
 

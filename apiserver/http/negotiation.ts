@@ -80,7 +80,9 @@ export function negotiate(header: string | undefined, forWatch = false): Negotia
     if (negotiatedBefore.size < rememberedHeaders) negotiatedBefore.set(header, found);
     return found;
   }
-  throw notAcceptable(forWatch);
+  throw parseAccept(header).some((range) => range.parameters.has('as'))
+    ? unknownShape()
+    : notAcceptable(forWatch);
 }
 
 /** For errors, which must leave in some form: JSON when nothing fits. */
@@ -95,6 +97,12 @@ export function negotiateError(header: string | undefined): Negotiated {
 
 const representations = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
 const streamed = ', application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch';
+
+/** The media type would do, but not the transformation. */
+function unknownShape(): StatusError {
+  const message = `only the following media types are accepted: ${representations}`;
+  return new StatusError({ reason: 'NotAcceptable', code: 406, message });
+}
 
 function notAcceptable(forWatch: boolean): StatusError {
   return new StatusError({

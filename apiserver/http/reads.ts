@@ -75,13 +75,16 @@ export function shapedAnswer(
   if (negotiated.shape === 'metadata')
     return objectAnswer(status, toMetadataOnly(object), negotiated, warnings);
   if (negotiated.shape === 'metadataList')
-    throw badRequest(
-      `you requested PartialObjectMetadataList, but the requested object is not a list (${object.kind})`,
+    throw wrongShape(
+      `you requested PartialObjectMetadataList, but the requested object is not a list (*core.${object.kind})`,
     );
   const row = tableRow(request.strategy, object, includeOf(request), deps.clock.nowMs());
   const head = { resourceVersion: object.metadata.resourceVersion };
   return objectAnswer(status, toTable(request.strategy, [row], head), negotiated, warnings);
 }
+
+const wrongShape = (message: string): StatusError =>
+  new StatusError({ reason: 'NotAcceptable', code: 406, message });
 
 function includeOf(request: ResourceRequest): IncludeObject {
   const value = request.query.get('includeObject') ?? '';
@@ -94,13 +97,17 @@ function includeOf(request: ResourceRequest): IncludeObject {
 export async function listOrWatch(deps: ReadDependencies, request: ResourceRequest): Promise<void> {
   const watch = request.info.verb === 'watch';
   const negotiated = negotiate(request.headers.accept, watch);
+  if (negotiated.shape === 'metadata' && !watch)
+    throw wrongShape(
+      `you requested PartialObjectMetadata, but the requested object is a list (*core.${request.strategy.kind.kind}List)`,
+    );
   const options = parseListOptions(request.query, request.strategy, { name: request.info.name, watch });
   if (watch) return startWatch(deps, request, options, negotiated);
   const { objects, head } = await collectList(deps, request, options);
   const { response, strategy } = request;
   const list = { strategy, head, objects, response, clock: deps.clock };
   if (negotiated.shape === 'table') return sendTable(list, includeOf(request));
-  if (negotiated.shape === 'metadataList' || negotiated.shape === 'metadata') return sendMetadataList(list);
+  if (negotiated.shape === 'metadataList') return sendMetadataList(list);
   return negotiated.media === 'yaml' ? sendYamlList(list) : sendList(list);
 }
 

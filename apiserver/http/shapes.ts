@@ -15,6 +15,7 @@ export interface TableHead {
 
 export interface TableRow {
   readonly cells: readonly unknown[];
+  readonly conditions?: readonly object[];
   readonly object: object | null;
 }
 
@@ -35,8 +36,20 @@ export function tableRow(
   nowMs: number,
 ): TableRow {
   const cells = strategy.columns.map((column) => column.cell(object, nowMs));
-  if (include === 'None') return { cells, object: null };
-  return { cells, object: include === 'Object' ? object : toMetadataOnly(object) };
+  const conditions = rowConditions(object);
+  const marks = conditions === undefined ? {} : { conditions };
+  if (include === 'None') return { cells, ...marks, object: null };
+  return { cells, ...marks, object: include === 'Object' ? object : toMetadataOnly(object) };
+}
+
+/** Pods that have ended are marked, so that printers may fade them. */
+function rowConditions({ kind, status }: AnyObject): readonly object[] | undefined {
+  if (kind !== 'Pod' || typeof status !== 'object' || status === null || !('phase' in status))
+    return undefined;
+  const { phase } = status;
+  if (phase !== 'Succeeded' && phase !== 'Failed') return undefined;
+  const message = phase === 'Succeeded' ? 'The pod has completed successfully.' : 'The pod failed.';
+  return [{ type: 'Completed', status: 'True', reason: phase, message }];
 }
 
 /** The whole Table. `columns` is left out after the first event of a watch. */

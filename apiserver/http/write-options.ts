@@ -43,7 +43,7 @@ export function parseWriteOptions(
     problems.push({
       field: 'fieldValidation',
       reason: 'FieldValueNotSupported',
-      message: `Unsupported value: "${validation}": supported values: "Ignore", "Strict", "Warn"`,
+      message: `Unsupported value: "${validation}": supported values: "", "Ignore", "Strict", "Warn"`,
     });
   if (problems.length > 0) throw invalidOptions(kind, problems);
   return {
