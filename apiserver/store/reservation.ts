@@ -8,8 +8,6 @@ export interface Reservation {
   readonly releases: readonly StorageDelete[];
 }
 
-export const nothingReserved: Reservation = { writes: [], releases: [] };
-
 /** Chooses what to reserve. Plans are made from the cache and hold only if the transaction does. */
 export interface Reserver {
   /**
