@@ -18,16 +18,16 @@ afterAll(async () => {
 describe('deploy/down', () => {
   it('leaves the machine as it was before up', async () => {
     await cluster.down();
-    const before = takeCensus();
+    const before = takeCensus(cluster.name);
     must(await cluster.up('--hosts', '2'), 'deploy/up');
-    expect(takeCensus()).not.toEqual(before);
+    expect(takeCensus(cluster.name)).not.toEqual(before);
     must(await cluster.down(), 'deploy/down');
-    expect(takeCensus()).toEqual(before);
+    expect(takeCensus(cluster.name)).toEqual(before);
     expect(existsSync(cluster.state)).toBe(false);
   });
 
   it('leaves it so after a crash in the middle of up', async () => {
-    const before = takeCensus();
+    const before = takeCensus(cluster.name);
     const up = spawn(join(root, 'deploy/up'), ['--name', cluster.name, '--port', '16445'], {
       stdio: 'ignore',
       detached: true,
@@ -38,7 +38,7 @@ describe('deploy/down', () => {
     );
     process.kill(-(up.pid ?? 0), 'SIGKILL');
     must(await cluster.down(), 'deploy/down');
-    expect(takeCensus()).toEqual(before);
+    expect(takeCensus(cluster.name)).toEqual(before);
   });
 
   it('is content when there is nothing to take down', async () => {
@@ -48,7 +48,7 @@ describe('deploy/down', () => {
 
 describe('deploy/up --only etcd,apiserver', () => {
   it('serves the standard namespaces and touches no route', async () => {
-    const before = takeCensus();
+    const before = takeCensus(alone.name);
     must(await alone.up('--only', 'etcd,apiserver', '--service-cidr', '10.0.0.0/16'), 'deploy/up');
     const names = (await alone.kubectlOut('get', 'namespaces', '-o', 'name')).trim().split('\n');
     expect(names.sort()).toEqual([
@@ -57,9 +57,10 @@ describe('deploy/up --only etcd,apiserver', () => {
       'namespace/kube-public',
       'namespace/kube-system',
     ]);
-    const during = takeCensus();
+    const during = takeCensus(alone.name);
     expect([during['routes'], during['links']]).toEqual([before['routes'], before['links']]);
+    expect(during['processes']).not.toEqual(before['processes']);
     must(await alone.down(), 'deploy/down');
-    expect(takeCensus()).toEqual(before);
+    expect(takeCensus(alone.name)).toEqual(before);
   });
 });

@@ -15,17 +15,14 @@ function directoriesBelow(directory: string): string[] {
   ]);
 }
 
-/** Command lines of everything that runs, kernel threads and this test's own family left out. */
-function processes(): string[] {
+/** Command lines of what runs in the cluster's cgroups or names its state. */
+function processesOf(cluster: string): string[] {
   const found: string[] = [];
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      if (
-        /\b(?:etcd|conmon|crun|catatonit|nsenter|socat|apiserver|node-agent|node-guard|detector|scheduler|controllers|supervise)\b/.test(
-          command,
-        )
-      )
+      const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+      if (groups.includes(`/coracle/${cluster}/`) || command.includes(`.cluster-${cluster}/`))
         found.push(command);
     } catch {
       // ENOENT, ESRCH: it ended while we looked.
@@ -34,25 +31,29 @@ function processes(): string[] {
   return found;
 }
 
-/** The machine's state as far as a cluster could change it; each list is sorted. */
-export function takeCensus(): Readonly<Record<string, readonly string[]>> {
-  const sysctls = lines('sysctl', '-a', '-e').filter((line) =>
-    /^(?:net\.ipv4\.(?:ip_forward|conf\.(?:all|default))|net\.bridge|vm\.overcommit|kernel\.pid_max|fs\.(?:inotify|file-max)|net\.netfilter\.nf_conntrack_(?:max|tcp))/.test(
-      line,
-    ),
-  );
+const watchedSysctls =
+  /^(?:net\.ipv4\.(?:ip_forward|conf\.(?:all|default))|net\.bridge|vm\.overcommit|kernel\.pid_max|fs\.(?:inotify|file-max)|net\.netfilter\.nf_conntrack_(?:max|tcp))/;
+
+/**
+ * What a cluster of this name could leave on the machine, sorted. Another cluster beside it does not disturb: its links,
+ * groups and processes carry another name, and rules and sysctls of the machine itself belong to no cluster.
+ */
+export function takeCensus(cluster: string): Readonly<Record<string, readonly string[]>> {
+  const named = (line: string): boolean => line.includes(cluster);
   const census = {
-    processes: processes(),
-    links: lines('ip', '-brief', 'link').map((line) => line.split(/[\s@]/)[0] ?? ''),
-    routes: lines('ip', 'route', 'show', 'table', 'all'),
-    netns: lines('ip', 'netns', 'list'),
-    mounts: readFileSync('/proc/mounts', 'utf8').split('\n'),
-    cgroups: directoriesBelow('/sys/fs/cgroup').filter((path) => path.includes('coracle')),
+    processes: processesOf(cluster),
+    links: lines('ip', '-brief', 'link').filter(named),
+    routes: lines('ip', 'route', 'show', 'table', 'all').filter(
+      (line) => named(line) || line.startsWith('default'),
+    ),
+    netns: lines('ip', 'netns', 'list').filter(named),
+    mounts: readFileSync('/proc/mounts', 'utf8').split('\n').filter(named),
+    cgroups: directoriesBelow('/sys/fs/cgroup').filter((path) => path.includes(`/coracle/${cluster}`)),
     nft: lines('nft', 'list', 'ruleset'),
-    sysctls,
-    files: ['/run', '/var/lib', '/var/log', '/etc', '/tmp', '/opt', '/usr/local']
-      .flatMap((directory) => readdirSync(directory).map((name) => join(directory, name)))
-      .filter((path) => !/vitest|node-compile-cache/.test(path)),
+    sysctls: lines('sysctl', '-a', '-e').filter((line) => watchedSysctls.test(line)),
+    files: ['/run', '/var/lib', '/var/log', '/etc', '/opt', '/usr/local'].flatMap((directory) =>
+      readdirSync(directory).map((name) => join(directory, name)),
+    ),
   };
   return Object.fromEntries(Object.entries(census).map(([name, list]) => [name, [...list].sort()]));
 }
