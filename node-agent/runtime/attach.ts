@@ -2,8 +2,9 @@
  * Attaching to a container's main process. conmon offers its streams on a SOCK_SEQPACKET socket, which Node cannot
  * open: socat carries them over, and its hexadecimal report keeps the packets apart.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { PassThrough, type Readable } from 'node:stream';
+import type { Logger } from '../../base/logger.ts';
 import { AttachPacketReader } from './attach-packets.ts';
 import { resizeTerminal } from './conmon-control.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -18,6 +19,7 @@ const endlessSeconds = String(10 * 365 * 24 * 60 * 60);
 const endPollMs = 24 * 60 * 60 * 1000;
 
 export interface ContainerEndView {
+  readonly logger: Logger;
   readonly ended: (timeoutMs: number) => Promise<boolean>;
   readonly exitCode: () => number | undefined;
 }
@@ -46,9 +48,12 @@ export async function attachToContainer(
     stdout,
     stderr,
     resize: (rows, columns) => {
-      void resizeTerminal(bundleDir, rows, columns);
+      // conmon is gone with its container.
+      resizeTerminal(bundleDir, rows, columns).catch((error: unknown) =>
+        end.logger.debug({ err: error, container: record.id }, 'resize an attached terminal'),
+      );
     },
-    exit: exitCodeOf(end),
+    exit: attachedExitCode(child, end),
     kill: () => child.kill(),
   };
 }
@@ -71,6 +76,20 @@ function separate(
     stderr?.end();
   });
   return { stdout, stderr };
+}
+
+/**
+ * Ends with the container, or when the client goes and socat with it. After the container's end socat has read all
+ * there is when it sees the end of the socket; it then waits for its input, which ends here.
+ */
+async function attachedExitCode(child: ChildProcess, end: ContainerEndView): Promise<number> {
+  const closed = new Promise<number>((resolve) => {
+    child.once('error', () => resolve(0));
+    child.once('close', () => resolve(0));
+  });
+  const ended = exitCodeOf(end).finally(() => child.stdin?.end());
+  const code = await Promise.race([ended, closed]);
+  return end.exitCode() ?? code;
 }
 
 async function exitCodeOf(end: ContainerEndView): Promise<number> {

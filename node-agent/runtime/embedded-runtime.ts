@@ -96,6 +96,7 @@ class EmbeddedRuntime implements ContainerRuntime {
       crunRoot: paths.crunRoot,
       bundles: paths.bundles,
       clock,
+      logger,
     });
     this.#making = new Semaphore(options.parallelism ?? defaultParallelism);
   }
@@ -194,6 +195,7 @@ class EmbeddedRuntime implements ContainerRuntime {
   ): Promise<ExecSession> {
     const record = this.#containers.get(containerId);
     return attachToContainer(record, this.#containers.pathsOf(containerId).bundleDir, request, {
+      logger: this.#options.logger,
       ended: (timeoutMs) => this.#ends.wait(containerId, timeoutMs),
       exitCode: () => this.#containers.find(containerId)?.exitCode,
     });

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../base/clock.ts';
-import { codeOf } from '../../base/invariant.ts';
+import type { Logger } from '../../base/logger.ts';
 import { secretHex } from '../../base/random.ts';
 import { runCommand } from './command.ts';
+import { CommandProcess } from './command-process.ts';
 import { readSpec } from './container-bundle.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { RuntimeError } from './errors.ts';
@@ -21,6 +22,7 @@ export interface ContainerExecDependencies {
   readonly crunRoot: string;
   readonly bundles: string;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /** Commands in running containers, through `crun exec`: as the container's user, with its environment and limits. */
@@ -37,15 +39,15 @@ export class ContainerExec {
     timeoutMs: number,
   ): Promise<ExecResult> {
     const files = await this.#prepare(record, { command, stdin: false, tty: false });
-    // Killing crun alone would leave the command behind, so the command is killed and crun ends with it.
+    const result = runCommand(this.#deps.crunPath, this.#arguments(record, files));
+    const running = this.#processOf(files, result);
     let timedOut = false;
     const timer = this.#deps.clock.setTimer(timeoutMs, () => {
       timedOut = true;
-      void killCommand(files.pidFile);
+      running.kill();
     });
     try {
-      const result = await runCommand(this.#deps.crunPath, this.#arguments(record, files));
-      return { ...result, timedOut };
+      return { ...(await result), timedOut };
     } finally {
       timer.cancel();
       await removeFiles(files);
@@ -55,14 +57,31 @@ export class ContainerExec {
   async start(record: ContainerRecord, request: ExecRequest): Promise<ExecSession> {
     const files = await this.#prepare(record, request);
     const args = this.#arguments(record, files);
-    const kill = (): void => void killCommand(files.pidFile);
     const session = request.tty
-      ? startTerminalExec({ ...files, crunPath: this.#deps.crunPath, args, stdin: request.stdin, kill })
-      : this.#startPiped(args, request, kill);
-    return { ...session, exit: thenRemove(session.exit, files) };
+      ? startTerminalExec(this.#deps.crunPath, args)
+      : this.#startPiped(args, request);
+    const running = this.#processOf(files, session.exit);
+    return {
+      stderr: undefined,
+      ...session,
+      stdin: request.stdin ? session.stdin : undefined,
+      exit: thenRemove(session.exit, files),
+      resize: (rows, columns) => {
+        if (request.tty) running.resize(rows, columns);
+      },
+      kill: () => running.kill(),
+    };
   }
 
-  #startPiped(args: readonly string[], request: ExecRequest, kill: () => void): ExecSession {
+  #processOf({ pidFile }: ExecFiles, exit: Promise<unknown>): CommandProcess {
+    const { clock, logger } = this.#deps;
+    return new CommandProcess({ pidFile, clock, logger, exit });
+  }
+
+  #startPiped(
+    args: readonly string[],
+    request: ExecRequest,
+  ): Pick<ExecSession, 'stdin' | 'stdout' | 'stderr' | 'exit'> {
     const child = spawn(this.#deps.crunPath, args, {
       stdio: [request.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
@@ -74,7 +93,7 @@ export class ContainerExec {
       child.once('error', reject);
       child.once('close', (code) => resolve(code ?? 137));
     });
-    return { stdin: stdin ?? undefined, stdout, stderr, resize: () => undefined, exit, kill };
+    return { stdin: stdin ?? undefined, stdout, stderr, exit };
   }
 
   async #prepare(record: ContainerRecord, request: ExecRequest): Promise<ExecFiles> {
@@ -110,15 +129,6 @@ export function execProcess(process: OciProcess, request: ExecRequest): OciProce
     terminal: request.tty,
     env: request.tty && !hasTerm ? [...process.env, 'TERM=xterm'] : process.env,
   };
-}
-
-async function killCommand(pidFile: string): Promise<void> {
-  try {
-    process.kill(Number(await readFile(pidFile, 'utf8')), 'SIGKILL');
-  } catch (error) {
-    // Not started yet or ended already.
-    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ESRCH') throw error;
-  }
 }
 
 async function thenRemove(exit: Promise<number>, files: ExecFiles): Promise<number> {

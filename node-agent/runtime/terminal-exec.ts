@@ -1,28 +1,25 @@
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { codeOf } from '../../base/invariant.ts';
-import { runCommand } from './command.ts';
-import type { ExecSession } from './runtime.ts';
+import { Writable } from 'node:stream';
 
-const endlessSeconds = String(10 * 365 * 24 * 60 * 60);
+/** What socat waits for its input after the command's terminal has closed. Output has been passed on by then. */
+const lingerSeconds = '0.05';
 const keptReportLength = 4096;
 const killedExitCode = 137;
+
+export interface TerminalExec {
+  readonly stdin: Writable;
+  readonly stdout: NodeJS.ReadableStream;
+  readonly exit: Promise<number>;
+}
 
 /**
  * A command with a terminal. crun makes the pseudo-terminal inside the container and carries bytes between it and its
  * own standard input, which must be a terminal too: socat gives it one, raw, so that nothing is done to the bytes twice.
- * The size is set from outside: `stty` opens the inner terminal through the command's own descriptor, which leads to it
- * whatever mount namespace it lies in.
+ * The end of the client's input is no event for a terminal (a user types ^D), and must not reach socat, which would hang
+ * up: so socat only ever sees the terminal's end, and ends soon after it although its input stays open.
  */
-export function startTerminalExec(options: {
-  readonly crunPath: string;
-  readonly args: readonly string[];
-  readonly pidFile: string;
-  readonly stdin: boolean;
-  readonly kill: () => void;
-}): ExecSession {
-  const args = ['-t', endlessSeconds, 'STDIO', socatAddress([options.crunPath, ...options.args])];
-  // Without input the pipe is kept open and unused: at its end socat would hang up the terminal.
+export function startTerminalExec(crunPath: string, crunArguments: readonly string[]): TerminalExec {
+  const args = ['-t', lingerSeconds, 'STDIO', socatAddress([crunPath, ...crunArguments])];
   const child = spawn('socat', args, { stdio: ['pipe', 'pipe', 'pipe'] });
   // EPIPE: the command has ended; its exit code says how it went.
   child.stdin.on('error', () => undefined);
@@ -35,18 +32,16 @@ export function startTerminalExec(options: {
     child.once('error', reject);
     child.once('close', (code) => resolve(commandExitCode(code, report)));
   });
-  const resize = (rows: number, columns: number): void => {
-    void resizeTerminalOf(options.pidFile, rows, columns);
-  };
-  const { stdin, stdout } = child;
-  return {
-    stdin: options.stdin ? stdin : undefined,
-    stdout,
-    stderr: undefined,
-    resize,
-    exit,
-    kill: options.kill,
-  };
+  return { stdin: withoutEnd(child.stdin), stdout: child.stdout, exit };
+}
+
+function withoutEnd(target: Writable): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      // An error is the end of the command, which its exit tells of.
+      target.write(chunk, () => done());
+    },
+  });
 }
 
 /** @throws Error when an argument has a character that means something to socat or needs quoting. */
@@ -62,14 +57,4 @@ export function commandExitCode(socatCode: number | null, report: string): numbe
   const status = /exited with status (\d+)/.exec(report)?.[1];
   if (status !== undefined) return Number(status);
   return socatCode ?? killedExitCode;
-}
-
-async function resizeTerminalOf(pidFile: string, rows: number, columns: number): Promise<void> {
-  try {
-    const pid = Number(await readFile(pidFile, 'utf8'));
-    await runCommand('stty', ['-F', `/proc/${pid}/fd/0`, 'rows', String(rows), 'cols', String(columns)]);
-  } catch (error) {
-    // The command has not started yet or has ended: a size is sent again whenever it changes.
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
 }

@@ -87,6 +87,39 @@ describe('streams of the embedded runtime', () => {
     expect(await session.exit).toBe(6);
   });
 
+  it('ends with its command although the client keeps the input of its terminal open', async () => {
+    const command = ['sh', '-c', 'head -c 200000 /dev/zero; exit 7'];
+    const session = await host.runtime.exec(idle, { command, stdin: true, tty: true });
+    const out = collected(session.stdout);
+    expect(await session.exit).toBe(7);
+    expect(out().length).toBe(200_000);
+  });
+
+  it('outlives the end of the input of its terminal', async () => {
+    const command = ['sh', '-c', 'read line; echo "got $line"; exit 8'];
+    const session = await host.runtime.exec(idle, { command, stdin: true, tty: true });
+    const out = collected(session.stdout);
+    session.stdin?.end('word\n');
+    expect(await session.exit).toBe(8);
+    expect(out()).toContain('got word');
+  });
+
+  it('gives a terminal the last size that was asked for before its command began', async () => {
+    const command = ['sh', '-c', 'until [ "$(stty size)" = "43 132" ]; do sleep 0.01; done'];
+    const session = await host.runtime.exec(idle, { command, stdin: true, tty: true });
+    session.resize(10, 20);
+    session.resize(43, 132);
+    expect(await session.exit).toBe(0);
+  });
+
+  it('kills a command that has not begun yet', async () => {
+    for (const tty of [false, true]) {
+      const session = await host.runtime.exec(idle, { command: ['sleep', '777'], stdin: false, tty });
+      session.kill();
+      expect(await session.exit).toBe(137);
+    }
+  });
+
   it('kills a live command', async () => {
     const session = await host.runtime.exec(idle, { command: ['sleep', '777'], stdin: false, tty: false });
     await eventually(async () => expect((await host.runtime.containerStats(idle))?.pids).toBe(2));
@@ -113,6 +146,17 @@ describe('streams of the embedded runtime', () => {
     expect(out()).not.toContain('e:');
     session.stdin?.end();
     expect(await session.exit).toBe(0);
+  });
+
+  it('leaves when what it is attached to ends, although its input is open', async () => {
+    const id = await startContainer(['sh', '-c', 'read line; echo "last $line"; exit 9'], { stdin: true });
+    const session = await host.runtime.attach(id, { stdin: true, tty: false });
+    const out = collected(session.stdout);
+    const ended = new Promise((resolve) => session.stdout.once('end', resolve));
+    written(session, 'word\n');
+    expect(await session.exit).toBe(9);
+    await ended;
+    expect(out()).toBe('last word\n');
   });
 
   it('attaches to a terminal and sets its size', async () => {
