@@ -15,7 +15,11 @@ export interface Located {
 /** Reads `-f` and looks up every kind before anything is written. */
 export async function locateManifests(session: Session): Promise<Located[]> {
   const { flags } = session;
-  const manifests = readManifests(flags.list('filename'), flags.bool('recursive'));
+  const manifests = readManifests(
+    flags.list('filename'),
+    flags.bool('recursive'),
+    !['false', 'ignore'].includes(flags.text('validate') ?? ''),
+  );
   const located: Located[] = [];
   for (const { source, object } of manifests) located.push(await locate(session, source, object));
   return located;

@@ -15,8 +15,10 @@ export interface Manifest {
 const extensions: ReadonlySet<string> = new Set(['.json', '.yaml', '.yml']);
 
 /** All objects of files, directories and `-` (standard input), in their order; lists are taken apart. */
-export function readManifests(paths: readonly string[], recursive: boolean): Manifest[] {
-  const manifests = paths.flatMap((path) => filesOf(path, recursive)).flatMap(readFile);
+export function readManifests(paths: readonly string[], recursive: boolean, validates = true): Manifest[] {
+  const manifests = paths
+    .flatMap((path) => filesOf(path, recursive))
+    .flatMap((path) => readFile(path, validates));
   if (manifests.length === 0) throw usageError('no objects passed to apply');
   return manifests;
 }
@@ -38,35 +40,41 @@ function filesOf(path: string, recursive: boolean): string[] {
   return files;
 }
 
-function readFile(path: string): Manifest[] {
+function readFile(path: string, validates: boolean): Manifest[] {
   const source = path === '-' ? 'STDIN' : path;
   const text = readFileSync(path === '-' ? 0 : path, 'utf8');
   const manifests: Manifest[] = [];
   for (const document of parseYaml(text)) {
     const [fault] = document.errors;
-    if (fault !== undefined) throw parseFailure(source, fault.message);
+    if (fault !== undefined) throw parseFailure(source, fault.linePos?.[0].line ?? 1, fault.message);
     const value: unknown = document.toJS();
-    if (value !== null && value !== undefined) manifests.push(...toManifests(source, value));
+    if (value !== null && value !== undefined) manifests.push(...toManifests(source, value, validates));
   }
   return manifests;
 }
 
-function parseFailure(source: string, why: string): CliError {
-  const firstLine = why.split('\n')[0] ?? '';
-  return usageError(`error parsing ${source}: error converting YAML to JSON: yaml: ${firstLine}`);
+function parseFailure(source: string, line: number, why: string): CliError {
+  const firstLine = (why.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:$/, '');
+  return usageError(
+    `error parsing ${source}: error converting YAML to JSON: yaml: line ${line}: ${firstLine}`,
+  );
 }
 
-function toManifests(source: string, value: unknown): Manifest[] {
+function toManifests(source: string, value: unknown, validates: boolean): Manifest[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw parseFailure(source, 'the document is not an object');
+    throw usageError(
+      `unable to decode "${source}": json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type unstructured.detector`,
+    );
   const object = value as AnyObject;
   const unset = (['apiVersion', 'kind'] as const).filter((field) => typeof object[field] !== 'string');
+  if (unset.includes('kind') && !validates)
+    throw usageError(`unable to decode "${source}": Object 'Kind' is missing in '${JSON.stringify(value)}'`);
   if (unset.length > 0)
     throw usageError(
       `error validating "${source}": error validating data: [${unset.map((field) => `${field} not set`).join(', ')}]; if you choose to ignore these errors, turn validation off with --validate=false`,
     );
   const items = object['items'];
   if (object.kind.endsWith('List') && Array.isArray(items))
-    return items.flatMap((item) => toManifests(source, item));
+    return items.flatMap((item) => toManifests(source, item, validates));
   return [{ source, object }];
 }

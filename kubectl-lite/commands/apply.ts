@@ -56,7 +56,11 @@ export const applyCommand: Command = {
 
 function failureOf(item: Located, error: unknown): string {
   const isInvalid = error instanceof StatusError && error.reason === 'Invalid';
-  return describeFailure(error, isInvalid ? undefined : `error when applying "${item.source}"`);
+  const isToldAlready = error instanceof StatusError && error.message.startsWith('error when creating ');
+  return describeFailure(
+    error,
+    isInvalid || isToldAlready ? undefined : `error when applying "${item.source}"`,
+  );
 }
 
 async function applyOnServer({ session, flags }: Invocation, item: Located, dryRun: DryRun): Promise<void> {

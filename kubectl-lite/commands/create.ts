@@ -53,7 +53,7 @@ function failureOf(item: Located, error: unknown): string {
   const isInvalid = error instanceof StatusError && error.reason === 'Invalid';
   if (item.source === '') {
     const text = describeFailure(error);
-    return text.startsWith('Error from server')
+    return item.kind.kind !== 'Namespace' && text.startsWith('Error from server')
       ? text.replace(/^Error from server \(\w+\)/, `error: failed to create ${item.kind.singular}`)
       : text;
   }

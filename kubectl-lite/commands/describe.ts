@@ -100,8 +100,8 @@ async function describeOne(invocation: Invocation, kind: KindInfo, object: AnyOb
   const outline = new Outline();
   const complete: AnyObject = { ...object, kind: object.kind ?? kind.kind };
   describerOf(kind.kind)(outline, complete, await relatedTo(invocation, complete));
-  // kubectl shows a namespace without its events.
-  if (flags.bool('show-events') && kind.kind !== 'Namespace')
+  // As kubectl, which shows these two without their events.
+  if (flags.bool('show-events') && kind.kind !== 'Namespace' && kind.kind !== 'Secret')
     describeEvents(outline, await eventsOf(invocation, kind, object), session.clock.nowMs());
   return outline.text;
 }

@@ -1,5 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { describeAny } from './any.ts';
+import { describeConfigMap, describeSecret } from './data.ts';
 import { describeNamespace } from './namespace.ts';
 import { describeNode } from './node.ts';
 import type { Outline } from './outline.ts';
@@ -18,7 +19,9 @@ export interface Related {
 export type Describer = (outline: Outline, object: AnyObject, related: Related) => void;
 
 const describers: Readonly<Record<string, Describer>> = {
+  ConfigMap: describeConfigMap,
   Namespace: describeNamespace,
+  Secret: describeSecret,
   Pod: describePod,
   Node: describeNode,
   Service: describeService,
