@@ -4,20 +4,18 @@ import type {
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
 } from '../../api/generated/admissionregistration-v1.ts';
-import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
 import type { RuntimeClass } from '../../api/generated/node-v1.ts';
 import {
-  certificatesigningrequests,
   mutatingwebhookconfigurations,
   priorityclasses,
   runtimeclasses,
   validatingwebhookconfigurations,
 } from '../../api/generated/resources.ts';
 import type { PriorityClass } from '../../api/generated/scheduling-v1.ts';
-import { ageColumn, column, formatDuration, nameColumn } from './columns.ts';
-import { forbidden, invalid, required, unsupported } from './field-error.ts';
+import { ageColumn, column, nameColumn } from './columns.ts';
+import { forbidden, invalid, unsupported } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
-import { dnsLabelProblems, pathSegmentName } from './names.ts';
+import { dnsLabelProblems } from './names.ts';
 import { roundToMillis } from './pod-spec-defaults.ts';
 import { validateTolerations } from './pod-spec-validation.ts';
 import type { FieldError } from './strategy.ts';
@@ -95,69 +93,6 @@ export const runtimeClassRules: KindRules<RuntimeClass> = {
   validateUpdate: (next, current) =>
     next.handler === current.handler ? [] : [invalid('handler', next.handler, 'field is immutable')],
   columns: [nameColumn, column('Handler', 'The runtime configuration.', ({ handler }) => handler), ageColumn],
-};
-
-function conditionText(request: CertificateSigningRequest): string {
-  const types = (request.status?.conditions ?? []).map(({ type }) => type);
-  const words = ['Approved', 'Denied', 'Failed'].filter((type) => types.includes(type));
-  if (words.length === 0) words.push('Pending');
-  if ((request.status?.certificate ?? '') !== '') words.push('Issued');
-  return words.join(',');
-}
-
-function validateRequest({ spec }: CertificateSigningRequest): FieldError[] {
-  const errors: FieldError[] = [];
-  if ((spec.usages ?? []).length === 0) errors.push(required('spec.usages'));
-  const seconds = spec.expirationSeconds;
-  if (seconds !== undefined && seconds < 600)
-    errors.push(
-      invalid(
-        'spec.expirationSeconds',
-        seconds,
-        'may not specify a duration less than 600 seconds (10 minutes)',
-      ),
-    );
-  if (spec.signerName === '') errors.push(required('spec.signerName'));
-  return errors;
-}
-
-export const signingRequestRules: KindRules<CertificateSigningRequest> = {
-  type: certificatesigningrequests,
-  nameRule: pathSegmentName,
-  setDefaults({ spec }) {
-    if ((spec.usages ?? []).length === 0) spec.usages = ['digital signature', 'key encipherment'];
-  },
-  prepareForCreate({ spec }, { user }) {
-    spec.username = user.name;
-    spec.groups = [...user.groups];
-    if (user.uid !== '') spec.uid = user.uid;
-    const extra = Object.entries(user.extra).map(([key, values]): [string, string[]] => [key, [...values]]);
-    if (extra.length > 0) spec.extra = Object.fromEntries(extra);
-  },
-  prepareForUpdate(next, current, { subresource }) {
-    next.spec = current.spec;
-    if (subresource !== 'approval') return;
-    const keep = { ...current.status };
-    const conditions = (next.status?.conditions ?? []).filter(
-      ({ type }) => type === 'Approved' || type === 'Denied',
-    );
-    const others = (current.status?.conditions ?? []).filter(
-      ({ type }) => type !== 'Approved' && type !== 'Denied',
-    );
-    next.status = { ...keep, conditions: [...others, ...conditions] };
-  },
-  validate: validateRequest,
-  selectableFields: { 'spec.signerName': ({ spec }) => spec.signerName },
-  columns: [
-    nameColumn,
-    ageColumn,
-    column('SignerName', 'Who is to sign.', ({ spec }) => spec.signerName),
-    column('Requestor', 'Who asks.', ({ spec }) => spec.username ?? ''),
-    column('RequestedDuration', 'How long the certificate shall last.', ({ spec }) =>
-      spec.expirationSeconds === undefined ? '<none>' : formatDuration(spec.expirationSeconds * 1000),
-    ),
-    column('Condition', 'Approved, denied, issued.', conditionText),
-  ],
 };
 
 function setWebhookDefaults(webhook: ValidatingWebhook | MutatingWebhook): void {

@@ -59,7 +59,7 @@ export class GenericStrategy implements KindStrategy {
   }
 
   prepareForUpdate(next: AnyObject, current: AnyObject, context: WriteContext): void {
-    if (context.subresource === 'status') this.#keepAllButStatus(next, current);
+    if (writesStatus(context)) this.#keepAllButStatus(next, current);
     else if (this.#hasStatus) copyField(next, current, 'status');
     this.#rules.prepareForUpdate?.(next, current, context);
     if (this.#rules.countsGeneration === true) this.#countGeneration(next, current, context);
@@ -76,7 +76,7 @@ export class GenericStrategy implements KindStrategy {
     const annotated =
       this.#rules.annotationsCount === true &&
       !isDeepStrictEqual(next.metadata.annotations ?? {}, current.metadata.annotations ?? {});
-    const changed = context.subresource !== 'status' && (annotated || contentChanged(next, current));
+    const changed = !writesStatus(context) && (annotated || contentChanged(next, current));
     const counted = changed ? generation + 1 : generation;
     if (counted === 0) delete next.metadata.generation;
     else next.metadata.generation = counted;
@@ -90,7 +90,7 @@ export class GenericStrategy implements KindStrategy {
     // Kubernetes checks this twice, for all kinds and for each, and tells every problem twice.
     const fixed = validateMetaUpdate(next.metadata, current.metadata);
     const meta = [...this.#validateMeta(next), ...fixed, ...fixed];
-    if (context.subresource === 'status')
+    if (writesStatus(context))
       return [...meta, ...(this.#rules.validateStatus?.(next, current, context) ?? [])];
     return [
       ...meta,
@@ -112,6 +112,10 @@ export class GenericStrategy implements KindStrategy {
     return this.#rules.gracePeriodSeconds?.(object, requested);
   }
 }
+
+/** `approval` of a signing request is a part of its status. */
+const writesStatus = ({ subresource }: WriteContext): boolean =>
+  subresource === 'status' || subresource === 'approval';
 
 function copyField(next: AnyObject, current: AnyObject, field: string): void {
   const value = current[field];

@@ -4,7 +4,6 @@ import {
   mutatingWebhookRules,
   priorityClassRules,
   runtimeClassRules,
-  signingRequestRules,
   validatingWebhookRules,
 } from './cluster-kinds.ts';
 import { configMapRules, secretRules, serviceAccountRules } from './config.ts';
@@ -19,6 +18,7 @@ import { nodeRules } from './node.ts';
 import { podRules } from './pod.ts';
 import { clusterRoleBindingRules, clusterRoleRules, roleBindingRules, roleRules } from './rbac.ts';
 import { serviceRules } from './service.ts';
+import { signingRequestRules } from './signing-request.ts';
 import {
   controllerRevisionRules,
   daemonSetRules,
