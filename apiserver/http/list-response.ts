@@ -4,6 +4,7 @@ import { fromStored } from '../store/stored-view.ts';
 import type { CachedObject } from '../watch-cache/read-cache.ts';
 import { send, toYaml } from './answer.ts';
 import type { ClientResponse } from './client-response.ts';
+import type { MetaVersion } from './negotiation.ts';
 import {
   type IncludeObject,
   listHead,
@@ -66,23 +67,31 @@ export async function sendYamlList(list: ListResponse): Promise<void> {
   send(list.response, { status: 200, contentType: 'application/yaml', body });
 }
 
-export async function sendMetadataList(list: ListResponse): Promise<void> {
-  const head = openList(metadataListHead(), list.head);
+export async function sendMetadataList(list: ListResponse, version: MetaVersion): Promise<void> {
+  const head = openList(metadataListHead(version), list.head);
   await sendItems(
     list,
     head,
-    (object) => [Buffer.from(JSON.stringify(toMetadataOnly(fromStored(list.strategy, object.json))))],
+    (object) => [
+      Buffer.from(JSON.stringify(toMetadataOnly(fromStored(list.strategy, object.json), version))),
+    ],
     sliceObjects,
   );
 }
 
-export async function sendTable(list: ListResponse, include: IncludeObject): Promise<void> {
+export async function sendTable(
+  list: ListResponse,
+  include: IncludeObject,
+  version: MetaVersion,
+): Promise<void> {
   const { strategy, clock, response } = list;
-  const whole = JSON.stringify(toTable(strategy, [], list.head));
+  const whole = JSON.stringify(toTable(strategy, [], list.head, true, version));
   const head = Buffer.from(whole.slice(0, -2));
   const nowMs = clock.nowMs();
   const row = (object: CachedObject): Buffer[] => [
-    Buffer.from(JSON.stringify(tableRow(strategy, fromStored(list.strategy, object.json), include, nowMs))),
+    Buffer.from(
+      JSON.stringify(tableRow(strategy, fromStored(list.strategy, object.json), include, nowMs, version)),
+    ),
   ];
   await sendItems({ ...list, response }, head, row, sliceObjects);
 }

@@ -3,20 +3,36 @@ import { StatusError } from '../../api/status-error.ts';
 /** How an object leaves: as itself, as rows, or as its metadata only. */
 export type Shape = 'object' | 'table' | 'metadata' | 'metadataList';
 
+export type MetaVersion = 'v1' | 'v1beta1';
+
 export interface Negotiated {
   readonly media: 'json' | 'yaml';
   readonly shape: Shape;
+  /** Version of meta.k8s.io in which the shape is written. */
+  readonly metaVersion: MetaVersion;
   readonly contentType: string;
 }
 
-const plainJson: Negotiated = { media: 'json', shape: 'object', contentType: 'application/json' };
-const plainYaml: Negotiated = { media: 'yaml', shape: 'object', contentType: 'application/yaml' };
+const plainJson: Negotiated = {
+  media: 'json',
+  shape: 'object',
+  metaVersion: 'v1',
+  contentType: 'application/json',
+};
+const plainYaml: Negotiated = {
+  media: 'yaml',
+  shape: 'object',
+  metaVersion: 'v1',
+  contentType: 'application/yaml',
+};
 
 const shapes: Readonly<Record<string, Shape>> = {
   Table: 'table',
   PartialObjectMetadata: 'metadata',
   PartialObjectMetadataList: 'metadataList',
 };
+
+const metaVersions: readonly MetaVersion[] = ['v1', 'v1beta1'];
 
 interface MediaRange {
   readonly type: string;
@@ -61,8 +77,9 @@ function accept(range: MediaRange): Negotiated | undefined {
   if (as === undefined) return plain;
   const shape = shapes[as];
   if (shape === undefined || range.parameters.get('g') !== 'meta.k8s.io') return undefined;
-  if (!['v1', 'v1beta1'].includes(range.parameters.get('v') ?? 'v1')) return undefined;
-  return { ...plain, shape };
+  const version = metaVersions.find((known) => known === (range.parameters.get('v') ?? 'v1'));
+  if (version === undefined) return undefined;
+  return { ...plain, shape, metaVersion: version };
 }
 
 const negotiatedBefore = new Map<string, Negotiated>();

@@ -73,14 +73,25 @@ export function shapedAnswer(
   if (negotiated.shape === 'object') return jsonAnswer(status, json, negotiated, warnings);
   const object = parseObject(json);
   if (negotiated.shape === 'metadata')
-    return objectAnswer(status, toMetadataOnly(object), negotiated, warnings);
+    return objectAnswer(status, toMetadataOnly(object, negotiated.metaVersion), negotiated, warnings);
   if (negotiated.shape === 'metadataList')
     throw wrongShape(
       `you requested PartialObjectMetadataList, but the requested object is not a list (*core.${object.kind})`,
     );
-  const row = tableRow(request.strategy, object, includeOf(request), deps.clock.nowMs());
+  const row = tableRow(
+    request.strategy,
+    object,
+    includeOf(request),
+    deps.clock.nowMs(),
+    negotiated.metaVersion,
+  );
   const head = { resourceVersion: object.metadata.resourceVersion };
-  return objectAnswer(status, toTable(request.strategy, [row], head), negotiated, warnings);
+  return objectAnswer(
+    status,
+    toTable(request.strategy, [row], head, true, negotiated.metaVersion),
+    negotiated,
+    warnings,
+  );
 }
 
 const wrongShape = (message: string): StatusError =>
@@ -106,8 +117,8 @@ export async function listOrWatch(deps: ReadDependencies, request: ResourceReque
   const { objects, head } = await collectList(deps, request, options);
   const { response, strategy } = request;
   const list = { strategy, head, objects, response, clock: deps.clock };
-  if (negotiated.shape === 'table') return sendTable(list, includeOf(request));
-  if (negotiated.shape === 'metadataList') return sendMetadataList(list);
+  if (negotiated.shape === 'table') return sendTable(list, includeOf(request), negotiated.metaVersion);
+  if (negotiated.shape === 'metadataList') return sendMetadataList(list, negotiated.metaVersion);
   return negotiated.media === 'yaml' ? sendYamlList(list) : sendList(list);
 }
 

@@ -1,8 +1,9 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { toApiVersion } from '../../api/kind-info.ts';
 import type { KindStrategy, TableColumn } from '../registry/strategy.ts';
+import type { MetaVersion } from './negotiation.ts';
 
-const metaVersion = 'meta.k8s.io/v1';
+const apiVersionOf = (version: MetaVersion): string => `meta.k8s.io/${version}`;
 
 /** How much of each object a Table carries beside its cells. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -34,12 +35,13 @@ export function tableRow(
   object: AnyObject,
   include: IncludeObject,
   nowMs: number,
+  version: MetaVersion = 'v1',
 ): TableRow {
   const cells = strategy.columns.map((column) => column.cell(object, nowMs));
   const conditions = rowConditions(object);
   const marks = conditions === undefined ? {} : { conditions };
   if (include === 'None') return { cells, ...marks, object: null };
-  return { cells, ...marks, object: include === 'Object' ? object : toMetadataOnly(object) };
+  return { cells, ...marks, object: include === 'Object' ? object : toMetadataOnly(object, version) };
 }
 
 /** Pods that have ended are marked, so that printers may fade them. */
@@ -58,10 +60,11 @@ export function toTable(
   rows: readonly TableRow[],
   head: TableHead,
   withColumns = true,
+  version: MetaVersion = 'v1',
 ): object {
   return {
     kind: 'Table',
-    apiVersion: metaVersion,
+    apiVersion: apiVersionOf(version),
     metadata: withoutAbsent(head),
     columnDefinitions: withColumns ? columnDefinitions(strategy.columns) : null,
     rows,
@@ -72,12 +75,15 @@ function withoutAbsent(head: TableHead): object {
   return Object.fromEntries(Object.entries(head).filter(([, value]) => value !== undefined));
 }
 
-export function toMetadataOnly(object: { readonly metadata: object }): object {
-  return { kind: 'PartialObjectMetadata', apiVersion: metaVersion, metadata: object.metadata };
+export function toMetadataOnly(object: { readonly metadata: object }, version: MetaVersion = 'v1'): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: apiVersionOf(version), metadata: object.metadata };
 }
 
-export function metadataListHead(): { readonly kind: string; readonly apiVersion: string } {
-  return { kind: 'PartialObjectMetadataList', apiVersion: metaVersion };
+export function metadataListHead(version: MetaVersion): {
+  readonly kind: string;
+  readonly apiVersion: string;
+} {
+  return { kind: 'PartialObjectMetadataList', apiVersion: apiVersionOf(version) };
 }
 
 export function listHead(strategy: KindStrategy): { readonly kind: string; readonly apiVersion: string } {
