@@ -19,14 +19,15 @@ export function isUnified(): boolean {
   return existsSync(join(mountPoint, 'cgroup.controllers'));
 }
 
-/** Mount points of all hierarchies; systemd's named one is left alone. */
-function hierarchies(): string[] {
+/** Mount points of the hierarchies with controllers; with `named`, those without too (crun makes groups there). */
+function hierarchies(options: { readonly named: boolean } = { named: false }): string[] {
   if (isUnified()) return [mountPoint];
   const lines = readFileSync('/proc/mounts', 'utf8').split('\n');
   const mounts = lines
     .map((line) => line.split(' '))
     .filter((fields) => fields[2] === 'cgroup' || fields[2] === 'cgroup2');
-  return mounts.filter((fields) => !(fields[3] ?? '').includes('name=')).map((fields) => fields[1] ?? '');
+  const wanted = mounts.filter((fields) => options.named || !(fields[3] ?? '').includes('name='));
+  return wanted.map((fields) => fields[1] ?? '');
 }
 
 /** Makes the group in every hierarchy. A new v1 cpuset is useless until it has cpus and mems. */
@@ -95,15 +96,21 @@ function readOrEmpty(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    // ENOENT, ENODEV: the group went away between listing and reading.
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENODEV') return '';
+    // The group or process went away between listing and reading.
+    if (['ENOENT', 'ENODEV', 'ESRCH'].includes(codeOf(error) ?? '')) return '';
     throw error;
   }
 }
 
+/** Like `processesIn`, but also those that are dead and not yet reaped: they are still in the process table. */
+export function processTableOf(path: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.filter((pid) => readOrEmpty(`/proc/${pid}/cgroup`).includes(`${path}/`)).map(Number);
+}
+
 /** Removes the empty group and all below it, deepest first. @returns the directories that are still in use. */
 export function removeCgroup(path: string): string[] {
-  return hierarchies().flatMap((hierarchy) => removeTree(join(hierarchy, path)));
+  return hierarchies({ named: true }).flatMap((hierarchy) => removeTree(join(hierarchy, path)));
 }
 
 function removeTree(directory: string): string[] {
@@ -121,7 +128,7 @@ function removeTree(directory: string): string[] {
 
 /** Removes `/coracle` itself once no cluster has a group below it. */
 export function removeSharedCgroup(): void {
-  for (const hierarchy of hierarchies()) {
+  for (const hierarchy of hierarchies({ named: true })) {
     const shared = join(hierarchy, '/coracle');
     if (childrenOf(shared).length === 0) removeTree(shared);
   }

@@ -1,14 +1,14 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { cgroupPath, processesIn, removeCgroup, removeSharedCgroup } from './cgroups.ts';
+import { cgroupPath, processesIn, processTableOf, removeCgroup, removeSharedCgroup } from './cgroups.ts';
 import type { Layout } from './layout.ts';
 import { Progress } from './progress.ts';
 import { supervisorUnit } from './running.ts';
 import { readHosts } from './simulated-host.ts';
 import { signalProcess } from './supervisor.ts';
 import { refuseForeignCluster, removeUnderlay } from './underlay.ts';
-import { processStartTime, runningPid } from './units.ts';
+import { processStartTime, readUnits, removeUnit, runningPid } from './units.ts';
 import { waitUntil } from './wait.ts';
 
 const deadlineMs = 20_000;
@@ -21,6 +21,9 @@ export async function takeDown(layout: Layout, keepData: boolean): Promise<void>
   const clock = systemClock;
   const progress = new Progress(clock);
   await refuseForeignCluster(layout);
+  // First the units: the supervisor starts nothing again, and reaps what is killed now.
+  for (const name of readUnits(layout).keys()) removeUnit(layout, name);
+  await killGroup(layout, clock);
   await stopSupervisor(layout, clock);
   await killGroup(layout, clock);
   await removeUnderlay(layout);
@@ -34,14 +37,15 @@ export async function takeDown(layout: Layout, keepData: boolean): Promise<void>
   progress.step(`cluster ${layout.name} is down${keepData ? `; its data stays in ${layout.state}` : ''}`);
 }
 
-/** Kills it outright: its own way of ending would stop every unit with a grace period. */
+/** Kills it outright: nothing is left that it could end in an orderly way. */
 async function stopSupervisor(layout: Layout, clock: Clock): Promise<void> {
   const pid = runningPid(layout, supervisorUnit);
   if (pid === undefined) return;
   const startTime = processStartTime(pid);
   signalProcess(pid, 'SIGKILL');
   await waitUntil(clock, `supervisor ${pid} does not end`, deadlineMs, async () => {
-    if (processStartTime(pid) === startTime) throw new Error('it is still there');
+    if (processStartTime(pid) === startTime || existsSync(`/proc/${pid}`))
+      throw new Error('it is still there');
   });
 }
 
@@ -50,7 +54,8 @@ async function killGroup(layout: Layout, clock: Clock): Promise<void> {
   await waitUntil(clock, 'processes of the cluster do not end', deadlineMs, async () => {
     const left = processesIn(cgroupPath(layout.name));
     for (const pid of left) signalProcess(pid, 'SIGKILL');
-    if (left.length > 0) throw new Error(`pids ${left.join(', ')}`);
+    const table = processTableOf(cgroupPath(layout.name));
+    if (left.length + table.length > 0) throw new Error(`pids ${[...left, ...table].join(', ')}`);
   });
 }
 
