@@ -1,4 +1,4 @@
-import type { AnyObject, ApiObject } from '../../api/kind-info.ts';
+import type { ApiObject } from '../../api/kind-info.ts';
 import type { KindColumn } from './kind-rules.ts';
 
 /** meta/v1's own words for the two columns that every kind has. */
@@ -117,6 +117,3 @@ function formatExpression(term: {
       return `!${term.key}`;
   }
 }
-
-/** Columns of any kind are columns of a known one. */
-export type CommonColumn = KindColumn<AnyObject>;

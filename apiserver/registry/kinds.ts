@@ -1,3 +1,9 @@
+import {
+  mutatingPolicyBindingRules,
+  mutatingPolicyRules,
+  validatingPolicyBindingRules,
+  validatingPolicyRules,
+} from './admission-policies.ts';
 import { autoscalerRules, disruptionBudgetRules, oldAutoscalerRules } from './autoscaling.ts';
 import { cronJobRules, jobRules } from './batch.ts';
 import {
@@ -37,6 +43,10 @@ import {
 
 /** What is particular to kinds; a kind that is not here behaves as most do. */
 export const kindRules: readonly AnyKindRules[] = [
+  mutatingPolicyBindingRules,
+  mutatingPolicyRules,
+  validatingPolicyBindingRules,
+  validatingPolicyRules,
   configMapRules,
   controllerRevisionRules,
   daemonSetRules,

@@ -13,7 +13,6 @@ const dns1035Label = whole(dns1035LabelPattern);
 const qualifiedName = whole(qualifiedNamePattern);
 const labelValue = whole(labelValuePattern);
 const configKey = /^[-._a-zA-Z0-9]+$/;
-const cIdentifier = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const printableAscii = /^[ -<>-~]+$/;
 
 const maxLabelLength = 63;
@@ -150,8 +149,6 @@ export function envVarNameProblems(value: string): string[] {
     ? []
     : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
 }
-
-export const isCIdentifier = (value: string): boolean => cIdentifier.test(value);
 
 /** Names of container and service ports. */
 export function portNameProblems(value: string): string[] {

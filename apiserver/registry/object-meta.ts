@@ -1,7 +1,7 @@
 import type { ObjectMeta } from '../../api/generated/meta-v1.ts';
 import { forbidden, invalid, required, tooLong } from './field-error.ts';
 import type { NameRule } from './kind-rules.ts';
-import { dnsSubdomainName, labelKeyProblems, labelValueProblems, qualifiedNameProblems } from './names.ts';
+import { labelKeyProblems, labelValueProblems, qualifiedNameProblems } from './names.ts';
 import type { FieldError } from './strategy.ts';
 
 const maxAnnotationBytes = 256 * 1024;
@@ -141,6 +141,3 @@ export function validateMetaUpdate(next: ObjectMeta, current: ObjectMeta): Field
       errors.push(invalid(`metadata.${name}`, next[name], 'field is immutable'));
   return errors;
 }
-
-/** Most kinds' names. */
-export const defaultNameRule: NameRule = dnsSubdomainName;
