@@ -1,8 +1,9 @@
 /** Who is who in the cluster: the certificates, keys and kubeconfigs that each process is started with. */
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPair } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { deriveBeatKey } from '../base/beat.ts';
 import { secretHex } from '../base/random.ts';
 import { kubeconfigOf } from './kubeconfig.ts';
@@ -56,6 +57,7 @@ export async function createIdentities(
     }),
     ca.ensure(pki, 'etcd', { commonName: 'etcd', hosts: ['127.0.0.1', 'localhost'] }),
     ca.ensure(pki, 'apiserver-etcd-client', { commonName: 'kube-apiserver-etcd-client' }),
+    ensureServiceAccountKey(pki),
     ...Object.entries(programs).map(async ([name, identity]) => {
       const pair = await ca.ensure(pki, name, identity);
       await writeSecret(
@@ -68,13 +70,13 @@ export async function createIdentities(
     layout.kubeconfig,
     kubeconfigOf({ cluster: layout.name, user: 'kubernetes-admin', server, caPem: ca.certPem, pair: admin }),
   );
-  await ensureServiceAccountKey(pki);
   if (!existsSync(join(pki, 'beat.key'))) await writeSecret(join(pki, 'beat.key'), secretHex(32));
 }
 
+/** RSA, because RS256 is what every consumer of a ServiceAccount token understands. */
 async function ensureServiceAccountKey(pki: string): Promise<void> {
   if (existsSync(join(pki, 'sa.key'))) return;
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   await writeSecret(join(pki, 'sa.key'), pem);
   await writeFile(join(pki, 'sa.pub'), createPublicKey(pem).export({ type: 'spki', format: 'pem' }));

@@ -64,7 +64,7 @@ export async function createTestPki(options: {
 
 async function ensureServiceAccountKey(pki: string): Promise<void> {
   if (existsSync(join(pki, 'sa.key'))) return;
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   await writeSecret(join(pki, 'sa.key'), pem);
   await writeFile(join(pki, 'sa.pub'), createPublicKey(pem).export({ type: 'spki', format: 'pem' }));
