@@ -26,10 +26,11 @@ const firstVersion = wholeVersion(1);
 
 /** All that the store ever did, and its present state: what checks compare the world with. */
 export class History {
-  readonly changes: Change[] = [];
   readonly #nowMs: () => number;
   readonly #byResource = new Map<string, Map<string, AnyObject>>();
   readonly #byKey = new Map<string, KeyVersion[]>();
+  readonly #changesOf = new Map<string, Change[]>();
+  readonly #known = new Set<number>();
   readonly #listeners: ((change: Change) => void)[] = [];
   /** What the store has reached. */
   version: number = firstVersion;
@@ -62,7 +63,8 @@ export class History {
         ...{ key: event.key, resource, version: event.version, before, after },
         atMs: this.#nowMs(),
       };
-      this.changes.push(change);
+      this.#known.add(event.version);
+      this.#log(resource).push(change);
       for (const listener of this.#listeners) listener(change);
     }
   }
@@ -76,6 +78,27 @@ export class History {
     return this.#byKey.get(key)?.at(-1)?.object as T | undefined;
   }
 
+  /** Whether the store ever gave out this version for an object. */
+  knows(version: number): boolean {
+    return this.#known.has(version);
+  }
+
+  /** Oldest first. */
+  changesOf(resource: string): readonly Change[] {
+    return this.#log(resource);
+  }
+
+  /** The objects under `prefix` as they were when the store had reached `version`. */
+  statesAt(version: number, prefix: string): AnyObject[] {
+    const states: AnyObject[] = [];
+    for (const [key, versions] of this.#byKey) {
+      if (!key.startsWith(prefix)) continue;
+      const object = versions.findLast((each) => each.version <= version)?.object;
+      if (object !== undefined) states.push(object);
+    }
+    return states;
+  }
+
   /** Oldest first. */
   versionsOf(key: string): readonly KeyVersion[] {
     return this.#byKey.get(key) ?? [];
@@ -84,6 +107,12 @@ export class History {
   #objects(resource: string): Map<string, AnyObject> {
     const known = this.#byResource.get(resource) ?? new Map<string, AnyObject>();
     this.#byResource.set(resource, known);
+    return known;
+  }
+
+  #log(resource: string): Change[] {
+    const known = this.#changesOf.get(resource) ?? [];
+    this.#changesOf.set(resource, known);
     return known;
   }
 

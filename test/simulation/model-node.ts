@@ -5,13 +5,7 @@
 import type { Node, NodeStatus, Pod } from '../../api/generated/core-v1.ts';
 import { nodes, pods } from '../../api/generated/resources.ts';
 import { isNotFound } from '../../api/status-error.ts';
-import {
-  beatNodeId,
-  beatPeriodMs,
-  deriveBeatKey,
-  encodeBeat,
-  firstBeatSequence,
-} from '../../base/beat.ts';
+import { beatNodeId, beatPeriodMs, deriveBeatKey, encodeBeat, firstBeatSequence } from '../../base/beat.ts';
 import { delay, toTime } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
@@ -148,7 +142,10 @@ export class ModelNode {
     const lease = { ...common, nodeName: this.name, nodeUid: () => registration.node?.metadata.uid };
     this.#world.spawn(agent, nodeInformer.run(forever));
     this.#world.spawn(agent, registration.run(forever));
-    this.#world.spawn(agent, registration.registered.then(() => runNodeLease(lease, forever)));
+    this.#world.spawn(
+      agent,
+      registration.registered.then(() => runNodeLease(lease, forever)),
+    );
     this.#world.spawn(agent, this.#runPods(agent, client));
   }
 
@@ -203,12 +200,7 @@ export class ModelNode {
     await Promise.all([informer.run(forever), ...Array.from({ length: workers }, work)]);
   }
 
-  async #syncPod(
-    agent: SimulatedProcess,
-    client: ApiClient,
-    pod: Pod,
-    all: readonly Pod[],
-  ): Promise<void> {
+  async #syncPod(agent: SimulatedProcess, client: ApiClient, pod: Pod, all: readonly Pod[]): Promise<void> {
     const { uid } = pod.metadata;
     if (pod.metadata.deletionTimestamp !== undefined) {
       if (this.#containers.has(uid)) await delay(agent, this.#stopMs(pod));
@@ -261,7 +253,14 @@ function statusOf(pod: Pod, { ip, refused }: Container, nowMs: number): Pod['sta
   if (refused) return { phase: 'Failed', reason: 'OutOfcpu', message: 'Pod was rejected', startTime: now };
   const ready = { type: 'Ready', status: 'True', lastTransitionTime: now };
   const containerStatuses = pod.spec.containers.map(({ name, image = '' }) => {
-    return { name, image, imageID: image, ready: true, restartCount: 0, state: { running: { startedAt: now } } };
+    return {
+      name,
+      image,
+      imageID: image,
+      ready: true,
+      restartCount: 0,
+      state: { running: { startedAt: now } },
+    };
   });
   return {
     phase: 'Running',

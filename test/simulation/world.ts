@@ -122,7 +122,12 @@ export class World {
   }
 
   #addProgram(program: ProgramName, index: number): void {
-    const running = { program, index, receiveBeat: undefined, process: this.createProcess(`${program}-${index}`) };
+    const running = {
+      program,
+      index,
+      receiveBeat: undefined,
+      process: this.createProcess(`${program}-${index}`),
+    };
     this.programs.push(running);
     this.#run(running);
   }
@@ -192,7 +197,12 @@ export class World {
 
   async #ensureNamespaces(): Promise<void> {
     const puts = memoryNamespaces.map((name) => {
-      const metadata = { name, uid: `namespace-${name}`, creationTimestamp: '2026-01-01T00:00:00Z', resourceVersion: '' };
+      const metadata = {
+        name,
+        uid: `namespace-${name}`,
+        creationTimestamp: '2026-01-01T00:00:00Z',
+        resourceVersion: '',
+      };
       const object = {
         apiVersion: 'v1',
         kind: 'Namespace',

@@ -1,0 +1,94 @@
+import type { Deployment, ReplicaSet } from '../../../api/generated/apps-v1.ts';
+import type { AnyObject } from '../../../api/kind-info.ts';
+import type { Change } from '../history.ts';
+import type { StoredPod } from './bindings.ts';
+import type { CheckContext, Checker } from './checker.ts';
+
+type StoredReplicaSet = ReplicaSet & AnyObject;
+type StoredDeployment = Deployment & AnyObject;
+
+/** A controller may act on a size that is this old: requests wait, stores stall, processes pause. */
+const staleForMs = 60_000;
+
+/** What was asked for lately. */
+class RecentSizes {
+  readonly #sizes = new Map<string, { readonly size: number; untilMs: number }[]>();
+
+  record(uid: string, size: number, nowMs: number): void {
+    const sizes = this.#sizes.get(uid) ?? [];
+    const last = sizes.at(-1);
+    if (last !== undefined) last.untilMs = nowMs;
+    sizes.push({ size, untilMs: Number.POSITIVE_INFINITY });
+    this.#sizes.set(uid, sizes);
+  }
+
+  largest(uid: string, nowMs: number): number {
+    const recent = (this.#sizes.get(uid) ?? []).filter(({ untilMs }) => untilMs >= nowMs - staleForMs);
+    return Math.max(0, ...recent.map(({ size }) => size));
+  }
+}
+
+/** No ReplicaSet ever has more live pods than it was asked for, and no Deployment more than its surge allows. */
+export class SurplusChecker implements Checker {
+  readonly #context: CheckContext;
+  readonly #replicaSets = new RecentSizes();
+  readonly #deployments = new RecentSizes();
+
+  constructor(context: CheckContext) {
+    this.#context = context;
+  }
+
+  observe({ resource, before, after }: Change): void {
+    if (after === undefined) return;
+    const nowMs = this.#context.nowMs();
+    const uid = after.metadata.uid ?? '';
+    if (resource === 'apps/replicasets')
+      this.#replicaSets.record(uid, (after as StoredReplicaSet).spec.replicas ?? 1, nowMs);
+    if (resource === 'apps/deployments')
+      this.#deployments.record(uid, largestOf(after as StoredDeployment), nowMs);
+    if (resource === '/pods' && before === undefined) this.#checkPod(after as StoredPod);
+  }
+
+  #checkPod(pod: StoredPod): void {
+    const owner = controllerOf(pod);
+    if (owner === undefined) return;
+    const { history } = this.#context;
+    const nowMs = this.#context.nowMs();
+    const live = history.all<StoredPod>('/pods').filter(isLive);
+    const siblings = live.filter((one) => controllerOf(one) === owner);
+    const allowed = this.#replicaSets.largest(owner, nowMs);
+    if (siblings.length > allowed)
+      this.#context.violate(
+        'surplus',
+        `${pod.metadata.name}: ${siblings.length} live pods, ${allowed} asked for`,
+      );
+    const replicaSets = history.all<StoredReplicaSet>('apps/replicasets');
+    const deployment = controllerOf(replicaSets.find(({ metadata }) => metadata.uid === owner));
+    if (deployment === undefined) return;
+    const family = new Set(
+      replicaSets.filter((one) => controllerOf(one) === deployment).map(({ metadata }) => metadata.uid),
+    );
+    const cousins = live.filter((one) => family.has(controllerOf(one) ?? ''));
+    const most = this.#deployments.largest(deployment, nowMs);
+    if (cousins.length > most)
+      this.#context.violate(
+        'surplus',
+        `${pod.metadata.name}: ${cousins.length} live pods, ${most} with surge`,
+      );
+  }
+}
+
+/** Replicas and surge; percentages are rounded up. */
+function largestOf({ spec }: StoredDeployment): number {
+  const replicas = spec.replicas ?? 1;
+  const surge = spec.strategy?.rollingUpdate?.maxSurge ?? '25%';
+  const text = String(surge);
+  const extra = text.endsWith('%') ? Math.ceil((replicas * Number.parseInt(text, 10)) / 100) : Number(text);
+  return replicas + extra;
+}
+
+export const controllerOf = (object: AnyObject | undefined): string | undefined =>
+  object?.metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid;
+
+export const isLive = ({ metadata, status }: StoredPod): boolean =>
+  metadata.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status?.phase ?? '');
