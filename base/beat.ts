@@ -2,23 +2,45 @@
  * The heartbeat datagram, 20 bytes: who is alive, how far its data plane has come, and proof of it.
  *
  *   0..4   node id: first 4 bytes of SHA-256(node name)
- *   4..8   sequence, big-endian; starts at the Unix time in quarter seconds and rises with each beat, so that a
- *          restarted guard goes on above its old values and a replayed datagram is recognised
- *   8..14  resourceVersion of the last EndpointSlice change that the node's data plane has applied (48 bits)
+ *   4..8   sequence, big-endian: the Unix time in units of 5 ms at the sending, and more than the last one's, so that
+ *          a restarted guard goes on above its old values and a replayed datagram is recognised
+ *   8..14  resourceVersion of the last EndpointSlice change that the node's data plane has applied (48 bits);
+ *          0 while the node has no data plane
  *  14..20  first 6 bytes of HMAC-SHA256(node key, bytes 0..14)
  *
- * A node holds only its own key, derived from the cluster's, so a stolen node can pretend to be no other.
+ * A beat that asks is 26 bytes: after the version, in 14..20, comes the version that the node waits for, then the tag.
+ * It is answered when the least version of the live nodes has come so far, and at each step on the way:
+ *
+ *   0..4   node id of the guard that asked
+ *   4..8   sequence of the newest beat heard from it
+ *   8..14  the least version over all live nodes
+ *  14..20  first 6 bytes of HMAC-SHA256(answer key, bytes 0..14)
+ *
+ * A node holds only its own key, derived from the cluster's, so a stolen node can pretend to be no other. The answer
+ * key is derived from the node's, so that no datagram of one direction passes for one of the other.
  * Cost: one HMAC, about 2 us.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
 export const beatBytes = 20;
+export const askingBeatBytes = 26;
+const tagBytes = 6;
 /** A guard sends one beat to every detector each period. */
 export const beatPeriodMs = 500;
+const sequenceUnitMs = 5;
+/** Beats out of turn keep this distance: sequences must not outrun the time. */
+export const minBeatGapMs = 10;
 
 export interface Beat {
   readonly sequence: number;
   readonly dataPlaneVersion: number;
+  /** The guard wants to be told when the least data-plane version rises, until it has reached this one. */
+  readonly awaitedVersion?: number;
+}
+
+export interface BeatAnswer {
+  readonly sequence: number;
+  readonly leastVersion: number;
 }
 
 export function beatNodeId(nodeName: string): number {
@@ -29,31 +51,79 @@ export function deriveBeatKey(clusterKey: Buffer, nodeName: string): Buffer {
   return createHmac('sha256', clusterKey).update(`coracle beat v1 ${nodeName}`).digest();
 }
 
+/** @param nodeKey what `deriveBeatKey` gives */
+export function deriveAnswerKey(nodeKey: Buffer): Buffer {
+  return createHmac('sha256', nodeKey).update('coracle beat answer v1').digest();
+}
+
 export function firstBeatSequence(epochMs: number): number {
-  return Math.floor(epochMs / 250) >>> 0;
+  return Math.floor(epochMs / sequenceUnitMs) >>> 0;
+}
+
+/** Rises with the time; by one when the clock stands still or was set back. */
+export function nextBeatSequence(last: number, epochMs: number): number {
+  const now = firstBeatSequence(epochMs);
+  return isNewerSequence(now, last) ? now : (last + 1) >>> 0;
+}
+
+/** Sequences are 32 bits and wrap after 248 days: newer is less than half the circle ahead. */
+export function isNewerSequence(sequence: number, last: number): boolean {
+  const ahead = (sequence - last) >>> 0;
+  return ahead !== 0 && ahead < 2 ** 31;
+}
+
+/** How long before `last` a sequence was sent, roughly. */
+export function sequenceAgeMs(sequence: number, last: number): number {
+  return ((last - sequence) >>> 0) * sequenceUnitMs;
 }
 
 export function encodeBeat(nodeId: number, beat: Beat, nodeKey: Buffer): Buffer {
-  const datagram = Buffer.allocUnsafe(beatBytes);
-  datagram.writeUInt32BE(nodeId, 0);
-  datagram.writeUInt32BE(beat.sequence >>> 0, 4);
-  datagram.writeUIntBE(beat.dataPlaneVersion, 8, 6);
-  tagOf(datagram, nodeKey).copy(datagram, 14);
-  return datagram;
+  const { sequence, dataPlaneVersion, awaitedVersion } = beat;
+  const versions = awaitedVersion === undefined ? [dataPlaneVersion] : [dataPlaneVersion, awaitedVersion];
+  return seal(nodeId, sequence, versions, nodeKey);
+}
+
+export function encodeAnswer(nodeId: number, answer: BeatAnswer, answerKey: Buffer): Buffer {
+  return seal(nodeId, answer.sequence, [answer.leastVersion], answerKey);
 }
 
 /** The sender's id, unproven: it only finds the key to verify with. */
 export function peekBeatNodeId(datagram: Buffer): number | undefined {
-  return datagram.length === beatBytes ? datagram.readUInt32BE(0) : undefined;
+  return datagram.length === beatBytes || datagram.length === askingBeatBytes
+    ? datagram.readUInt32BE(0)
+    : undefined;
 }
 
 /** @returns undefined when the datagram is malformed or was not made with `nodeKey`. */
 export function decodeBeat(datagram: Buffer, nodeKey: Buffer): Beat | undefined {
-  if (datagram.length !== beatBytes) return undefined;
-  if (!timingSafeEqual(tagOf(datagram, nodeKey), datagram.subarray(14))) return undefined;
-  return { sequence: datagram.readUInt32BE(4), dataPlaneVersion: datagram.readUIntBE(8, 6) };
+  const asks = datagram.length === askingBeatBytes;
+  if ((datagram.length !== beatBytes && !asks) || !isSealed(datagram, nodeKey)) return undefined;
+  const beat = { sequence: datagram.readUInt32BE(4), dataPlaneVersion: datagram.readUIntBE(8, 6) };
+  return asks ? { ...beat, awaitedVersion: datagram.readUIntBE(14, 6) } : beat;
 }
 
-function tagOf(datagram: Buffer, nodeKey: Buffer): Buffer {
-  return createHmac('sha256', nodeKey).update(datagram.subarray(0, 14)).digest().subarray(0, 6);
+/** @returns undefined when the datagram is malformed, for another node, or was not made with `answerKey`. */
+export function decodeAnswer(datagram: Buffer, nodeId: number, answerKey: Buffer): BeatAnswer | undefined {
+  if (datagram.length !== beatBytes || datagram.readUInt32BE(0) !== nodeId) return undefined;
+  if (!isSealed(datagram, answerKey)) return undefined;
+  return { sequence: datagram.readUInt32BE(4), leastVersion: datagram.readUIntBE(8, 6) };
+}
+
+function seal(nodeId: number, sequence: number, versions: readonly number[], key: Buffer): Buffer {
+  const bodyBytes = 8 + 6 * versions.length;
+  const datagram = Buffer.allocUnsafe(bodyBytes + tagBytes);
+  datagram.writeUInt32BE(nodeId, 0);
+  datagram.writeUInt32BE(sequence >>> 0, 4);
+  for (const [i, version] of versions.entries()) datagram.writeUIntBE(version, 8 + 6 * i, 6);
+  tagOf(datagram.subarray(0, bodyBytes), key).copy(datagram, bodyBytes);
+  return datagram;
+}
+
+function isSealed(datagram: Buffer, key: Buffer): boolean {
+  const bodyBytes = datagram.length - tagBytes;
+  return timingSafeEqual(tagOf(datagram.subarray(0, bodyBytes), key), datagram.subarray(bodyBytes));
+}
+
+function tagOf(body: Buffer, key: Buffer): Buffer {
+  return createHmac('sha256', key).update(body).digest().subarray(0, tagBytes);
 }

@@ -13,6 +13,7 @@ import { TaskGroup } from '../base/task-group.ts';
 import type { ApiClient } from '../client/client.ts';
 import { EventRecorder } from '../client/event-recorder.ts';
 import type { AgentFlags } from './agent-flags.ts';
+import { EndpointDepartures } from './endpoint-departures.ts';
 import { createFollowed, type Followed } from './followed.ts';
 import { createHostRuntime, type HostRuntime } from './host-runtime.ts';
 import { ImageGarbage } from './image-garbage.ts';
@@ -55,7 +56,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const reader = await NodeReader.create({ flags, ...host, clock });
   const registration = startNode({ options, followed, network, reader, tasks });
   const logRoot = join(flags.rootDir, 'logs/pods');
-  const workers = await startWorkers({ options, followed, host, reader, registration, logRoot, tasks });
+  const parts = { options, followed, network, host, reader, registration, logRoot, tasks };
+  const workers = await startWorkers(parts);
   startServices({ options, host, workers, logRoot, tasks });
   await tasks.join();
 }
@@ -117,6 +119,7 @@ function startNode({ options, followed, network, reader, tasks }: NodeParts): No
 interface WorkerParts {
   readonly options: AgentOptions;
   readonly followed: Followed;
+  readonly network: NodeNetwork;
   readonly host: HostRuntime;
   readonly reader: NodeReader;
   readonly registration: NodeRegistration;
@@ -150,7 +153,7 @@ async function startWorkers(parts: WorkerParts): Promise<PodWorkers> {
 }
 
 async function podDependencies(
-  { options, followed, host, reader, registration, logRoot, tasks }: WorkerParts,
+  { options, followed, network, host, reader, registration, logRoot, tasks }: WorkerParts,
   objects: ObjectReferences,
   statuses: StatusWriter,
 ): Promise<PodDependencies> {
@@ -166,6 +169,12 @@ async function podDependencies(
     objects,
     services: () => followed.services.lister.list(),
     checks: createProbeChecks(host.runtime, clock),
+    departures: new EndpointDepartures({
+      endpointSlices: followed.endpointSlices,
+      nodeName: flags.nodeName,
+      whenReachedEverywhere: (version, signal) => network.whenReachedEverywhere(version, signal),
+      clock,
+    }),
     statuses,
     events,
     node: await readPodNode({ flags, logRoot, capacity: reader.capacity, node: () => registration.node }),

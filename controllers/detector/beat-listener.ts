@@ -1,7 +1,15 @@
-import { beatNodeId, decodeBeat, deriveBeatKey, peekBeatNodeId } from '../../base/beat.ts';
+import {
+  beatNodeId,
+  decodeBeat,
+  deriveAnswerKey,
+  deriveBeatKey,
+  encodeAnswer,
+  isNewerSequence,
+  peekBeatNodeId,
+} from '../../base/beat.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { BeatSource } from './beat-source.ts';
+import type { BeatSource, Reply } from './beat-source.ts';
 
 /** libuv reads at most this many datagrams per turn of the event loop: fewer means that the socket is empty. */
 const datagramsPerTurn = 32;
@@ -12,7 +20,15 @@ interface Sender {
   readonly name: string;
   readonly key: Buffer;
   sequence: number | undefined;
-  dataPlaneVersion: number;
+}
+
+/** What an accepted beat says. */
+export interface HeardBeat {
+  readonly dataPlaneVersion: number;
+  /** The guard wants to know of the least version until it has come so far. */
+  readonly awaitedVersion: number | undefined;
+  /** Tells the guard the least version. */
+  readonly answer: (leastVersion: number) => void;
 }
 
 export interface BeatListenerOptions {
@@ -20,7 +36,7 @@ export interface BeatListenerOptions {
   readonly clusterKey: Buffer;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly onBeat: (node: string) => void;
+  readonly onBeat: (node: string, beat: HeardBeat) => void;
 }
 
 /** Receives, authenticates and counts beats. What is malformed, forged, replayed or of an unknown node is dropped. */
@@ -38,17 +54,6 @@ export class BeatListener {
     return { received: this.#received, accepted: this.#accepted };
   }
 
-  /** The least data-plane version over `names`; undefined when one of them has not told. */
-  leastDataPlaneVersion(names: Iterable<string>): number | undefined {
-    let least: number | undefined;
-    for (const name of names) {
-      const sender = this.#senders.get(beatNodeId(name));
-      if (sender?.sequence === undefined) return undefined;
-      least = Math.min(least ?? sender.dataPlaneVersion, sender.dataPlaneVersion);
-    }
-    return least;
-  }
-
   expect(name: string): void {
     const id = beatNodeId(name);
     const known = this.#senders.get(id);
@@ -56,7 +61,7 @@ export class BeatListener {
     if (known !== undefined)
       this.#options.logger.warn({ name, other: known.name }, 'two nodes share a beat id');
     const key = deriveBeatKey(this.#options.clusterKey, name);
-    this.#senders.set(id, { name, key, sequence: undefined, dataPlaneVersion: 0 });
+    this.#senders.set(id, { name, key, sequence: undefined });
   }
 
   forget(name: string): void {
@@ -66,7 +71,7 @@ export class BeatListener {
 
   /** Listens until `signal` aborts. @throws when the source cannot be opened. */
   run(signal: AbortSignal): Promise<void> {
-    return this.#options.source.run((datagram) => this.#receive(datagram), signal);
+    return this.#options.source.run((datagram, reply) => this.#receive(datagram, reply), signal);
   }
 
   /** Resolves when all datagrams that had arrived at the time of the call are heard. */
@@ -86,7 +91,7 @@ export class BeatListener {
     });
   }
 
-  #receive(datagram: Buffer): void {
+  #receive(datagram: Buffer, reply: Reply | undefined): void {
     this.#received += 1;
     const id = peekBeatNodeId(datagram);
     const sender = id === undefined ? undefined : this.#senders.get(id);
@@ -94,15 +99,20 @@ export class BeatListener {
     const beat = decodeBeat(datagram, sender.key);
     if (beat === undefined || !isNewer(beat.sequence, sender.sequence)) return;
     sender.sequence = beat.sequence;
-    sender.dataPlaneVersion = beat.dataPlaneVersion;
     this.#accepted += 1;
-    this.#options.onBeat(sender.name);
+    this.#options.onBeat(sender.name, {
+      dataPlaneVersion: beat.dataPlaneVersion,
+      awaitedVersion: beat.awaitedVersion,
+      answer: (leastVersion) => reply?.(toAnswer(sender, leastVersion)),
+    });
   }
 }
 
-/** Sequences are 32 bits and may wrap: newer is less than half the circle ahead. */
+/** Echoes the newest sequence heard: the guard sees that the answer is a fresh one. */
+function toAnswer({ name, key, sequence = 0 }: Sender, leastVersion: number): Buffer {
+  return encodeAnswer(beatNodeId(name), { sequence, leastVersion }, deriveAnswerKey(key));
+}
+
 export function isNewer(sequence: number, last: number | undefined): boolean {
-  if (last === undefined) return true;
-  const ahead = (sequence - last) >>> 0;
-  return ahead !== 0 && ahead < 2 ** 31;
+  return last === undefined || isNewerSequence(sequence, last);
 }

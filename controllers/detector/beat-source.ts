@@ -4,10 +4,13 @@ import type { Logger } from '../../base/logger.ts';
 
 const receiveBufferBytes = 8 * 1024 * 1024;
 
+/** Sends a datagram back to where one came from. What cannot be sent is lost. */
+export type Reply = (datagram: Buffer) => void;
+
 /** Where datagrams come from. */
 export interface BeatSource {
   /** Gives every datagram to `receive` until `signal` aborts. @throws when it cannot be opened. */
-  run(receive: (datagram: Buffer) => void, signal: AbortSignal): Promise<void>;
+  run(receive: (datagram: Buffer, reply?: Reply) => void, signal: AbortSignal): Promise<void>;
 }
 
 export interface UdpBeatSourceOptions {
@@ -24,10 +27,17 @@ export class UdpBeatSource implements BeatSource {
     this.#options = options;
   }
 
-  async run(receive: (datagram: Buffer) => void, signal: AbortSignal): Promise<void> {
+  async run(receive: (datagram: Buffer, reply?: Reply) => void, signal: AbortSignal): Promise<void> {
     const { address, port, logger } = this.#options;
     const socket = createSocket({ type: 'udp4' });
-    socket.on('message', receive);
+    socket.on('message', (datagram, from) =>
+      receive(datagram, (answer) =>
+        socket.send(answer, from.port, from.address, (error) => {
+          // The guard asks again with its next beat.
+          if (error !== null) logger.debug({ err: error, address: from.address }, 'answer a guard');
+        }),
+      ),
+    );
     socket.bind(port, address);
     await once(socket, 'listening');
     this.#enlargeBuffer(socket);

@@ -10,9 +10,19 @@ import { JudgingClock } from '../judging-clock.ts';
 import { hasTaint, nodeDeadTaint } from '../node-state.ts';
 import { BeatListener } from './beat-listener.ts';
 import type { BeatSource } from './beat-source.ts';
-import { createJudgeState, hear, type JudgeState, judge, listenAnew, trackNode } from './judge.ts';
+import {
+  createJudgeState,
+  hear,
+  type JudgeState,
+  judge,
+  judgePolicy,
+  listenAnew,
+  trackNode,
+} from './judge.ts';
+import { leastVersionOf } from './least-version.ts';
 import { NodeMarker } from './node-marker.ts';
 import { guardAnnotation } from './plan-marks.ts';
+import { VersionAnswers } from './version-answers.ts';
 
 const tickMs = 50;
 const statisticsEveryMs = 60_000;
@@ -36,6 +46,11 @@ export class Detector {
   readonly #state: JudgeState;
   readonly #listener: BeatListener;
   readonly #nodes: Informer<Node>;
+  readonly #answers: VersionAnswers;
+  /** Judging time at which all nodes were known; undefined before. */
+  #knownSinceMs: number | undefined;
+  /** Set while leading. */
+  #marker: NodeMarker | undefined;
   #held = 0;
 
   constructor(options: DetectorOptions) {
@@ -44,14 +59,19 @@ export class Detector {
     this.#state = createJudgeState(0);
     this.#listener = new BeatListener({
       ...options,
-      onBeat: (node) => hear(this.#state, node, this.#judging.nowMs),
+      onBeat: (node, beat) => {
+        hear(this.#state, node, this.#judging.nowMs, beat.dataPlaneVersion);
+        this.#answers.hear(node, beat);
+      },
     });
+    this.#answers = new VersionAnswers({ clock: options.clock, leastVersion: () => this.#leastVersion() });
     this.#nodes = new Informer({ ...options, type: nodes });
     this.#nodes.addHandler({
       onAdd: (node) => this.#track(node),
       onUpdate: (_previous, node) => this.#track(node),
       onDelete: ({ metadata }) => {
         this.#listener.forget(metadata.name);
+        this.#answers.forget(metadata.name);
         this.#state.nodes.delete(metadata.name);
       },
     });
@@ -63,7 +83,9 @@ export class Detector {
     group.start((groupSignal) => this.#listener.run(groupSignal));
     group.start((groupSignal) => this.#nodes.run(groupSignal));
     group.start((groupSignal) => this.#logStatistics(groupSignal));
+    group.start((groupSignal) => this.#tickUntil(groupSignal));
     await group.join();
+    this.#answers.stop();
   }
 
   /** Judges and marks nodes until `signal` aborts, after a full listening period. */
@@ -82,8 +104,10 @@ export class Detector {
       onUpdate: (_previous, node) => enqueue(node),
     });
     try {
-      await Promise.all([marker.run(signal), this.#judgeUntil(signal, marker)]);
+      this.#marker = marker;
+      await marker.run(signal);
     } finally {
+      this.#marker = undefined;
       stopFollowing();
     }
   }
@@ -97,7 +121,15 @@ export class Detector {
     });
   }
 
-  async #judgeUntil(signal: AbortSignal, marker: NodeMarker): Promise<void> {
+  /** Undefined until every live node has had the time to beat: a few of them are not the least of all. */
+  #leastVersion(): number | undefined {
+    const { nowMs } = this.#judging;
+    if (this.#knownSinceMs === undefined || nowMs - this.#knownSinceMs < judgePolicy.silentAfterMs) return;
+    return leastVersionOf(this.#state, nowMs);
+  }
+
+  /** Judging time passes also while another one leads: the least version is over those that live by it. */
+  async #tickUntil(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#options;
     while (!signal.aborted) {
       await delay(clock, tickMs, signal);
@@ -105,15 +137,21 @@ export class Detector {
       await this.#listener.drain();
       const stallMs = this.#judging.tick();
       if (stallMs > tickMs) logger.info({ stallMs: Math.round(stallMs) }, 'stood still, deadlines extended');
-      const { changes, held } = judge(this.#state, this.#judging.nowMs);
-      for (const { node, verdict } of changes) {
-        logger.info({ node, verdict }, 'verdict');
-        marker.enqueue(node);
-      }
-      if (held > 0 && this.#held === 0)
-        logger.warn({ held }, 'too many nodes silent together, nothing is evicted');
-      this.#held = held;
+      if (this.#nodes.hasSynced) this.#knownSinceMs ??= this.#judging.nowMs;
+      if (this.#marker !== undefined) this.#judge(this.#marker);
     }
+  }
+
+  #judge(marker: NodeMarker): void {
+    const { logger } = this.#options;
+    const { changes, held } = judge(this.#state, this.#judging.nowMs);
+    for (const { node, verdict } of changes) {
+      logger.info({ node, verdict }, 'verdict');
+      marker.enqueue(node);
+    }
+    if (held > 0 && this.#held === 0)
+      logger.warn({ held }, 'too many nodes silent together, nothing is evicted');
+    this.#held = held;
   }
 
   async #logStatistics(signal: AbortSignal): Promise<void> {

@@ -36,6 +36,8 @@ export const judgePolicy: JudgePolicy = {
 export interface NodeRecord {
   /** Judging time of the last beat; undefined before the first. */
   heardAtMs: number | undefined;
+  /** What its last beat said; 0 while it has no data plane. */
+  dataPlaneVersion: number;
   /** Its guard has beaten before, to us or to a detector before us: its silence means something. */
   hasGuard: boolean;
   verdict: Verdict;
@@ -78,13 +80,15 @@ export function trackNode(
   }
   const verdict = past.isDead ? 'dead' : 'unknown';
   const diedAtMs = Number.NEGATIVE_INFINITY;
-  state.nodes.set(node, { heardAtMs: undefined, hasGuard: past.hasGuard, verdict, diedAtMs });
+  const { hasGuard } = past;
+  state.nodes.set(node, { heardAtMs: undefined, dataPlaneVersion: 0, hasGuard, verdict, diedAtMs });
 }
 
-export function hear(state: JudgeState, node: string, nowMs: number): void {
+export function hear(state: JudgeState, node: string, nowMs: number, dataPlaneVersion = 0): void {
   const record = state.nodes.get(node);
   if (record === undefined) return;
   record.heardAtMs = nowMs;
+  record.dataPlaneVersion = dataPlaneVersion;
   record.hasGuard = true;
 }
 

@@ -1,61 +1,109 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { beatNodeId, beatPeriodMs, encodeBeat, firstBeatSequence } from '../../base/beat.ts';
+import {
+  beatNodeId,
+  beatPeriodMs,
+  decodeAnswer,
+  deriveAnswerKey,
+  encodeBeat,
+  firstBeatSequence,
+  minBeatGapMs,
+  nextBeatSequence,
+} from '../../base/beat.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Random } from '../../base/random.ts';
+import { Throttle } from '../../base/throttle.ts';
+import { DetectorAnswers } from './detector-answers.ts';
+
+/** Beats out of turn of one change are spread over so much time: 10,000 a second, however large the cluster is. */
+const spreadPerNodeMs = 0.1;
 
 export interface Detector {
   readonly address: string;
   readonly port: number;
 }
 
+/** What goes out with a beat. */
+export interface BeatContent {
+  readonly dataPlaneVersion: number;
+  /** To be asked for; undefined when nobody waits. */
+  readonly awaitedVersion: number | undefined;
+  readonly nodeCount: number;
+}
+
+export interface BeatsOptions {
+  readonly nodeName: string;
+  /** This node's own key, derived from the cluster's. */
+  readonly key: Buffer;
+  readonly detectors: readonly Detector[];
+  readonly content: () => BeatContent;
+  /** Told while something is awaited: the least version of all live nodes. */
+  readonly onLeastVersion: (version: number) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
 /**
- * Sends one beat to every detector each period. The times are multiples of the period from the start, so a late timer
- * does not delay all that follow; periods slept through are left out, not made up for.
+ * Sends one beat to every detector each period, and beats out of turn when there is something to tell or to ask. The
+ * regular times are multiples of the period from the start, so a late timer does not delay all that follow; periods
+ * slept through are left out, not made up for.
  */
 export class Beats {
-  readonly #clock: Clock;
-  readonly #logger: Logger;
-  readonly #detectors: readonly Detector[];
+  readonly #options: BeatsOptions;
   readonly #nodeId: number;
-  readonly #key: Buffer;
-  readonly #dataPlaneVersion: () => number;
+  readonly #answerKey: Buffer;
+  readonly #answers = new DetectorAnswers();
+  readonly #outOfTurn: Throttle;
+  #socket: Socket | undefined;
+  #sequence: number;
 
-  constructor(options: {
-    readonly nodeName: string;
-    /** This node's own key, derived from the cluster's. */
-    readonly key: Buffer;
-    readonly detectors: readonly Detector[];
-    readonly dataPlaneVersion: () => number;
-    readonly clock: Clock;
-    readonly logger: Logger;
-  }) {
-    this.#clock = options.clock;
-    this.#logger = options.logger;
-    this.#detectors = options.detectors;
+  constructor(options: BeatsOptions) {
+    this.#options = options;
     this.#nodeId = beatNodeId(options.nodeName);
-    this.#key = options.key;
-    this.#dataPlaneVersion = options.dataPlaneVersion;
+    this.#answerKey = deriveAnswerKey(options.key);
+    this.#sequence = firstBeatSequence(options.clock.nowMs());
+    this.#outOfTurn = new Throttle({
+      clock: options.clock,
+      intervalMs: () => minBeatGapMs,
+      run: () => this.#send(),
+    });
+  }
+
+  /** The data plane has reached another version. All nodes do so at the same time, so large clusters take turns. */
+  versionRose(): void {
+    const { content, random } = this.#options;
+    const spreadMs = content().nodeCount * spreadPerNodeMs;
+    this.#outOfTurn.request(spreadMs <= minBeatGapMs ? 0 : spreadMs * random.next());
+  }
+
+  /** Somebody waits for a version: few do at the same time. */
+  ask(): void {
+    this.#outOfTurn.request();
   }
 
   run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
     return new Promise((resolve) => {
       if (signal.aborted) return resolve();
       const socket = createSocket('udp4');
-      socket.on('error', (error) => this.#logger.warn({ err: error }, 'heartbeat socket'));
-      const startMs = this.#clock.monotonicMs();
-      let sequence = firstBeatSequence(this.#clock.nowMs());
+      this.#socket = socket;
+      socket.on('error', (error) => logger.warn({ err: error }, 'heartbeat socket'));
+      socket.on('message', (datagram, from) => this.#receive(datagram, `${from.address}:${from.port}`));
+      const startMs = clock.monotonicMs();
       const tick = (): void => {
-        sequence += 1;
-        this.#send(socket, sequence);
-        const elapsedMs = this.#clock.monotonicMs() - startMs;
+        this.#send();
+        const elapsedMs = clock.monotonicMs() - startMs;
         const nextMs = (Math.floor(elapsedMs / beatPeriodMs) + 1) * beatPeriodMs;
-        timer = this.#clock.setTimer(nextMs - elapsedMs, tick);
+        timer = clock.setTimer(nextMs - elapsedMs, tick);
       };
-      let timer = this.#clock.setTimer(0, tick);
+      let timer = clock.setTimer(0, tick);
       signal.addEventListener(
         'abort',
         () => {
           timer.cancel();
+          this.#outOfTurn.cancel();
+          this.#socket = undefined;
           socket.close(() => resolve());
         },
         { once: true },
@@ -63,16 +111,31 @@ export class Beats {
     });
   }
 
-  #send(socket: Socket, sequence: number): void {
+  #send(): void {
+    const { content, key, detectors, clock, logger } = this.#options;
+    // What waits for its turn goes with this one.
+    this.#outOfTurn.cancel();
+    const { dataPlaneVersion, awaitedVersion } = content();
+    this.#sequence = nextBeatSequence(this.#sequence, clock.nowMs());
+    const beat = { sequence: this.#sequence, dataPlaneVersion };
     const datagram = encodeBeat(
       this.#nodeId,
-      { sequence, dataPlaneVersion: this.#dataPlaneVersion() },
-      this.#key,
+      awaitedVersion === undefined ? beat : { ...beat, awaitedVersion },
+      key,
     );
-    for (const { address, port } of this.#detectors)
-      socket.send(datagram, port, address, (error) => {
+    for (const { address, port } of detectors)
+      this.#socket?.send(datagram, port, address, (error) => {
         // A cut link refuses to send: that beat is lost, and the next is due in half a second.
-        if (error !== null) this.#logger.debug({ err: error, address }, 'send a beat');
+        if (error !== null) logger.debug({ err: error, address }, 'send a beat');
       });
+  }
+
+  #receive(datagram: Buffer, sender: string): void {
+    const { detectors, onLeastVersion } = this.#options;
+    if (!detectors.some(({ address, port }) => `${address}:${port}` === sender)) return;
+    const answer = decodeAnswer(datagram, this.#nodeId, this.#answerKey);
+    if (answer === undefined || !this.#answers.hear(sender, answer, this.#sequence)) return;
+    const version = this.#answers.leastVersion(this.#sequence);
+    if (version !== undefined) onLeastVersion(version);
   }
 }

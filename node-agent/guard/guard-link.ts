@@ -3,9 +3,15 @@ import { type Clock, delay } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ServiceTracker } from '../proxy/service-tracker.ts';
 import { recordsOf, type ServiceRecords } from './dns-records.ts';
-import { type GuardUpdate, guardSocketPath, servicesPerUpdate } from './guard-protocol.ts';
+import { type GuardReport, type GuardUpdate, guardSocketPath, servicesPerUpdate } from './guard-protocol.ts';
+import { readLines } from './read-lines.ts';
 
 const reconnectMs = 200;
+
+interface Waiting {
+  readonly version: number;
+  readonly end: () => void;
+}
 
 /**
  * The agent's side of the guard's socket: all names after connecting, then every change at once.
@@ -20,17 +26,23 @@ export class GuardLink {
   /** Set while the guard has the whole state. */
   #socket: Socket | undefined;
   #version = 0;
+  readonly #nodeCount: () => number;
+  readonly #waiting = new Set<Waiting>();
+  /** What the guard was told last. */
+  #awaitedVersion = 0;
 
   constructor(options: {
     readonly runDir: string;
     readonly tracker: ServiceTracker;
     readonly reverseCidrs: readonly string[];
+    readonly nodeCount: () => number;
     readonly clock: Clock;
     readonly logger: Logger;
   }) {
     this.#path = guardSocketPath(options.runDir);
     this.#tracker = options.tracker;
     this.#reverseCidrs = options.reverseCidrs;
+    this.#nodeCount = options.nodeCount;
     this.#clock = options.clock;
     this.#logger = options.logger;
     options.tracker.onChange((key) => this.#sendChange(key));
@@ -40,7 +52,24 @@ export class GuardLink {
   publishVersion(version: number): void {
     if (version <= this.#version) return;
     this.#version = version;
-    this.#send({ dataPlaneVersion: version });
+    this.#send({ dataPlaneVersion: version, nodeCount: this.#nodeCount() });
+  }
+
+  /** Resolves when the data planes of all live nodes have reached `version`, or when `signal` aborts. */
+  whenReached(version: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const end = (): void => {
+        signal.removeEventListener('abort', end);
+        this.#waiting.delete(waiting);
+        this.#sendAwaited();
+        resolve();
+      };
+      const waiting: Waiting = { version, end };
+      signal.addEventListener('abort', end, { once: true });
+      this.#waiting.add(waiting);
+      this.#sendAwaited();
+    });
   }
 
   /** Begins once the tracker shows a whole state: half of one would take names away. */
@@ -59,6 +88,7 @@ export class GuardLink {
       };
       signal.addEventListener('abort', stop, { once: true });
       socket.on('connect', () => this.#sendEverything(socket));
+      readLines<GuardReport>(socket, ({ leastVersion }) => this.#endReached(leastVersion), this.#logger);
       // The guard is away or restarting: the loop tries again.
       socket.on('error', (error) => this.#logger.debug({ err: error }, 'connection to the guard'));
       socket.on('close', () => {
@@ -81,7 +111,10 @@ export class GuardLink {
       }
       this.#send({ set });
     }
-    this.#send({ end: true, ...(this.#version === 0 ? {} : { dataPlaneVersion: this.#version }) });
+    const version = this.#version === 0 ? {} : { dataPlaneVersion: this.#version };
+    this.#send({ end: true, nodeCount: this.#nodeCount(), ...version });
+    this.#awaitedVersion = 0;
+    this.#sendAwaited();
     this.#logger.info({ services: keys.length }, 'guard has all names');
   }
 
@@ -89,6 +122,17 @@ export class GuardLink {
     if (this.#socket === undefined) return;
     const view = this.#tracker.view(key);
     this.#send(view === undefined ? { remove: [key] } : { set: { [key]: recordsOf(view) } });
+  }
+
+  #sendAwaited(): void {
+    const awaitedVersion = Math.max(0, ...[...this.#waiting].map(({ version }) => version));
+    if (awaitedVersion === this.#awaitedVersion) return;
+    this.#awaitedVersion = awaitedVersion;
+    this.#send({ awaitedVersion });
+  }
+
+  #endReached(leastVersion: number): void {
+    for (const { version, end } of [...this.#waiting]) if (version <= leastVersion) end();
   }
 
   #send(update: GuardUpdate): void {

@@ -16,6 +16,16 @@ export interface GuardUpdate {
   readonly reverseCidrs?: readonly string[];
   /** The EndpointSlice version that the node's data plane has reached: goes out with the beats. */
   readonly dataPlaneVersion?: number;
+  /** Nodes of the cluster: says how far beats out of turn have to be spread. */
+  readonly nodeCount?: number;
+  /** The agent wants to be told when all live nodes' data planes have reached this version; 0 when none any more. */
+  readonly awaitedVersion?: number;
+}
+
+/** What the guard tells the agent, on the same socket in the same form. */
+export interface GuardReport {
+  /** The EndpointSlice version that the data planes of all live nodes have reached. */
+  readonly leastVersion: number;
 }
 
 /** Services in one update of a snapshot: keeps the guard's loop free for beats between two of them. */

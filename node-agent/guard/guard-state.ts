@@ -26,6 +26,8 @@ export class GuardState {
   #unseen: Set<string> | undefined;
   #reverseCidrs: readonly string[] = [];
   #dataPlaneVersion = 0;
+  #nodeCount = 1;
+  #awaitedVersion: number | undefined;
   #hasChanged = false;
 
   constructor(options: {
@@ -44,7 +46,26 @@ export class GuardState {
     return this.#dataPlaneVersion;
   }
 
+  /** Of the cluster, this one included. */
+  get nodeCount(): number {
+    return this.#nodeCount;
+  }
+
+  /** What the agent waits for. */
+  get awaitedVersion(): number | undefined {
+    return this.#awaitedVersion;
+  }
+
+  agentGone(): void {
+    this.#awaitedVersion = undefined;
+  }
+
   apply(update: GuardUpdate): void {
+    if (update.nodeCount !== undefined) this.#nodeCount = update.nodeCount;
+    if (update.awaitedVersion !== undefined) {
+      this.#awaitedVersion = update.awaitedVersion === 0 ? undefined : update.awaitedVersion;
+      return;
+    }
     this.#hasChanged = true;
     if (update.dataPlaneVersion !== undefined) this.#dataPlaneVersion = update.dataPlaneVersion;
     if (update.reverseCidrs !== undefined) {

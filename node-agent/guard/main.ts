@@ -12,7 +12,7 @@ import { DnsServer } from './dns-server.ts';
 import { DnsZone } from './dns-zone.ts';
 import { type GuardFlags, parseGuardFlags } from './guard-flags.ts';
 import { guardSocketPath } from './guard-protocol.ts';
-import { serveGuardSocket } from './guard-socket.ts';
+import { GuardSocket } from './guard-socket.ts';
 import { GuardState } from './guard-state.ts';
 import { upstreamsOf } from './resolv-conf.ts';
 
@@ -31,8 +31,20 @@ async function runGuard(flags: GuardFlags, logger: Logger, signal: AbortSignal):
     nodeName: flags.nodeName,
     key: flags.beatKey,
     detectors: flags.detectors,
-    dataPlaneVersion: () => state.dataPlaneVersion,
+    content: () => state,
+    onLeastVersion: (leastVersion) => socket.tell({ leastVersion }),
     clock,
+    random: systemRandom,
+    logger,
+  });
+  const socket: GuardSocket = new GuardSocket({
+    path: guardSocketPath(flags.runDir),
+    apply: (update) => {
+      state.apply(update);
+      if (update.awaitedVersion !== undefined && update.awaitedVersion !== 0) beats.ask();
+      else if (update.dataPlaneVersion !== undefined) beats.versionRose();
+    },
+    onAgentGone: () => state.agentGone(),
     logger,
   });
   const dns = new DnsServer({ zone, forwarder, address: flags.clusterDns, port: dnsPort, clock, logger });
@@ -41,9 +53,7 @@ async function runGuard(flags: GuardFlags, logger: Logger, signal: AbortSignal):
   tasks.start((until) => dns.run(until));
   tasks.start((until) => state.run(until));
   tasks.start((until) => followResolvConf(flags, forwarder, logger, until));
-  tasks.start((until) =>
-    serveGuardSocket(guardSocketPath(flags.runDir), (update) => state.apply(update), logger, until),
-  );
+  tasks.start((until) => socket.run(until));
   await tasks.join();
   forwarder.close();
 }

@@ -50,6 +50,8 @@ export interface NodeNetwork {
   readonly podsReady: Promise<void>;
   /** Resolves when the whole service table is in the kernel. */
   readonly servicesReady: Promise<void>;
+  /** Resolves when all live nodes' service tables show an EndpointSlice version, or when `signal` aborts. */
+  whenReachedEverywhere(version: number, signal: AbortSignal): Promise<void>;
   /** Keeps all of it as desired until `signal` aborts; the data plane stays as it is then. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -62,14 +64,15 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   const commands = options.commands ?? createKernelCommands(clock);
   const tracker = new ServiceTracker(informers);
   const { pods, overlay } = createOverlay(options, commands);
+  const { lister } = informers.nodes;
   const guard = new GuardLink({
     runDir: options.runDir,
     tracker,
     reverseCidrs: [clusterCidr, serviceCidr],
+    nodeCount: () => lister.list().length,
     clock,
     logger,
   });
-  const { lister } = informers.nodes;
   const reservedPorts = new Set(options.reservedPorts ?? [agentPort]);
   const proxy = new ServiceProxy({
     commands,
@@ -88,6 +91,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     podNetwork: pods,
     podsReady: overlay.ready,
     servicesReady: proxy.ready,
+    whenReachedEverywhere: (version, signal) => guard.whenReached(version, signal),
     async run(signal) {
       const tasks = new TaskGroup(signal);
       tracker.start();

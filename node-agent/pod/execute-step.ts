@@ -24,6 +24,10 @@ export const executors: Executors = {
   createSandbox,
   startContainer,
   runPostStart,
+  leaveServices: async ({ withinMs }, { dependencies, memory, pod }) => {
+    await dependencies.departures.leave(pod, withinMs);
+    memory.hasLeftServices = true;
+  },
   stopContainer,
   removeContainer,
   stopSandbox: async ({ sandboxId }, { dependencies, memory }) => {

@@ -7,13 +7,20 @@ import type { Step } from './step.ts';
 /** Work that brings something into being: the last things are not taken away while it is under way. */
 const creatingKinds = ['createSandbox', 'startContainer', 'mountVolumes'];
 
+/** So long at most a pod waits for its last new connection, and never for more than half of its grace period. */
+const maxLeavingMs = 2_000;
+
 /**
- * Ends a pod: app containers together, then sidecars from the last to the first, then the sandbox. A pod that is deleted
- * is then cleaned up and its deletion made final; one that ended by itself keeps its ended containers and their logs.
+ * Ends a pod: it leaves its services; then end app containers together, sidecars from the last to the first, and the
+ * sandbox. A pod that is deleted is then cleaned up and its deletion made final; one that ended by itself keeps its ended
+ * containers and their logs.
  */
 export function planEnding(pod: Pod, facts: PodFacts, nowMs: number): Step[] {
   const running = facts.containers.filter((container) => container.state === 'running');
-  if (running.length > 0) return planStops(pod, facts, running, nowMs);
+  if (running.length > 0) {
+    const withinMs = leavingMs(pod, facts, nowMs);
+    return withinMs > 0 ? [{ kind: 'leaveServices', withinMs }] : planStops(pod, facts, running, nowMs);
+  }
   if (isUnderWay(facts, creatingKinds)) return [];
   const ready = facts.sandboxes.filter((sandbox) => sandbox.ready);
   if (ready.length > 0) return ready.map((sandbox) => ({ kind: 'stopSandbox', sandboxId: sandbox.id }));
@@ -21,6 +28,14 @@ export function planEnding(pod: Pod, facts: PodFacts, nowMs: number): Step[] {
   if (!isGone) return facts.volumes.state === 'unmounted' ? [] : [{ kind: 'unmountVolumes' }];
   if (!facts.isCleanedUp) return [{ kind: 'cleanUp' }];
   return facts.isOrphan || !facts.isFinalStatusWritten ? [] : [{ kind: 'finaliseDeletion' }];
+}
+
+/** Only a pod that is deleted, and not at once, waits: one that the node itself ends has to be gone. */
+function leavingMs(pod: Pod, facts: PodFacts, nowMs: number): number {
+  if (facts.hasLeftServices || facts.isOrphan || facts.verdict !== undefined) return 0;
+  if (pod.metadata.deletionTimestamp === undefined) return 0;
+  const limitMs = Math.min(maxLeavingMs, graceSecondsOf(pod) * 500);
+  return (facts.endingSinceMs ?? nowMs) + limitMs - nowMs;
 }
 
 function isUnderWay(facts: PodFacts, kinds: readonly string[]): boolean {

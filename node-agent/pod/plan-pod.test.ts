@@ -153,9 +153,11 @@ describe('planPod, for a pod that is to run', () => {
 describe('planPod, for a pod that is to end', () => {
   const deleted = { deletionTimestamp: '1970-01-01T00:00:05Z', deletionGracePeriodSeconds: 5 };
 
-  it('stops, then takes the sandbox away, cleans up and finalises, each after the one before', () => {
+  it('leaves its services, stops, loses its sandbox, is cleaned up and finalised, each after the one before', () => {
     const pod = aPod({}, deleted);
     const memory = aMemory({ containers: [anInstance()], endingSinceMs: 100 });
+    expect(planPod(pod, memory, 200)).toEqual([{ kind: 'leaveServices', withinMs: 1_900 }]);
+    memory.hasLeftServices = true;
     expect(planPod(pod, memory, 200)).toMatchObject([{ kind: 'stopContainer', deadlineMs: 5_100 }]);
     memory.containers = [anEnded()];
     expect(planPod(pod, memory, 200)).toEqual([{ kind: 'stopSandbox', sandboxId: 'sandbox-0' }]);
@@ -165,6 +167,19 @@ describe('planPod, for a pod that is to end', () => {
     expect(planPod(pod, memory, 200)).toEqual([]);
     memory.isFinalStatusWritten = true;
     expect(planPod(pod, memory, 200)).toEqual([{ kind: 'finaliseDeletion' }]);
+  });
+
+  it.each([
+    ['at half of a short grace period', { ...deleted, deletionGracePeriodSeconds: 1 }, {}, 600],
+    ['after 2 s of a long one', { ...deleted, deletionGracePeriodSeconds: 60 }, {}, 2_100],
+    ['at once without grace', { ...deleted, deletionGracePeriodSeconds: 0 }, {}, 100],
+    ['at once when the node ends it', deleted, { verdict: { reason: 'Evicted', message: '' } }, 100],
+    ['at once when the object is gone', deleted, { isOrphan: true }, 100],
+  ])('stops %s, whoever may still send to it', (_when, metadata, facts, atMs) => {
+    const memory = aMemory({ containers: [anInstance()], endingSinceMs: 100, ...facts });
+    const pod = aPod({}, metadata);
+    if (atMs > 100) expect(kinds(planPod(pod, memory, atMs - 1))).toEqual(['leaveServices']);
+    expect(kinds(planPod(pod, memory, atMs))).toEqual(['stopContainer']);
   });
 
   it('waits for what is being made before it takes it away', () => {
@@ -183,7 +198,7 @@ describe('planPod, for a pod that is to end', () => {
     const pod = aPod({ initContainers: [side('s1'), side('s2')] }, deleted);
     const all = ['s1', 's2', 'main'].map((name) => anInstance({ name }));
     const stopped = (containers: typeof all): string[] =>
-      planPod(pod, aMemory({ containers, endingSinceMs: 0 }), 1).map((step) =>
+      planPod(pod, aMemory({ containers, endingSinceMs: 0, hasLeftServices: true }), 1).map((step) =>
         'container' in step ? step.container : '',
       );
     expect(stopped(all)).toEqual(['main']);

@@ -29,6 +29,8 @@ export interface PodFacts {
   readonly isOrphan: boolean;
   /** When the pod began to end; undefined while it lives. */
   readonly endingSinceMs: number | undefined;
+  /** No node sends new connections to the pod any more, or it has waited long enough for that. */
+  readonly hasLeftServices: boolean;
   readonly acknowledgedAtMs: number;
   /** The API has the status that says that everything ended. */
   readonly isFinalStatusWritten: boolean;

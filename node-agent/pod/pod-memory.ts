@@ -26,6 +26,7 @@ export class PodMemory implements PodFacts {
   verdict: Verdict | undefined;
   isOrphan = false;
   endingSinceMs: number | undefined;
+  hasLeftServices = false;
   readonly acknowledgedAtMs: number;
   isFinalStatusWritten = false;
   isCleanedUp = false;

@@ -24,6 +24,12 @@ export interface PodNode {
   facts(): NodeFacts;
 }
 
+/** Knows when a pod that ends gets no new connections any more. */
+export interface Departures {
+  /** Resolves when no live node sends new connections to the pod, or after `withinMs`. */
+  leave(pod: Pod, withinMs: number): Promise<void>;
+}
+
 /** What pod workers work with; one set for the whole agent. */
 export interface PodDependencies {
   readonly client: Pick<ApiClient, 'delete'>;
@@ -34,6 +40,7 @@ export interface PodDependencies {
   readonly objects: ObjectReferences;
   readonly services: () => readonly Service[];
   readonly checks: ProbeChecks;
+  readonly departures: Departures;
   readonly statuses: StatusWriter;
   readonly events: EventSink;
   readonly node: PodNode;

@@ -15,6 +15,8 @@ export type Step =
       readonly restartBackoffMs: number;
     }
   | { readonly kind: 'runPostStart'; readonly container: string; readonly containerId: string }
+  /** Waits until nobody sends new connections to the pod, so long at most. */
+  | { readonly kind: 'leaveServices'; readonly withinMs: number }
   | StopContainerStep
   | { readonly kind: 'removeContainer'; readonly containerId: string }
   | { readonly kind: 'stopSandbox'; readonly sandboxId: string }
