@@ -9,7 +9,16 @@
  * INVARIANTS: at most one live process per unit; a pid file names a live process or one that has just ended.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type BackoffPolicy, backoffMs } from '../base/backoff.ts';
 import { type Clock, delay } from '../base/clock.ts';
@@ -116,7 +125,7 @@ export class Supervisor {
     });
     closeSync(log);
     return new Promise((resolve) => {
-      const stop = (): void => stopProcess(clock, pidOf(child.pid ?? -1, unit));
+      const stop = (): void => stopProcess(clock, this.#pidOf(unit, child.pid ?? -1));
       child.once('spawn', () => this.#recordPid(unit, child.pid ?? -1));
       signal.addEventListener('abort', stop, { once: true });
       const finish = (exit: string): void => {
@@ -128,15 +137,19 @@ export class Supervisor {
     });
   }
 
-  /** A machine process is the child itself; one in a host is nsenter's child, which appears a moment later. */
+  /** A machine process is the child itself; one in a host is the shell's child, which appears a moment later. */
   #recordPid(unit: Unit, child: number): void {
     const { layout, clock } = this.#options;
-    const pid = pidOf(child, unit);
-    if (pid === child && unit.namespacesOf !== undefined) {
-      if (processStartTime(child) !== undefined) clock.setTimer(5, () => this.#recordPid(unit, child));
-      return;
-    }
-    recordPid(layout, unit.name, pid);
+    const pid = this.#pidOf(unit, child);
+    if (pid !== undefined) recordPid(layout, unit.name, pid);
+    else if (processStartTime(child) !== undefined) clock.setTimer(5, () => this.#recordPid(unit, child));
+  }
+
+  #pidOf(unit: Unit, child: number): number | undefined {
+    if (unit.namespacesOf === undefined) return child;
+    const file = startedFile(this.#options.layout, unit);
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    return text.endsWith('\n') ? Number(text) : undefined;
   }
 
   async #follow(pid: number, signal: AbortSignal): Promise<string> {
@@ -150,42 +163,33 @@ export class Supervisor {
   }
 }
 
+/**
+ * `--no-fork`: a waiting nsenter would stop itself for good when its child is stopped, and reap nothing any more. So the
+ * shell stays outside of the PID namespace that its children are born in, and waits for the program.
+ */
 function enterNamespaces(init: number, script: string): string[] {
-  return [
-    'nsenter',
-    `--target=${init}`,
-    '--mount',
-    '--uts',
-    '--ipc',
-    '--net',
-    '--pid',
-    '--wd=/',
-    'sh',
-    script,
-  ];
+  const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid'];
+  return ['nsenter', `--target=${init}`, ...namespaces, '--no-fork', '--wd=/', 'sh', script];
 }
 
-/** `exec` keeps the pid: the shell that entered the cgroup becomes the program. */
+const startedFile = (layout: Layout, unit: Unit): string => join(layout.run, `.${unit.name}.started`);
+
+/** On the machine `exec` keeps the pid; in a host the shell notes the pid of its child, as the machine counts it. */
 function scriptOf(layout: Layout, unit: Unit): string {
   const script = join(layout.run, `${unit.name}.sh`);
   const quoted = unit.command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  const started = startedFile(layout, unit);
+  const run =
+    unit.namespacesOf === undefined ? `exec ${quoted}` : `${quoted} &\necho $! > '${started}'\nwait $!`;
   mkdirSync(layout.run, { recursive: true });
-  writeFileSync(script, `${enterCgroupScript(unit.cgroup)}\nexec ${quoted}\n`);
+  rmSync(started, { force: true });
+  writeFileSync(script, `${enterCgroupScript(unit.cgroup)}\n${run}\n`);
   return script;
 }
 
-function pidOf(child: number, unit: Unit): number {
-  if (unit.namespacesOf === undefined) return child;
-  try {
-    const first = readFileSync(`/proc/${child}/task/${child}/children`, 'utf8').split(' ')[0];
-    return first === undefined || first === '' ? child : Number(first);
-  } catch {
-    return child; // ENOENT: it has ended already.
-  }
-}
-
 /** TERM now, KILL after the grace period if it is still the same process. */
-function stopProcess(clock: Clock, pid: number): void {
+function stopProcess(clock: Clock, pid: number | undefined): void {
+  if (pid === undefined) return;
   const startTime = processStartTime(pid);
   if (startTime === undefined) return;
   signalProcess(pid, 'SIGTERM');
