@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -19,6 +20,17 @@ export interface HostRuntime {
   readonly images: ImageService;
 }
 
+/** The administrator's profile before the one that skopeo's package brings. */
+const seccompProfiles = ['/etc/containers/seccomp.json', '/usr/share/containers/seccomp.json'];
+
+/** @throws rather than run containers unconfined that nobody asked to be so. */
+function seccompProfile(): string {
+  const path = seccompProfiles.find((candidate) => existsSync(candidate));
+  if (path === undefined)
+    throw new Error(`no default seccomp profile: none of ${seccompProfiles.join(', ')}`);
+  return path;
+}
+
 /** Containers and images of this host, below the agent's directories. */
 export async function createHostRuntime(options: HostRuntimeOptions): Promise<HostRuntime> {
   const { flags, network, clock, logger } = options;
@@ -38,6 +50,7 @@ export async function createHostRuntime(options: HostRuntimeOptions): Promise<Ho
     network,
     clock,
     logger: logger.child({ part: 'runtime' }),
+    seccompProfilePath: seccompProfile(),
     localhostProfileDir: join(flags.rootDir, 'seccomp'),
   });
   return { runtime, images };

@@ -161,7 +161,8 @@ describe('a pod', () => {
       podOf('graceful', {
         containers: [
           container(
-            "trap 'echo term >> /host/log; exit 0' TERM; echo up > /host/log; while :; do sleep 0.1; done",
+            // The image's own stop signal is QUIT, as nginx wants it.
+            "trap 'echo term >> /host/log; exit 0' TERM QUIT; echo up > /host/log; while :; do sleep 0.1; done",
             {
               volumeMounts,
               lifecycle: { preStop: { exec: { command: ['sh', '-c', 'echo prestop >> /host/log'] } } },
