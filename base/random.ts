@@ -33,6 +33,23 @@ export function randomSuffix(random: Random, length = 5): string {
   return suffix;
 }
 
+/** A version 4 UUID, for identities that need not be secret. @see RFC 9562, section 5.4 */
+export function randomUuid(random: Random): string {
+  const hex = Array.from({ length: 32 }, () => Math.floor(random.next() * 16).toString(16));
+  hex[12] = '4';
+  hex[16] = (8 + Math.floor(random.next() * 4)).toString(16);
+  const text = hex.join('');
+  return [
+    [0, 8],
+    [8, 12],
+    [12, 16],
+    [16, 20],
+    [20, 32],
+  ]
+    .map(([from, to]) => text.slice(from, to))
+    .join('-');
+}
+
 /** Hex of `bytes` unpredictable bytes, for secrets and identities. */
 export function secretHex(bytes: number): string {
   return randomBytes(bytes).toString('hex');

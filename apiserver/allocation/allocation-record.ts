@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { keyOf } from '../storage/keys.ts';
 import type { StorageDelete, StoragePut } from '../storage/storage.ts';
@@ -43,14 +42,14 @@ export function recordPut(
   kind: RecordKind,
   name: string,
   owner: Owner,
-  at: { readonly version: number; readonly time: string },
+  at: { readonly version: number; readonly time: string; readonly uid: string },
 ): StoragePut {
   const object: AnyObject = {
     kind: kind.kind,
     apiVersion: kind.apiVersion,
     metadata: {
       name,
-      uid: randomUUID(),
+      uid: at.uid,
       resourceVersion: '',
       creationTimestamp: at.time,
       ...(kind.labels === undefined ? {} : { labels: { ...kind.labels } }),

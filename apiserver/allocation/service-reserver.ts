@@ -2,7 +2,7 @@ import type { Service } from '../../api/generated/core-v1.ts';
 import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
 import { internalError, type StatusError } from '../../api/status-error.ts';
 import { type Clock, toTime } from '../../base/clock.ts';
-import type { Random } from '../../base/random.ts';
+import { type Random, randomUuid } from '../../base/random.ts';
 import { invalid, invalidError } from '../registry/field-error.ts';
 import { needsClusterIp, needsNodePort } from '../registry/service-defaults.ts';
 import type { StorageDelete, StorageWrite } from '../storage/storage.ts';
@@ -219,7 +219,8 @@ export class ServiceReserver implements Reserver {
   #record(kind: RecordKind, name: string, service: ServiceObject): StorageWrite {
     const owner = { namespace: service.metadata.namespace ?? '', name: service.metadata.name ?? '' };
     const version = this.#options.cache.get(kind.resource, '', name)?.version ?? 0;
-    return recordPut(kind, name, owner, { version, time: toTime(this.#options.clock.nowMs()) });
+    const { clock, random } = this.#options;
+    return recordPut(kind, name, owner, { version, time: toTime(clock.nowMs()), uid: randomUuid(random) });
   }
 
   #freed(next: ServiceObject, before: ServiceObject): StorageDelete[] {

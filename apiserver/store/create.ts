@@ -26,7 +26,7 @@ export interface CreateRequest extends ObjectRequest {
 export async function createObject(deps: StoreDependencies, request: CreateRequest): Promise<Written> {
   const { strategy, object } = request;
   const nowMs = deps.clock.nowMs();
-  fillSystemMetadata(object, request, nowMs);
+  fillSystemMetadata(object, request, { nowMs, random: deps.random });
   strategy.setDefaults(object);
   const attributes: AdmissionAttributes = {
     operation: 'CREATE',

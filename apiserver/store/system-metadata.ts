@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { badRequest } from '../../api/status-error.ts';
 import { toTime } from '../../base/clock.ts';
-import { type Random, randomSuffix } from '../../base/random.ts';
+import { type Random, randomSuffix, randomUuid } from '../../base/random.ts';
 import { serverError } from './server-error.ts';
 
 /** Longest prefix that leaves room for a suffix within a label value's 63 characters. */
@@ -17,7 +16,7 @@ export function generateName(prefix: string, random: Random): string {
 export function fillSystemMetadata(
   object: AnyObject,
   request: { readonly namespace: string; readonly name: string },
-  nowMs: number,
+  given: { readonly nowMs: number; readonly random: Random },
 ): void {
   const metadata = object.metadata;
   if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== '')
@@ -27,8 +26,8 @@ export function fillSystemMetadata(
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.selfLink;
   delete metadata.generation;
-  metadata.uid = randomUUID();
-  metadata.creationTimestamp = toTime(nowMs);
+  metadata.uid = randomUuid(given.random);
+  metadata.creationTimestamp = toTime(given.nowMs);
   if (request.name !== '') metadata.name = request.name;
 }
 

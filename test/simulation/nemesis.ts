@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 interface Fault {
   readonly name: string;
   readonly forMs: number;
-  undo(): void;
+  undo(): unknown;
 }
 
 type Inflict = () => Fault | undefined;
@@ -88,14 +88,18 @@ export class Nemesis {
   #lossyWire(): Fault {
     const { wireFaults } = this.#world;
     Object.assign(wireFaults, { lostRequests: 0.1, lostAnswers: 0.15 });
-    const undo = (): void => void Object.assign(wireFaults, { lostRequests: 0, lostAnswers: 0 });
+    const undo = (): object => Object.assign(wireFaults, { lostRequests: 0, lostAnswers: 0 });
     return { name: 'lossy wire', forMs: this.#between(500, 8_000), undo };
   }
 
   #slowWire(): Fault {
     const { wireFaults } = this.#world;
     Object.assign(wireFaults, { slow: 0.3, slowMs: this.#between(100, 3_000) });
-    return { name: 'slow wire', forMs: this.#between(500, 8_000), undo: () => void (wireFaults.slow = 0) };
+    return {
+      name: 'slow wire',
+      forMs: this.#between(500, 8_000),
+      undo: () => Object.assign(wireFaults, { slow: 0 }),
+    };
   }
 
   #cutStreams(): Fault {
@@ -106,14 +110,14 @@ export class Nemesis {
   #storeWithoutLeader(): Fault {
     const { storageFaults } = this.#world;
     storageFaults.hasLeader = false;
-    const undo = (): void => void (storageFaults.hasLeader = true);
+    const undo = (): object => Object.assign(storageFaults, { hasLeader: true });
     return { name: 'store without leader', forMs: this.#between(200, 8_000), undo };
   }
 
   #lossyStore(): Fault {
     const { storageFaults } = this.#world;
     Object.assign(storageFaults, { lostAnswers: 0.1, lostWrites: 0.1 });
-    const undo = (): void => void Object.assign(storageFaults, { lostAnswers: 0, lostWrites: 0 });
+    const undo = (): object => Object.assign(storageFaults, { lostAnswers: 0, lostWrites: 0 });
     return { name: 'lossy store', forMs: this.#between(500, 5_000), undo };
   }
 
@@ -123,7 +127,7 @@ export class Nemesis {
     return {
       name: 'slow store',
       forMs: this.#between(500, 8_000),
-      undo: () => void (storageFaults.slow = 0),
+      undo: () => Object.assign(storageFaults, { slow: 0 }),
     };
   }
 

@@ -23,13 +23,17 @@ export class WireStream implements BodyStream {
   #wake: (() => void) | undefined;
   #lastArrivalMs = 0;
   #open = true;
+  #status = 0;
 
   constructor(options: WireStreamOptions) {
     this.#options = options;
     this.serverEnd = new ServerEnd({
-      head: (status) => this.#send(() => options.onHead(status)),
+      head: (status) => {
+        this.#status = status;
+        this.#send(() => options.onHead(status));
+      },
       chunk: (bytes) => {
-        options.observe?.(bytes);
+        if (this.#status === 200) options.observe?.(bytes);
         this.#send(() => this.#put({ bytes }));
       },
       end: () => {
