@@ -134,7 +134,7 @@ export class ApiServer {
     const authorizer = new TableAuthorizer(new NodeAuthorizer(this.#cache));
     const accounts = this.#accounts();
     const deps = {
-      ...{ authorizer, accounts, signer: this.#signer() },
+      ...{ authorizer, rules: authorizer, accounts, signer: this.#signer() },
       ...{ store: this.#store, cache: this.#cache, registry: this.#registry, clock, random },
       ...{ agents: this.#agents, stopping: this.#stopping.signal },
     };

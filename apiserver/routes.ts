@@ -2,6 +2,7 @@ import { badRequest } from '../api/status-error.ts';
 import type { TokenSigner } from './authentication/service-account-token.ts';
 import type { Routes, SubresourceRoutes, VirtualHandler } from './http/router.ts';
 import { statusRoutes } from './http/router.ts';
+import { type RulesReviewDependencies, rulesReviewHandler } from './reviews/rules-review.ts';
 import type { LogDependencies } from './streaming/pod-log.ts';
 import { logRoutes } from './streaming/pod-log.ts';
 import { bindingRoutes, bindingsHandler } from './subresources/binding.ts';
@@ -18,7 +19,7 @@ const needsUpgrade = async (): Promise<never> => {
 };
 const upgradeOnly: SubresourceRoutes = { get: needsUpgrade, create: needsUpgrade };
 
-export interface RouteDependencies extends LogDependencies, ReviewDependencies {
+export interface RouteDependencies extends LogDependencies, ReviewDependencies, RulesReviewDependencies {
   /** Without it no tokens are issued. */
   readonly signer: TokenSigner | undefined;
 }
@@ -43,6 +44,7 @@ export function createRoutes(deps: RouteDependencies): Routes {
   const virtual = new Map<string, VirtualHandler>([
     ['/v1/bindings', bindingsHandler(deps)],
     ...reviewHandlers(deps),
+    ['authorization.k8s.io/v1/selfsubjectrulesreviews', rulesReviewHandler(deps)],
     ['coracle.dev/v1/bulkbindings', bulkBindingHandler(deps)],
   ]);
   return { subresources, virtual };

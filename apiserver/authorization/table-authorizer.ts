@@ -1,4 +1,5 @@
 import { anonymous, mastersGroup } from '../authentication/authenticator.ts';
+import type { UserInfo } from '../registry/strategy.ts';
 import type { Attributes, Authorizer, Decision } from './authorizer.ts';
 import type { NodeAuthorizer } from './node-authorizer.ts';
 import {
@@ -10,13 +11,20 @@ import {
   selfReviewRules,
   userRules,
 } from './rules.ts';
+import type { RuleResolver, SubjectRules } from './subject-rules.ts';
 
 const nodesGroup = 'system:nodes';
 const nodeNamePrefix = 'system:node:';
 const allow: Decision = { allowed: true, reason: '' };
 
+const everything: SubjectRules = {
+  resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
+  nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
+  incomplete: false,
+};
+
 /** A fixed table: masters may do everything, the parts of the cluster what they need, everybody else nothing. */
-export class TableAuthorizer implements Authorizer {
+export class TableAuthorizer implements Authorizer, RuleResolver {
   readonly #nodes: NodeAuthorizer;
 
   constructor(nodes: NodeAuthorizer) {
@@ -34,6 +42,22 @@ export class TableAuthorizer implements Authorizer {
     if (user.groups.includes(nodesGroup) && user.name.startsWith(nodeNamePrefix))
       return this.#nodes.authorize(attributes, user.name.slice(nodeNamePrefix.length));
     return { allowed: false, reason: '' };
+  }
+
+  rulesFor(user: UserInfo, namespace: string): SubjectRules {
+    if (user.groups.includes(mastersGroup)) return everything;
+    const isKnown = user.name !== anonymous.name;
+    const own = Object.hasOwn(userRules, user.name) ? (userRules[user.name] ?? []) : [];
+    const rules = [...(isKnown ? selfReviewRules : []), ...own];
+    const paths = isKnown ? [discoveryRule, publicRule] : [publicRule];
+    return {
+      resourceRules: rules
+        .filter((rule) => rule.namespaces === undefined || rule.namespaces.includes(namespace))
+        .map(({ verbs, groups, resources }) => ({ verbs, apiGroups: groups, resources })),
+      nonResourceRules: paths.map(({ verbs, paths: nonResourceURLs }) => ({ verbs, nonResourceURLs })),
+      // What a node may do depends on the pods that it has.
+      incomplete: user.groups.includes(nodesGroup),
+    };
   }
 
   #authorizePath(attributes: Attributes): Decision {

@@ -12,6 +12,7 @@ import { negotiate } from '../http/negotiation.ts';
 import type { VirtualHandler } from '../http/router.ts';
 import type { WriteDependencies } from '../http/writes.ts';
 import type { UserInfo } from '../registry/strategy.ts';
+import { checkAccessReview } from '../reviews/access-validation.ts';
 
 export interface ReviewDependencies extends WriteDependencies {
   readonly authorizer: Authorizer;
@@ -107,6 +108,8 @@ async function reviewAccess(deps: ReviewDependencies, request: ApiRequest, kind:
   const user: UserInfo = self
     ? request.user
     : { name: spec.user ?? '', uid: spec.uid ?? '', groups: spec.groups ?? [], extra: spec.extra ?? {} };
+  const local = kind.kind === 'LocalSubjectAccessReview';
+  checkAccessReview(spec, { self, namespace: local ? request.info.namespace : undefined });
   const decision = await deps.authorizer.authorize(attributesOf(spec, user));
   const status = {
     allowed: decision.allowed,
