@@ -174,6 +174,7 @@ async function podDependencies(
       nodeName: flags.nodeName,
       whenReachedEverywhere: (version, signal) => network.whenReachedEverywhere(version, signal),
       clock,
+      logger,
     }),
     statuses,
     events,

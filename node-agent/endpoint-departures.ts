@@ -6,6 +6,7 @@
 import type { Pod } from '../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../api/generated/discovery-v1.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
 import type { Informer } from '../client/informer.ts';
 import type { Departures } from './pod/pod-run.ts';
 
@@ -30,6 +31,7 @@ export interface EndpointDeparturesOptions {
   /** Resolves when all data planes have reached a version, or when the signal aborts. */
   readonly whenReachedEverywhere: (version: number, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 export class EndpointDepartures implements Departures {
@@ -48,14 +50,21 @@ export class EndpointDepartures implements Departures {
   }
 
   async leave(pod: Pod, withinMs: number): Promise<void> {
-    const { clock, endpointSlices, whenReachedEverywhere } = this.#options;
+    const { clock, logger, endpointSlices, whenReachedEverywhere } = this.#options;
+    const { uid, namespace, name } = pod.metadata;
+    const startMs = clock.monotonicMs();
     const limit = new AbortController();
     const timer = clock.setTimer(withinMs, () => limit.abort());
     try {
       await endpointSlices.whenSynced(limit.signal);
       if (!this.#mayHaveTraffic(pod)) return;
-      const version = await this.#whenOut(pod.metadata.uid, limit.signal);
+      const version = await this.#whenOut(uid, limit.signal);
       if (version !== undefined) await whenReachedEverywhere(version, limit.signal);
+      const waitedMs = Math.round(clock.monotonicMs() - startMs);
+      logger.info(
+        { pod: `${namespace}/${name}`, version, waitedMs, inTime: !limit.signal.aborted },
+        'left services',
+      );
     } finally {
       timer.cancel();
     }
