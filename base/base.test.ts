@@ -2,11 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { backoffMs } from './backoff.ts';
 import {
   beatNodeId,
+  decodeAnswer,
   decodeBeat,
+  deriveAnswerKey,
   deriveBeatKey,
+  encodeAnswer,
   encodeBeat,
   firstBeatSequence,
+  nextBeatSequence,
   peekBeatNodeId,
+  sequenceAgeMs,
 } from './beat.ts';
 import { delay, systemClock, toMicroTime, toTime } from './clock.ts';
 import { codeOf, InvariantError, invariant } from './invariant.ts';
@@ -52,6 +57,31 @@ describe('heartbeats', () => {
   it('are refused at any other length', () => {
     expect(decodeBeat(datagram.subarray(1), key)).toBeUndefined();
     expect(peekBeatNodeId(Buffer.alloc(21))).toBeUndefined();
+  });
+
+  it('that ask carry the awaited version, proven as well', () => {
+    const asking = encodeBeat(beatNodeId('host-1'), { ...beat, awaitedVersion: 640 }, key);
+    expect(asking).toHaveLength(26);
+    expect(decodeBeat(asking, key)).toEqual({ ...beat, awaitedVersion: 640 });
+    asking[19] = 1;
+    expect(decodeBeat(asking, key)).toBeUndefined();
+  });
+
+  it('are answered to one node, with a key that makes no beats', () => {
+    const answerKey = deriveAnswerKey(key);
+    const answer = { sequence: 7, leastVersion: 1_280 };
+    const sent = encodeAnswer(beatNodeId('host-1'), answer, answerKey);
+    expect(decodeAnswer(sent, beatNodeId('host-1'), answerKey)).toEqual(answer);
+    expect(decodeAnswer(sent, beatNodeId('host-2'), answerKey)).toBeUndefined();
+    expect(decodeAnswer(datagram, beatNodeId('host-1'), answerKey)).toBeUndefined();
+    expect(decodeBeat(sent, key)).toBeUndefined();
+  });
+
+  it('follow the time with their sequence, and rise also when the clock was set back', () => {
+    const start = firstBeatSequence(1_000_000);
+    expect(nextBeatSequence(start, 1_000_500)).toBe(firstBeatSequence(1_000_500));
+    expect(nextBeatSequence(start, 500_000)).toBe(start + 1);
+    expect(sequenceAgeMs(start, firstBeatSequence(1_000_500))).toBe(500);
   });
 
   it('begin at a sequence that a later start exceeds', () => {
