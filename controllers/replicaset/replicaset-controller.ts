@@ -6,7 +6,6 @@ import { isNotFound, StatusError } from '../../api/status-error.ts';
 import { messageOf } from '../../base/invariant.ts';
 import type { EventSink } from '../../client/event-recorder.ts';
 import { keyOf, splitKey } from '../../client/object-key.ts';
-import { isTransportError } from '../../client/transport-error.ts';
 import { runBounded, runInGrowingBatches } from '../batches.ts';
 import { claimDependents } from '../claim-dependents.ts';
 import { type ControllerContext, loopOptions } from '../context.ts';
@@ -16,6 +15,7 @@ import { controllerOf } from '../ownership.ts';
 import { isPodActive, isPodTerminal, isTerminating } from '../pod-state.ts';
 import { controllerIndex, orphansOf } from '../shared-informers.ts';
 import { isSame } from '../structural-equality.ts';
+import { type RequestContext, untilAnswered } from '../until-answered.ts';
 import { podsToDelete } from './deletion-rank.ts';
 import { createPod, newPodName } from './pod-creation.ts';
 import { planStatus, type ReplicaFailure } from './replicaset-status.ts';
@@ -45,7 +45,7 @@ export class ReplicaSetController implements ControlLoop {
     this.#loop = new ReconcileLoop({
       ...loopOptions(context, 'replicaset', workers),
       needs: [podInformer, replicaSets],
-      sync: (key) => this.#sync(key),
+      sync: (key, signal) => this.#sync(key, signal),
     });
     watchReplicaSets(context.informers, this.#expectations, (key) => this.#loop.enqueue(key));
   }
@@ -54,7 +54,7 @@ export class ReplicaSetController implements ControlLoop {
     return this.#loop.run(signal);
   }
 
-  async #sync(key: string): Promise<SyncResult | undefined> {
+  async #sync(key: string, signal: AbortSignal): Promise<SyncResult | undefined> {
     const { namespace, name } = splitKey(key);
     const replicaSet = this.#context.informers.replicaSets.lister.get(namespace, name);
     if (replicaSet === undefined) {
@@ -67,7 +67,7 @@ export class ReplicaSetController implements ControlLoop {
     const owned = await this.#claim(replicaSet, selector);
     const active = owned.filter(isPodActive);
     const failure =
-      settled && !isTerminating(replicaSet) ? await this.#bringToSize(replicaSet, active) : undefined;
+      settled && !isTerminating(replicaSet) ? await this.#bringToSize(replicaSet, active, signal) : undefined;
     const next = await this.#updateStatus(replicaSet, owned, failure);
     if (failure !== undefined) throw failure.error;
     return next;
@@ -91,35 +91,37 @@ export class ReplicaSetController implements ControlLoop {
   async #bringToSize(
     replicaSet: ReplicaSet,
     active: readonly Pod[],
+    signal: AbortSignal,
   ): Promise<(ReplicaFailure & { readonly error: unknown }) | undefined> {
     const surplus = active.length - (replicaSet.spec.replicas ?? 1);
     if (surplus === 0) return undefined;
     const growing = surplus < 0;
     try {
-      if (growing) await this.#createPods(replicaSet, Math.min(-surplus, maxBurst));
-      else await this.#deletePods(replicaSet, active, Math.min(surplus, maxBurst));
+      const context = { ...this.#context, signal };
+      if (growing) await this.#createPods(context, replicaSet, Math.min(-surplus, maxBurst));
+      else await this.#deletePods(context, replicaSet, active, Math.min(surplus, maxBurst));
       return undefined;
     } catch (error) {
       return { reason: growing ? 'FailedCreate' : 'FailedDelete', message: messageOf(error), error };
     }
   }
 
-  async #createPods(replicaSet: ReplicaSet, count: number): Promise<void> {
+  async #createPods(context: RequestContext, replicaSet: ReplicaSet, count: number): Promise<void> {
     const key = keyOf(replicaSet);
     const names = Array.from({ length: count }, () => newPodName(replicaSet, this.#context.random));
     for (const name of names) this.#expectations.expectCreation(key, name);
     const { failure } = await runInGrowingBatches(count, async (i) => {
       const name = names[i] ?? '';
       names[i] = '';
-      await this.#createOne(replicaSet, name);
+      await this.#createOne(context, replicaSet, name);
     });
     for (const name of names) if (name !== '') this.#expectations.creationObserved(key, name);
     if (failure !== undefined) throw failure;
   }
 
-  async #createOne(replicaSet: ReplicaSet, name: string): Promise<void> {
+  async #createOne(context: RequestContext, replicaSet: ReplicaSet, name: string): Promise<void> {
     try {
-      const created = await createPod(this.#context.client, replicaSet, name);
+      const created = await createPod(context, replicaSet, name);
       if (created === undefined) return;
       this.#report(replicaSet, 'Normal', 'SuccessfulCreate', `Created pod: ${name}`);
     } catch (error) {
@@ -130,21 +132,25 @@ export class ReplicaSetController implements ControlLoop {
     }
   }
 
-  async #deletePods(replicaSet: ReplicaSet, active: readonly Pod[], count: number): Promise<void> {
+  async #deletePods(
+    context: RequestContext,
+    replicaSet: ReplicaSet,
+    active: readonly Pod[],
+    count: number,
+  ): Promise<void> {
     const key = keyOf(replicaSet);
     const doomed = podsToDelete(active, this.#relatedPods(replicaSet), count, this.#context.clock.nowMs());
     for (const pod of doomed) this.#expectations.expectDeletion(key, pod.metadata.uid);
-    await runBounded(doomed, (pod) => this.#deleteOne(replicaSet, pod));
+    await runBounded(doomed, (pod) => this.#deleteOne(context, replicaSet, pod));
   }
 
-  async #deleteOne(replicaSet: ReplicaSet, pod: Pod): Promise<void> {
+  async #deleteOne(context: RequestContext, replicaSet: ReplicaSet, pod: Pod): Promise<void> {
     const { name, uid } = pod.metadata;
     try {
-      await this.#context.client.delete(pods, pod.metadata, { uid });
+      await untilAnswered(context, () => context.client.delete(pods, pod.metadata, { uid }));
       this.#report(replicaSet, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
     } catch (error) {
-      // Without an answer it may have been done: the expectation stays until the cache shows the pod going.
-      if (!isTransportError(error)) this.#expectations.deletionObserved(keyOf(replicaSet), uid);
+      this.#expectations.deletionObserved(keyOf(replicaSet), uid);
       if (isNotFound(error)) return;
       this.#report(replicaSet, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`);
       throw error;

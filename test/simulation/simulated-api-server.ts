@@ -61,9 +61,10 @@ export class SimulatedApiServer {
       admission: new AdmissionChain(admissionPlugins({ cache, random })),
       reservers: new Map([['/services', reserver]]),
     });
+    const authorizer = new TableAuthorizer(new NodeAuthorizer(cache));
     const deps = {
+      ...{ authorizer, rules: authorizer },
       ...{ store, cache, registry, clock: process, random, stopping: forever },
-      authorizer: new TableAuthorizer(new NodeAuthorizer(cache)),
       accounts: undefined,
       signer: undefined,
       agents: new AgentClient({ cert: undefined, key: undefined, ca: undefined }),

@@ -6,6 +6,7 @@ import { PodCidrChecker } from './checkers/pod-cidrs.ts';
 import { SurplusChecker } from './checkers/surplus.ts';
 import { WireChecks } from './checkers/wire-checks.ts';
 import { differences } from './convergence.ts';
+import type { History } from './history.ts';
 import { Nemesis } from './nemesis.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import { User } from './user.ts';
@@ -29,6 +30,8 @@ export interface SimulationResult {
   /** Answers and watch events that were compared with the store. */
   readonly compared: number;
   readonly simulatedMs: number;
+  /** As it was at the end. */
+  readonly history: History;
 }
 
 const turnMs = 500;
@@ -61,6 +64,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     steps: world.time.steps,
     compared: wireChecks?.compared ?? 0,
     simulatedMs: world.time.nowMs,
+    history: world.history,
   };
 }
 

@@ -29,6 +29,8 @@ export class User {
   readonly #client: ApiClient;
   readonly #random: Random;
   readonly #wanted = new Map<string, Wanted>();
+  /** Requests about one deployment are made one after the other. */
+  readonly #turns = new Map<string, Promise<void>>();
   #created = 0;
   #busy = 0;
 
@@ -69,8 +71,9 @@ export class User {
     this.#world.note(`user creates ${name} with ${replicas}`);
     const wanted = this.#wanted.get(name);
     if (wanted === undefined) return;
-    this.#insist(() => this.#client.create(deployments, toDeployment(name, wanted)), isAlreadyExists);
-    this.#insist(() => this.#client.create(services, toService(name)), isAlreadyExists);
+    const deployment = toDeployment(name, wanted);
+    this.#insist(name, () => this.#client.create(deployments, deployment), isAlreadyExists);
+    this.#insist(name, () => this.#client.create(services, toService(name)), isAlreadyExists);
   }
 
   #scale(): void {
@@ -79,7 +82,8 @@ export class User {
     wanted.replicas = 0;
     wanted.replicas = this.#fitting(wanted.cpuMillis, wanted.hostPort);
     this.#world.note(`user scales ${name} to ${wanted.replicas}`);
-    this.#patch(name, () => ({ spec: { replicas: wanted.replicas } }));
+    const { replicas } = wanted;
+    this.#patch(name, { spec: { replicas } });
   }
 
   #changeImage(): void {
@@ -87,9 +91,8 @@ export class User {
     if (wanted === undefined) return;
     wanted.image += 1;
     this.#world.note(`user changes ${name} to image ${wanted.image}`);
-    this.#patch(name, () => ({
-      spec: { template: { spec: { containers: [{ name: 'main', image: `nginx:${wanted.image}` }] } } },
-    }));
+    const containers = [{ name: 'main', image: `nginx:${wanted.image}` }];
+    this.#patch(name, { spec: { template: { spec: { containers } } } });
   }
 
   #deletePod(): void {
@@ -97,23 +100,20 @@ export class User {
     const name = all[Math.floor(this.#random.next() * all.length)]?.metadata.name;
     if (name === undefined) return;
     this.#world.note(`user deletes pod ${name}`);
-    this.#insist(() => this.#client.delete(pods, { namespace, name }), isNotFound);
+    this.#insist(name, () => this.#client.delete(pods, { namespace, name }), isNotFound);
   }
 
   #remove(): void {
     const [name] = this.#any();
     this.#wanted.delete(name);
     this.#world.note(`user deletes ${name}`);
-    this.#insist(() => this.#client.delete(deployments, { namespace, name }), isNotFound);
-    this.#insist(() => this.#client.delete(services, { namespace, name }), isNotFound);
+    this.#insist(name, () => this.#client.delete(deployments, { namespace, name }), isNotFound);
+    this.#insist(name, () => this.#client.delete(services, { namespace, name }), isNotFound);
   }
 
-  #patch(name: string, body: () => object): void {
-    const type = 'strategic';
-    this.#insist(
-      () => this.#client.patch(deployments, { namespace, name }, { type, body: body() }),
-      isNotFound,
-    );
+  #patch(name: string, body: object): void {
+    const patch = { type: 'strategic', body } as const;
+    this.#insist(name, () => this.#client.patch(deployments, { namespace, name }, patch), isNotFound);
   }
 
   #any(): [string, Wanted | undefined] {
@@ -129,7 +129,7 @@ export class User {
     return Math.min(most, Math.floor(this.#random.next() * (most + 1)));
   }
 
-  #insist(request: () => Promise<unknown>, isSettled: (error: unknown) => boolean): void {
+  #insist(name: string, request: () => Promise<unknown>, isSettled: (error: unknown) => boolean): void {
     this.#busy += 1;
     const attempt = async (): Promise<void> => {
       for (;;) {
@@ -142,9 +142,10 @@ export class User {
         await delay(this.#process, retryMs * (1 + this.#random.next()));
       }
     };
-    void attempt().finally(() => {
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(attempt).finally(() => {
       this.#busy -= 1;
     });
+    this.#turns.set(name, turn);
   }
 }
 
