@@ -53,18 +53,17 @@ export class EndpointDepartures implements Departures {
     const { clock, logger, endpointSlices, whenReachedEverywhere } = this.#options;
     const { uid, namespace, name } = pod.metadata;
     const startMs = clock.monotonicMs();
+    const sinceMs = (): number => Math.round(clock.monotonicMs() - startMs);
     const limit = new AbortController();
     const timer = clock.setTimer(withinMs, () => limit.abort());
     try {
       await endpointSlices.whenSynced(limit.signal);
       if (!this.#mayHaveTraffic(pod)) return;
       const version = await this.#whenOut(uid, limit.signal);
+      const shownMs = sinceMs();
       if (version !== undefined) await whenReachedEverywhere(version, limit.signal);
-      const waitedMs = Math.round(clock.monotonicMs() - startMs);
-      logger.info(
-        { pod: `${namespace}/${name}`, version, waitedMs, inTime: !limit.signal.aborted },
-        'left services',
-      );
+      const times = { shownMs, waitedMs: sinceMs(), inTime: !limit.signal.aborted };
+      logger.info({ pod: `${namespace}/${name}`, version, ...times }, 'left services');
     } finally {
       timer.cancel();
     }
