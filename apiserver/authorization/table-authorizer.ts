@@ -1,4 +1,4 @@
-import { anonymous, mastersGroup } from '../authentication/authenticator.ts';
+import { anonymous, authenticatedGroup, mastersGroup } from '../authentication/authenticator.ts';
 import type { UserInfo } from '../registry/strategy.ts';
 import type { Attributes, Authorizer, Decision } from './authorizer.ts';
 import type { NodeAuthorizer } from './node-authorizer.ts';
@@ -38,7 +38,8 @@ export class TableAuthorizer implements Authorizer, RuleResolver {
     const rules = Object.hasOwn(userRules, user.name) ? userRules[user.name] : undefined;
     if (rules?.some((rule) => matchesRule(rule, attributes)) === true) return allow;
     if (user.name === anonymous.name) return { allowed: false, reason: '' };
-    if (selfReviewRules.some((rule) => matchesRule(rule, attributes))) return allow;
+    const isKnown = user.groups.includes(authenticatedGroup);
+    if (isKnown && selfReviewRules.some((rule) => matchesRule(rule, attributes))) return allow;
     if (user.groups.includes(nodesGroup) && user.name.startsWith(nodeNamePrefix))
       return this.#nodes.authorize(attributes, user.name.slice(nodeNamePrefix.length));
     return { allowed: false, reason: '' };
@@ -46,27 +47,34 @@ export class TableAuthorizer implements Authorizer, RuleResolver {
 
   rulesFor(user: UserInfo, namespace: string): SubjectRules {
     if (user.groups.includes(mastersGroup)) return everything;
-    const isKnown = user.name !== anonymous.name;
+    const isKnown = user.groups.includes(authenticatedGroup);
     const own = Object.hasOwn(userRules, user.name) ? (userRules[user.name] ?? []) : [];
     const rules = [...(isKnown ? selfReviewRules : []), ...own];
-    const paths = isKnown ? [discoveryRule, publicRule] : [publicRule];
     return {
       resourceRules: rules
         .filter((rule) => rule.namespaces === undefined || rule.namespaces.includes(namespace))
         .map(({ verbs, groups, resources }) => ({ verbs, apiGroups: groups, resources })),
-      nonResourceRules: paths.map(({ verbs, paths: nonResourceURLs }) => ({ verbs, nonResourceURLs })),
+      nonResourceRules: pathRulesOf(user).map(({ verbs, paths: nonResourceURLs }) => ({
+        verbs,
+        nonResourceURLs,
+      })),
       // What a node may do depends on the pods that it has.
       incomplete: user.groups.includes(nodesGroup),
     };
   }
 
   #authorizePath(attributes: Attributes): Decision {
-    const known = attributes.user.name !== anonymous.name;
-    const rules = known ? [discoveryRule, publicRule] : [publicRule];
+    const rules = pathRulesOf(attributes.user);
     if (Object.hasOwn(userRules, attributes.user.name)) rules.push(...componentPathRules);
     const allowed = rules.some((rule) => matchesPath(rule, attributes));
     return allowed ? allow : { allowed: false, reason: '' };
   }
+}
+
+/** By group, as in Kubernetes: a review may ask about a user who is in none. */
+function pathRulesOf({ groups }: UserInfo): NonResourceRule[] {
+  if (groups.includes(authenticatedGroup)) return [discoveryRule, publicRule];
+  return anonymous.groups.some((group) => groups.includes(group)) ? [publicRule] : [];
 }
 
 export function matchesRule(rule: Rule, attributes: Attributes): boolean {
