@@ -199,7 +199,6 @@ function startServices({ options, host, workers, logRoot, tasks }: ServiceParts)
   const context = {
     workers,
     runtime,
-    hostIps: flags.nodeIp.split(','),
     logRoot,
     stats: new StatsSummary({ workers, runtime, nodeName: flags.nodeName, clock }),
     metrics: new AgentMetrics(workers),

@@ -26,6 +26,7 @@ import { ExitFiles } from './exit-files.ts';
 import { readHostFacts } from './host-facts.ts';
 import { isAlive } from './live-process.ts';
 import { ensurePinDirectory } from './namespaces.ts';
+import { connectPort } from './port-connection.ts';
 import type {
   ContainerConfig,
   ContainerExit,
@@ -38,6 +39,7 @@ import type {
   ExecSession,
   PodSandboxConfig,
   PodSandboxStatus,
+  PortConnection,
 } from './runtime.ts';
 import { toSandboxStatus } from './sandbox.ts';
 import { Sandboxes } from './sandboxes.ts';
@@ -199,6 +201,10 @@ class EmbeddedRuntime implements ContainerRuntime {
       ended: (timeoutMs) => this.#ends.wait(containerId, timeoutMs),
       exitCode: () => this.#containers.find(containerId)?.exitCode,
     });
+  }
+
+  connectPort(sandboxId: string, port: number): PortConnection {
+    return connectPort(this.#sandboxes.namespacesOf(this.#sandboxes.ready(sandboxId)).network, port);
   }
 
   reopenContainerLog(containerId: string): Promise<void> {

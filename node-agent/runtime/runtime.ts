@@ -37,6 +37,8 @@ export interface ContainerRuntime {
     containerId: string,
     request: { readonly stdin: boolean; readonly tty: boolean },
   ): Promise<ExecSession>;
+  /** Connects to a port on the pod's loopback. @throws RuntimeError `SANDBOX_NOT_FOUND`, `SANDBOX_NOT_READY` */
+  connectPort(sandboxId: string, port: number): PortConnection;
   /** Makes conmon open the log file anew after rotation. */
   reopenContainerLog(containerId: string): Promise<void>;
   containerStats(containerId: string): Promise<ContainerStats | undefined>;
@@ -222,6 +224,15 @@ export interface ExecSession {
   /** Exit code; resolves after the streams have ended. */
   readonly exit: Promise<number>;
   kill(): void;
+}
+
+/** A connection to a port of a pod. */
+export interface PortConnection {
+  readonly input: NodeJS.WritableStream;
+  readonly output: NodeJS.ReadableStream;
+  /** Resolves when it is over: with the reason when it failed. */
+  readonly end: Promise<string | undefined>;
+  close(): void;
 }
 
 export interface ContainerStats {

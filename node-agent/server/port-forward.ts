@@ -2,15 +2,15 @@
  * Port forwarding over a WebSocket: for the port with index i, channel 2i carries data and 2i+1 errors; the first message
  * on each tells the port, two bytes, little-endian.
  */
-import { connect, type Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
+import type { PortConnection } from '../runtime/runtime.ts';
 import { toMessage } from './stream-channels.ts';
 
 const maxPorts = 128;
 
 export interface PortForward {
   readonly socket: WebSocket;
-  readonly address: string;
+  readonly connect: (port: number) => PortConnection;
   readonly ports: readonly number[];
 }
 
@@ -24,37 +24,45 @@ export function parsePorts(query: URLSearchParams): readonly number[] | undefine
   return isValid && ports.length > 0 && ports.length <= maxPorts ? ports : undefined;
 }
 
-export function startPortForward({ socket, address, ports }: PortForward): void {
-  const connections = ports.map((port, index) => openPort(socket, address, port, index));
+export function startPortForward({ socket, connect, ports }: PortForward): void {
+  const connections = ports.map((port, index) => openPort(socket, connect, port, index));
   socket.on('message', (data: RawData) => {
     const message = Buffer.isBuffer(data)
       ? data
       : Buffer.concat(Array.isArray(data) ? data : [Buffer.from(data)]);
     const channel = message[0] ?? 0;
-    if (channel % 2 === 0) connections[channel / 2]?.write(message.subarray(1));
+    const input = channel % 2 === 0 ? connections[channel / 2]?.input : undefined;
+    if (input === undefined || input.write(message.subarray(1))) return;
+    // A pod that reads slowly slows the client down, never this server.
+    socket.pause();
+    input.once('drain', () => socket.resume());
   });
   socket.resume();
   socket.on('close', () => {
-    for (const connection of connections) connection.destroy();
+    for (const connection of connections) connection.close();
   });
 }
 
-function openPort(socket: WebSocket, host: string, port: number, index: number): Socket {
+function openPort(
+  socket: WebSocket,
+  connect: PortForward['connect'],
+  port: number,
+  index: number,
+): PortConnection {
   const greeting = Buffer.alloc(2);
   greeting.writeUInt16LE(port);
   socket.send(toMessage(2 * index, greeting));
   socket.send(toMessage(2 * index + 1, greeting));
-  const connection = connect({ host, port });
-  connection.on('data', (data) => {
-    connection.pause();
-    socket.send(toMessage(2 * index, data), () => connection.resume());
+  const connection = connect(port);
+  connection.output.on('data', (data: Buffer) => {
+    connection.output.pause();
+    socket.send(toMessage(2 * index, data), () => connection.output.resume());
   });
-  connection.on('error', (error) => {
-    const text = `an error occurred forwarding ${port} -> ${port}: ${error.message}`;
-    if (socket.readyState === socket.OPEN) socket.send(toMessage(2 * index + 1, Buffer.from(text)));
-  });
-  connection.on('close', () => {
-    if (socket.readyState === socket.OPEN) socket.close(1000);
+  void connection.end.then((reason) => {
+    if (socket.readyState !== socket.OPEN) return;
+    const text = `an error occurred forwarding ${port} -> ${port}: ${reason}`;
+    if (reason !== undefined) socket.send(toMessage(2 * index + 1, Buffer.from(text)));
+    socket.close(1000);
   });
   return connection;
 }

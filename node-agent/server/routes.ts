@@ -17,7 +17,6 @@ import type { StatsSummary } from './stats-summary.ts';
 export interface ServerContext {
   readonly workers: PodWorkers;
   readonly runtime: ContainerRuntime;
-  readonly hostIps: readonly string[];
   readonly logRoot: string;
   readonly stats: StatsSummary;
   readonly metrics: AgentMetrics;

@@ -5,6 +5,7 @@ import { messageOf } from '../../base/invariant.ts';
 import { currentSandbox } from '../pod/plan-containers.ts';
 import { containerNamed } from '../pod/pod-spec.ts';
 import type { PodWorker } from '../pod/pod-worker.ts';
+import type { PortConnection } from '../runtime/runtime.ts';
 import { runningInstance, workerFor } from './container-target.ts';
 import { flag, RequestError } from './log-query.ts';
 import { parsePorts, startPortForward } from './port-forward.ts';
@@ -112,9 +113,9 @@ function portForwardRoute({ worker, query, context }: Target): Begin {
   const ports = parsePorts(query);
   if (ports === undefined) throw new RequestError(400, 'query parameter "port" is required');
   const sandbox = currentSandbox(worker.memory);
-  const address = sandbox?.hostNetwork === true ? context.hostIps[0] : sandbox?.ips[0];
-  if (address === undefined) throw new RequestError(400, 'the pod is not running');
-  return async (socket) => startPortForward({ socket, address, ports });
+  if (sandbox === undefined) throw new RequestError(400, 'the pod is not running');
+  const connect = (port: number): PortConnection => context.runtime.connectPort(sandbox.id, port);
+  return async (socket) => startPortForward({ socket, connect, ports });
 }
 
 /** The apiserver passes on `stdin`; older ones say `input`, `output`, `error`. */

@@ -163,6 +163,20 @@ describe("the agent's server", () => {
     expect(pod.status?.containerStatuses?.[0]?.restartCount).toBe(0);
   });
 
+  it("reaches a port on the pod's loopback, and says why it cannot", async () => {
+    await startPod('ports', 'exec socat TCP-LISTEN:7000,bind=127.0.0.1,fork PIPE');
+    await eventually(async () => {
+      const stream = await open('/portForward/default/ports?port=7000', 'v4.channel.k8s.io');
+      stream.socket.send(Buffer.from('\0ping'));
+      await eventually(() => expect(stream.texts.get(0)?.slice(2)).toBe('ping'), 2_000);
+      stream.socket.close();
+      await stream.closed;
+    });
+    const refused = await open('/portForward/default/ports?port=7001', 'v4.channel.k8s.io');
+    await refused.closed;
+    expect(refused.texts.get(1)?.slice(2)).toMatch(/forwarding 7001 -> 7001: .*Connection refused/);
+  });
+
   it('refuses a stream to what is not there as plain HTTP', async () => {
     await expect(open(`/exec/default/none/main?stdout=true&${command('true')}`)).rejects.toThrow('404');
   });

@@ -42,6 +42,7 @@ const programs = [
   'touch',
   'mkdir',
   'tail',
+  'socat',
 ];
 
 /** Entries of a root in which a shell and a few programs run. */
