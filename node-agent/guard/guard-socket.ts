@@ -8,7 +8,8 @@ import { readLines } from './read-lines.ts';
 export interface GuardSocketOptions {
   readonly path: string;
   readonly apply: (update: GuardUpdate) => void;
-  /** The agent is away: what it has asked for nobody wants to know any more. */
+  readonly onAgentCame: () => void;
+  /** The last connection has ended. */
   readonly onAgentGone: () => void;
   readonly logger: Logger;
 }
@@ -48,8 +49,9 @@ export class GuardSocket {
   }
 
   #accept(socket: Socket): void {
-    const { apply, onAgentGone, logger } = this.#options;
+    const { apply, onAgentCame, onAgentGone, logger } = this.#options;
     this.#connections.add(socket);
+    onAgentCame();
     socket.on('close', () => {
       this.#connections.delete(socket);
       if (this.#connections.size === 0) onAgentGone();

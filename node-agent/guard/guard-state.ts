@@ -9,6 +9,8 @@ import type { GuardUpdate } from './guard-protocol.ts';
 
 /** The state on disk is at most this old while the agent sends changes. */
 const saveEveryMs = 1_000;
+/** An agent that restarts is back before; without one for longer nobody keeps the data plane up. */
+const agentAwayMs = 5_000;
 
 interface SavedState {
   readonly dataPlaneVersion: number;
@@ -28,6 +30,8 @@ export class GuardState {
   #dataPlaneVersion = 0;
   #nodeCount = 1;
   #awaitedVersion: number | undefined;
+  /** Undefined while the agent is connected. */
+  #agentGoneAtMs: number | undefined;
   #hasChanged = false;
 
   constructor(options: {
@@ -40,10 +44,13 @@ export class GuardState {
     this.#path = options.path;
     this.#clock = options.clock;
     this.#logger = options.logger;
+    this.#agentGoneAtMs = options.clock.monotonicMs();
   }
 
+  /** 0 when the agent has been away for long: nobody is to wait for a data plane that does not move. */
   get dataPlaneVersion(): number {
-    return this.#dataPlaneVersion;
+    const awayMs = this.#clock.monotonicMs() - (this.#agentGoneAtMs ?? Number.POSITIVE_INFINITY);
+    return awayMs > agentAwayMs ? 0 : this.#dataPlaneVersion;
   }
 
   /** Of the cluster, this one included. */
@@ -56,8 +63,14 @@ export class GuardState {
     return this.#awaitedVersion;
   }
 
+  agentCame(): void {
+    this.#agentGoneAtMs = undefined;
+  }
+
+  /** What it has asked for nobody wants to know any more. */
   agentGone(): void {
     this.#awaitedVersion = undefined;
+    this.#agentGoneAtMs = this.#clock.monotonicMs();
   }
 
   apply(update: GuardUpdate): void {

@@ -44,6 +44,7 @@ async function runGuard(flags: GuardFlags, logger: Logger, signal: AbortSignal):
       if (update.awaitedVersion !== undefined && update.awaitedVersion !== 0) beats.ask();
       else if (update.dataPlaneVersion !== undefined) beats.versionRose();
     },
+    onAgentCame: () => state.agentCame(),
     onAgentGone: () => state.agentGone(),
     logger,
   });
