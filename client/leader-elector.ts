@@ -7,7 +7,11 @@
  * one last attempt, which is before anyone may take over; so a pause of a process or of the API shorter than that
  * moves nothing, and after a longer one the last attempt tells whether anyone did.
  *
- * INVARIANTS: renewDeadlineMs + lastAttemptMs < leaseDurationMs; a release follows the end of the led work.
+ * A process that stood still for longer than the lease wakes up with its work half done and does not know yet that
+ * another leads: so writes of led work wait for `whenSure`, see `fencedClient`.
+ *
+ * INVARIANTS: renewDeadlineMs + lastAttemptMs < leaseDurationMs; a release follows the end of the led work; while
+ * `whenSure` answers true nobody else can have taken the lease.
  */
 
 import type { Lease, LeaseSpec } from '../api/generated/coordination-v1.ts';
@@ -50,6 +54,9 @@ export class LeaderElector {
   #lease: Lease | undefined;
   #unchanged: { readonly resourceVersion: string; forMs: number; seenAtMs: number } | undefined;
   #isLeader = false;
+  /** Start of the last attempt that succeeded. */
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #unsure = new Set<() => void>();
 
   constructor(options: LeaderElectorOptions) {
     this.#options = options;
@@ -65,6 +72,26 @@ export class LeaderElector {
 
   get isLeader(): boolean {
     return this.#isLeader;
+  }
+
+  /** Whether this process leads, on proof: when the last renewal is too old, the next one decides. */
+  async whenSure(): Promise<boolean> {
+    while (this.#isLeader && !this.#isSure)
+      await new Promise<void>((resolve) => {
+        this.#unsure.add(resolve);
+      });
+    return this.#isLeader;
+  }
+
+  get #isSure(): boolean {
+    const provenForMs = this.#renewDeadlineMs + lastAttemptMs;
+    return this.#options.clock.monotonicMs() - this.#renewedAtMs < provenForMs;
+  }
+
+  #tellUnsure(): void {
+    const unsure = [...this.#unsure];
+    this.#unsure.clear();
+    for (const wake of unsure) wake();
   }
 
   /**
@@ -86,12 +113,17 @@ export class LeaderElector {
     const leading = new AbortController();
     const stopRenewing = new AbortController();
     const work = lead(AbortSignal.any([signal, leading.signal]));
-    const renewing = this.#renewUntilLost(stopRenewing.signal).finally(() => leading.abort());
+    const renewing = this.#renewUntilLost(stopRenewing.signal).finally(() => {
+      this.#isLeader = false;
+      this.#tellUnsure();
+      leading.abort();
+    });
     try {
       await work;
     } finally {
       stopRenewing.abort();
       this.#isLeader = false;
+      this.#tellUnsure();
     }
     const lost = (await renewing) === 'lost';
     if (lost) logger.warn({ lease: name, identity }, 'lost the lead');
@@ -113,14 +145,13 @@ export class LeaderElector {
 
   async #renewUntilLost(signal: AbortSignal): Promise<'lost' | 'stopped'> {
     const { clock } = this.#options;
-    let renewedAtMs = clock.monotonicMs();
     for (;;) {
       await delay(clock, this.#retryDelayMs(), signal);
       if (signal.aborted) return 'stopped';
       const startedAtMs = clock.monotonicMs();
-      const leftMs = renewedAtMs + this.#renewDeadlineMs - startedAtMs;
+      const leftMs = this.#renewedAtMs + this.#renewDeadlineMs - startedAtMs;
       const outcome = await this.#attempt(Math.max(leftMs, lastAttemptMs));
-      if (outcome === 'held') renewedAtMs = startedAtMs;
+      if (outcome === 'held') this.#tellUnsure();
       else if (outcome === 'other') return 'lost';
       else if (leftMs <= 0) return 'lost';
     }
@@ -131,8 +162,11 @@ export class LeaderElector {
   }
 
   async #attempt(timeoutMs: number): Promise<'held' | 'other' | 'unknown'> {
+    const startedAtMs = this.#options.clock.monotonicMs();
     try {
-      return await this.#withTimeout(this.#tryToHold(), timeoutMs);
+      const outcome = await this.#withTimeout(this.#tryToHold(), timeoutMs);
+      if (outcome === 'held') this.#renewedAtMs = startedAtMs;
+      return outcome;
     } catch (error) {
       this.#lease = undefined;
       // Someone else wrote it meanwhile: the next attempt reads it first.

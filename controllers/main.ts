@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { createLogger } from '../base/logger.ts';
 import { runProgram } from '../base/process.ts';
 import { systemRandom } from '../base/random.ts';
+import { fencedClient } from '../client/fenced-client.ts';
 import { createApiClient } from '../client/http-client.ts';
 import { loadKubeconfig } from '../client/kubeconfig.ts';
 import { LeaderElector } from '../client/leader-elector.ts';
@@ -38,11 +39,12 @@ await runProgram(logger, async (signal) => {
     nodeCidrMaskSize,
     rootCa: rootCaFile === undefined ? undefined : readFileSync(rootCaFile, 'utf8'),
   };
-  const lead = (leading: AbortSignal): Promise<void> =>
-    runControllers({ ...common, client, settings }, leading);
   if (leaderElect) {
     const elector = new LeaderElector({ ...common, client, name: 'kube-controller-manager', identity });
-    await elector.runAsLeader(signal, lead);
-  } else await lead(signal);
+    const fenced = fencedClient(client, elector);
+    await elector.runAsLeader(signal, (leading) =>
+      runControllers({ ...common, client: fenced, settings }, leading),
+    );
+  } else await runControllers({ ...common, client, settings }, signal);
   client.close();
 });

@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts';
 import { TaskGroup } from '../base/task-group.ts';
 import type { ApiClient } from '../client/client.ts';
 import { EventRecorder } from '../client/event-recorder.ts';
+import { fencedClient } from '../client/fenced-client.ts';
 import { Informer } from '../client/informer.ts';
 import { LeaderElector } from '../client/leader-elector.ts';
 import { Reflector, type ReflectorSink } from '../client/reflector.ts';
@@ -32,12 +33,14 @@ export interface SchedulerOptions {
 
 /** Runs until `signal` aborts and every binding has its outcome. */
 export async function runScheduler(options: SchedulerOptions, signal: AbortSignal): Promise<void> {
-  const scheduler = assemble(options);
+  const elector = electorOf(options);
+  const client = elector === undefined ? options.client : fencedClient(options.client, elector);
+  const scheduler = assemble({ ...options, client });
   // Reflectors and events outlive the cycle: its last bindings still report.
   const followers = new TaskGroup();
   for (const follow of scheduler.followers) followers.start(follow);
   try {
-    await underLeadership(options, signal, async (leading) => {
+    await underLeadership(elector, signal, async (leading) => {
       await scheduler.whenSynced(leading);
       if (!leading.aborted) options.logger.info({ nodes: scheduler.cluster.nodeCount }, 'scheduling');
       await scheduler.cycle.run(leading);
@@ -143,13 +146,17 @@ class Synced {
   }
 }
 
-async function underLeadership(
-  options: SchedulerOptions,
+function electorOf(options: SchedulerOptions): LeaderElector | undefined {
+  const { identity } = options;
+  return identity === undefined
+    ? undefined
+    : new LeaderElector({ ...options, identity, name: 'kube-scheduler' });
+}
+
+function underLeadership(
+  elector: LeaderElector | undefined,
   signal: AbortSignal,
   lead: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const { identity } = options;
-  if (identity === undefined) return lead(signal);
-  const elector = new LeaderElector({ ...options, identity, name: 'kube-scheduler' });
-  await elector.runAsLeader(signal, lead);
+  return elector === undefined ? lead(signal) : elector.runAsLeader(signal, lead);
 }

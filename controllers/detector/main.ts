@@ -5,6 +5,7 @@ import { createLogger } from '../../base/logger.ts';
 import { runProgram } from '../../base/process.ts';
 import { systemRandom } from '../../base/random.ts';
 import { TaskGroup } from '../../base/task-group.ts';
+import { fencedClient } from '../../client/fenced-client.ts';
 import { createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { LeaderElector } from '../../client/leader-elector.ts';
@@ -38,8 +39,9 @@ await runProgram(logger, async (signal) => {
   const client = createApiClient({ ...common, config, userAgent: 'coracle-detector' });
   const clusterKey = Buffer.from(readFileSync(keyFile, 'utf8').trim(), 'hex');
   const source = new UdpBeatSource({ address, port, logger });
-  const detector = new Detector({ ...common, client, source, clusterKey });
   const elector = new LeaderElector({ ...common, ...leadership, client, name: 'coracle-detector', identity });
+  const fenced = leaderElect ? fencedClient(client, elector) : client;
+  const detector = new Detector({ ...common, client: fenced, source, clusterKey });
   const group = new TaskGroup(signal);
   group.start((groupSignal) => detector.run(groupSignal));
   group.start((groupSignal) =>

@@ -3,6 +3,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { TaskGroup } from '../../base/task-group.ts';
 import type { ApiClient } from '../../client/client.ts';
+import { fencedClient } from '../../client/fenced-client.ts';
 import { LeaderElector } from '../../client/leader-elector.ts';
 import type { BeatSource } from '../../controllers/detector/beat-source.ts';
 import { Detector } from '../../controllers/detector/detector.ts';
@@ -31,12 +32,16 @@ const detectorLeadership = { leaseDurationMs: 5_000, renewDeadlineMs: 2_500, ret
 export const programs: Readonly<Record<ProgramName, (context: ProgramContext) => Promise<void>>> = {
   controllers(context) {
     const elector = new LeaderElector({ ...context, name: 'kube-controller-manager' });
-    return elector.runAsLeader(forever, (leading) => runControllers({ ...context, settings }, leading));
+    const client = fencedClient(context.client, elector);
+    return elector.runAsLeader(forever, (leading) =>
+      runControllers({ ...context, client, settings }, leading),
+    );
   },
   scheduler: (context) => runScheduler({ ...context, strategy: 'least-loaded' }, forever),
   async detector(context) {
-    const detector = new Detector({ ...context, clusterKey: context.beatKey });
     const elector = new LeaderElector({ ...context, ...detectorLeadership, name: 'coracle-detector' });
+    const client = fencedClient(context.client, elector);
+    const detector = new Detector({ ...context, client, clusterKey: context.beatKey });
     const group = new TaskGroup(forever);
     group.start((signal) => detector.run(signal));
     group.start((signal) => elector.runAsLeader(signal, (leading) => detector.lead(leading)));

@@ -28,7 +28,7 @@ class RecentSizes {
   }
 }
 
-/** No ReplicaSet ever has more live pods than it was asked for, and no Deployment more than its surge allows. */
+/** No ReplicaSet ever has more live pods than it was asked for, and no Deployment asks for more than its surge allows. */
 export class SurplusChecker implements Checker {
   readonly #context: CheckContext;
   readonly #replicaSets = new RecentSizes();
@@ -42,8 +42,10 @@ export class SurplusChecker implements Checker {
     if (after === undefined) return;
     const nowMs = this.#context.nowMs();
     const uid = after.metadata.uid ?? '';
-    if (resource === 'apps/replicasets')
+    if (resource === 'apps/replicasets') {
       this.#replicaSets.record(uid, (after as StoredReplicaSet).spec.replicas ?? 1, nowMs);
+      this.#checkFamily(after as StoredReplicaSet);
+    }
     if (resource === 'apps/deployments')
       this.#deployments.record(uid, largestOf(after as StoredDeployment), nowMs);
     if (resource === '/pods' && before === undefined) this.#checkPod(after as StoredPod);
@@ -62,19 +64,19 @@ export class SurplusChecker implements Checker {
         'surplus',
         `${pod.metadata.name}: ${siblings.length} live pods, ${allowed} asked for`,
       );
-    const replicaSets = history.all<StoredReplicaSet>('apps/replicasets');
-    const deployment = controllerOf(replicaSets.find(({ metadata }) => metadata.uid === owner));
+  }
+
+  /** What the replica sets ask for together; their pods follow, each in its own time. */
+  #checkFamily(replicaSet: StoredReplicaSet): void {
+    const deployment = controllerOf(replicaSet);
     if (deployment === undefined) return;
-    const family = new Set(
-      replicaSets.filter((one) => controllerOf(one) === deployment).map(({ metadata }) => metadata.uid),
-    );
-    const cousins = live.filter((one) => family.has(controllerOf(one) ?? ''));
-    const most = this.#deployments.largest(deployment, nowMs);
-    if (cousins.length > most)
-      this.#context.violate(
-        'surplus',
-        `${pod.metadata.name}: ${cousins.length} live pods, ${most} with surge`,
-      );
+    const family = this.#context.history
+      .all<StoredReplicaSet>('apps/replicasets')
+      .filter((one) => controllerOf(one) === deployment);
+    const asked = family.reduce((total, { spec }) => total + (spec.replicas ?? 1), 0);
+    const most = this.#deployments.largest(deployment, this.#context.nowMs());
+    if (asked > most)
+      this.#context.violate('surplus', `${replicaSet.metadata.name}: ${asked} replicas, ${most} with surge`);
   }
 }
 
