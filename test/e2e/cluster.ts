@@ -110,6 +110,12 @@ export class TestCluster {
     return existsSync(file) ? Number(readFileSync(file, 'utf8').trim()) : undefined;
   }
 
+  /** Takes the machine's end of `host-N`'s link down, as `deploy/host kill` and `cut` do first. */
+  async unplug(host: string): Promise<void> {
+    const link = `${this.name}-h${host.replace('host-', '')}`;
+    must(await runToEnd('ip', ['link', 'set', link, 'down']), `unplug ${host}`);
+  }
+
   /** name -> address of every host. */
   async addresses(): Promise<Map<string, string>> {
     const rows = (await this.host('ls')).stdout.trim().split('\n').slice(1);

@@ -27,6 +27,7 @@ async function lose(cluster: TestCluster, client: ApiClient, host: string): Prom
     .map(([, address]) => address);
   const load = new LoadClient(survivors);
   const lostMs = performance.now();
+  await cluster.unplug(host);
   await cluster.host('kill', host);
   await eventually(async () => {
     if ((await readyElsewhere(client, host)) < 3) throw new Error('not replaced yet');
@@ -47,7 +48,7 @@ async function lose(cluster: TestCluster, client: ApiClient, host: string): Prom
   return { lastFailure, replaced };
 }
 
-/** Kills one host after another under load. Seconds are counted from the call of `deploy/host kill`. */
+/** Kills one host after another under load. Seconds are counted from the loss of its link. */
 export async function failoverFigures(
   cluster: TestCluster,
   client: ApiClient,
