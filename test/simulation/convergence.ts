@@ -50,7 +50,7 @@ function deploymentDifferences({ history }: World, user: User): string[] {
   return [...wrong, ...surplus.map(({ metadata }) => `deployment ${metadata.name} exists still`)];
 }
 
-/** Every pod has an owner, and runs where it is said to run. */
+/** Every pod has an owner, and runs where it is said to run; those of a dead node are at least on their way out. */
 function podDifferences({ history, hosts }: World): string[] {
   const owners = new Set<string | undefined>(
     history.all('apps/replicasets').map(({ metadata }) => metadata.uid),
@@ -59,6 +59,8 @@ function podDifferences({ history, hosts }: World): string[] {
     const { name, uid } = pod.metadata;
     const host = hosts.find((one) => one.name === pod.spec.nodeName);
     if (!owners.has(controllerOf(pod) ?? '')) return [`pod ${name} has no owner any more`];
+    // Nobody is there to say that its containers have ended: it stays until its node is back or removed.
+    if (host?.isOn === false && pod.metadata.deletionTimestamp !== undefined) return [];
     if (!isLive(pod)) return [`pod ${name} is ending or has failed`];
     if (host?.isOn !== true) return [`pod ${name} is on ${pod.spec.nodeName ?? 'no node'}, which is dead`];
     const runs = host.running.get(uid ?? '')?.ip;
