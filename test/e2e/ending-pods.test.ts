@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/core-v1.ts';
@@ -44,6 +46,27 @@ async function underLoad(change: () => Promise<void>): Promise<{ failures: Asked
   }
 }
 
+/** Requests of which a part is still to be sent, over so many connections through every node. */
+async function beginRequests(each: number): Promise<Socket[]> {
+  const addresses = [...(await cluster.addresses()).values()];
+  const sockets = addresses.flatMap((host) =>
+    Array.from({ length: each }, () => connect({ host, port: 80 })),
+  );
+  for (const socket of sockets) {
+    await once(socket, 'connect');
+    socket.write('GET / HTTP/1.0\r\n');
+  }
+  return sockets;
+}
+
+async function endRequest(socket: Socket): Promise<string> {
+  socket.setEncoding('utf8');
+  socket.write('\r\n');
+  let answer = '';
+  for await (const text of socket) answer += text;
+  return answer.split('\r\n')[0] ?? '';
+}
+
 /** How long each pod that has ended so far was kept until it got no new connections, in milliseconds. */
 function leavingTimes(): number[] {
   const directory = join(cluster.state, 'log');
@@ -83,11 +106,41 @@ describe('pods that end under load', () => {
     expect(failures).toEqual([]);
   });
 
+  it('answer what was begun before they began to end', async () => {
+    const before = (await nginxPods()).map(({ metadata }) => metadata.uid);
+    const left = leavingTimes().length;
+    const sockets = await beginRequests(4);
+    await cluster.kubectlOut('rollout', 'restart', 'deployment/nginx');
+    await cluster.kubectlOut('rollout', 'status', 'deployment/nginx');
+    await eventually(async () => {
+      const old = (await nginxPods()).filter(({ metadata }) => before.includes(metadata.uid));
+      expect(old.filter(({ metadata }) => metadata.deletionTimestamp === undefined)).toEqual([]);
+      expect(leavingTimes().length).toBeGreaterThanOrEqual(left + before.length);
+    });
+    const answers = await Promise.all(sockets.map(endRequest));
+    expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 200 OK']));
+    await settled(4);
+  });
+
+  it('do not wait longer than 2 s for a detector that does not answer', async () => {
+    const detector = cluster.pid('detector-1') ?? 0;
+    process.kill(detector, 'SIGSTOP');
+    try {
+      const { failures } = await underLoad(() => scaleTo(3));
+      expect(failures).toEqual([]);
+    } finally {
+      process.kill(detector, 'SIGCONT');
+    }
+    const longest = leavingTimes().at(-1) ?? 0;
+    expect(longest).toBeGreaterThanOrEqual(maxLeavingMs - 100);
+    expect(longest).toBeLessThan(maxLeavingMs + 1_000);
+  });
+
   it('are kept for a fraction of a second only', () => {
     const times = leavingTimes();
     const median = times[Math.floor(times.length / 2)] ?? 0;
     process.stdout.write(
-      `pods kept ${median} ms in the median of ${times.length}, ${times.at(-1)} ms at most\n`,
+      `pods kept ${median} ms in the median of ${times.length}, ${times.at(-2)} ms at most while a detector answered\n`,
     );
     expect(times.length).toBeGreaterThan(6);
     expect(median).toBeLessThan(maxLeavingMs / 2);
