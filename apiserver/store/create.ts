@@ -39,6 +39,8 @@ export async function createObject(deps: StoreDependencies, request: CreateReque
     object,
     previous: undefined,
   };
+  // What admission adds belongs to nobody.
+  if (request.fieldsTracked !== true) trackFields(deps, request, nowMs);
   await deps.admission.mutate(attributes);
   const context: WriteContext = {
     user: request.user,
@@ -50,7 +52,6 @@ export async function createObject(deps: StoreDependencies, request: CreateReque
   const prefix = object.metadata.generateName ?? '';
   const generated = (object.metadata.name ?? '') === '' && prefix !== '';
   if (generated) object.metadata.name = generateName(prefix, deps.random);
-  if (request.fieldsTracked !== true) trackFields(deps, request, nowMs);
   const errors = strategy.validateCreate(object, context);
   if (errors.length > 0) throw deps.semantics.invalid(strategy, object.metadata.name ?? '', errors);
   await deps.admission.validate(attributes);

@@ -28,13 +28,15 @@ export class ApiServerProcess {
   }
 
   /** In memory unless `etcdServers` are given. */
-  static async start(options: { readonly etcdServers?: string } = {}): Promise<ApiServerProcess> {
+  static async start(
+    options: { readonly etcdServers?: string; readonly flags?: readonly string[] } = {},
+  ): Promise<ApiServerProcess> {
     const port = await freePort();
     const directory = mkdtempSync(join(tmpdir(), 'coracle-api-'));
     const pki = await createTestPki({ directory, port, nodes: [] });
     const store =
       options.etcdServers === undefined ? ['--storage=memory'] : [`--etcd-servers=${options.etcdServers}`];
-    const flags = [...pki.apiserverFlags, `--secure-port=${port}`, ...store];
+    const flags = [...pki.apiserverFlags, `--secure-port=${port}`, ...store, ...(options.flags ?? [])];
     const server = new ApiServerProcess({ port, directory, flags });
     await server.launch();
     return server;
@@ -72,6 +74,11 @@ export class ApiServerProcess {
 
   kubeconfig(user: string): string {
     return join(this.directory, `${user}.kubeconfig`);
+  }
+
+  /** Process id of the server started as the `nth`. */
+  pid(nth = 0): number | undefined {
+    return this.#processes[nth]?.pid;
   }
 
   /** To the server started as the `nth`. */

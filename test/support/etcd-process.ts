@@ -8,6 +8,8 @@ import { eventually } from './eventually.ts';
 export interface EtcdOptions {
   /** Default: etcd's. */
   readonly quotaBytes?: number;
+  /** Write through to the disk, as a store in use does. */
+  readonly fsync?: boolean;
   /** Serve TLS with a certificate that etcd makes itself. */
   readonly tls?: boolean;
 }
@@ -53,7 +55,8 @@ export class EtcdProcess {
     const child = spawn(
       'etcd',
       [
-        ...['--name', 'test', '--data-dir', this.#directory, '--unsafe-no-fsync', '--log-level', 'error'],
+        ...['--name', 'test', '--data-dir', this.#directory, '--log-level', 'error'],
+        ...(this.#options.fsync === true ? [] : ['--unsafe-no-fsync']),
         ...['--quota-backend-bytes', String(this.#options.quotaBytes ?? 0)],
         ...(this.#options.tls === true ? ['--auto-tls'] : []),
         ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url],

@@ -79,9 +79,8 @@ function emptyLive(strategy: KindStrategy, name: string): AnyObject {
 }
 
 function timeOf(last: Manager | undefined, claimed: FieldSet, writer: FieldWriter): string {
-  const same =
-    last !== undefined && JSON.stringify(last.fields.toFieldsV1()) === JSON.stringify(claimed.toFieldsV1());
-  return same && last.time !== undefined ? last.time : toTime(writer.nowMs);
+  const same = last?.fields.equals(claimed) === true;
+  return same && last?.time !== undefined ? last.time : toTime(writer.nowMs);
 }
 
 function managersOf(strategy: KindStrategy, current: AnyObject | undefined, writer: FieldWriter): Managers {

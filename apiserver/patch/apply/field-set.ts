@@ -6,8 +6,9 @@
 export class FieldSet {
   readonly #nodes: Map<string, FieldNode>;
 
-  constructor(nodes: ReadonlyMap<string, FieldNode> = new Map()) {
-    this.#nodes = new Map(nodes);
+  /** Takes `nodes` over. */
+  constructor(nodes: Map<string, FieldNode> = new Map()) {
+    this.#nodes = nodes;
   }
 
   get isEmpty(): boolean {
@@ -22,13 +23,15 @@ export class FieldSet {
     return this.#nodes.get(element);
   }
 
-  insert(path: readonly string[]): void {
-    const [element, ...rest] = path;
+  insert(path: readonly string[], from = 0): void {
+    const element = path[from];
     if (element === undefined) return;
-    const node = this.#nodes.get(element) ?? { member: false, below: new FieldSet() };
-    const below = node.below;
-    below.insert(rest);
-    this.#nodes.set(element, { member: node.member || rest.length === 0, below });
+    const last = from + 1 === path.length;
+    const node = this.#nodes.get(element);
+    // Empty sets are shared, and so are never inserted into.
+    const below = node === undefined || node.below.isEmpty ? (last ? none : new FieldSet()) : node.below;
+    if (!last) below.insert(path, from + 1);
+    this.#nodes.set(element, { member: last || node?.member === true, below });
   }
 
   has(path: readonly string[]): boolean {
@@ -39,39 +42,67 @@ export class FieldSet {
   }
 
   union(other: FieldSet): FieldSet {
-    return this.#combine(other, (left, right) => left || right);
+    if (other.isEmpty || other === this) return this;
+    if (this.isEmpty) return other;
+    const result = new Map(this.#nodes);
+    for (const [element, right] of other.#nodes) {
+      const left = this.#nodes.get(element);
+      if (left === undefined) result.set(element, right);
+      else result.set(element, { member: left.member || right.member, below: left.below.union(right.below) });
+    }
+    return new FieldSet(result);
   }
 
+  /** This set itself when nothing of it is in `other`. */
   difference(other: FieldSet): FieldSet {
-    return this.#combine(other, (left, right) => left && !right);
+    return this.#without(other, (node, excluded) => ({
+      member: node.member && !excluded.member,
+      below: node.below.difference(excluded.below),
+    }));
   }
 
   intersection(other: FieldSet): FieldSet {
-    return this.#combine(other, (left, right) => left && right);
+    if (this.isEmpty || other.isEmpty) return none;
+    const result = new Map<string, FieldNode>();
+    for (const [element, right] of other.#nodes) {
+      const left = this.#nodes.get(element);
+      if (left === undefined) continue;
+      const node = { member: left.member && right.member, below: left.below.intersection(right.below) };
+      if (node.member || !node.below.isEmpty) result.set(element, node);
+    }
+    return result.size === 0 ? none : new FieldSet(result);
   }
 
   /** Without the paths of `other` and all that is below them. */
   recursiveDifference(other: FieldSet): FieldSet {
-    const result = new Map<string, FieldNode>();
-    for (const [element, node] of this.#nodes) {
-      const excluded = other.get(element);
-      if (excluded?.member === true) continue;
-      const below = excluded === undefined ? node.below : node.below.recursiveDifference(excluded.below);
-      if (node.member || !below.isEmpty) result.set(element, { member: node.member, below });
-    }
-    return new FieldSet(result);
+    return this.#without(other, (node, excluded) => ({
+      member: node.member && !excluded.member,
+      below: excluded.member ? none : node.below.recursiveDifference(excluded.below),
+    }));
   }
 
-  #combine(other: FieldSet, keep: (left: boolean, right: boolean) => boolean): FieldSet {
-    const result = new Map<string, FieldNode>();
-    for (const element of new Set([...this.#nodes.keys(), ...other.#nodes.keys()])) {
-      const left = this.#nodes.get(element) ?? nothing;
-      const right = other.#nodes.get(element) ?? nothing;
-      const member = keep(left.member, right.member);
-      const below = left.below.#combine(right.below, keep);
-      if (member || !below.isEmpty) result.set(element, { member, below });
+  #without(other: FieldSet, left: (node: FieldNode, excluded: FieldNode) => FieldNode): FieldSet {
+    let result: Map<string, FieldNode> | undefined;
+    for (const [element, excluded] of other.#nodes) {
+      const node = this.#nodes.get(element);
+      if (node === undefined) continue;
+      const kept = left(node, excluded);
+      if (kept.member === node.member && kept.below === node.below) continue;
+      result ??= new Map(this.#nodes);
+      if (kept.member || !kept.below.isEmpty) result.set(element, kept);
+      else result.delete(element);
     }
-    return new FieldSet(result);
+    return result === undefined ? this : new FieldSet(result);
+  }
+
+  equals(other: FieldSet): boolean {
+    if (other === this) return true;
+    if (this.#nodes.size !== other.#nodes.size) return false;
+    for (const [element, node] of this.#nodes) {
+      const its = other.#nodes.get(element);
+      if (its === undefined || its.member !== node.member || !its.below.equals(node.below)) return false;
+    }
+    return true;
   }
 
   /** Fields above a member become members: who owns what is inside has a say in whether it is there. */
@@ -98,22 +129,26 @@ export class FieldSet {
     const fields: Record<string, unknown> = {};
     for (const element of [...this.#nodes.keys()].sort()) {
       const node = this.#nodes.get(element) ?? nothing;
+      if (node.below.isEmpty) {
+        fields[element] = {};
+        continue;
+      }
       const below = node.below.toFieldsV1();
-      fields[element] = node.member && !node.below.isEmpty ? { '.': {}, ...below } : below;
+      fields[element] = node.member ? { '.': {}, ...below } : below;
     }
     return fields;
   }
 
   static fromFieldsV1(fields: unknown): FieldSet {
+    if (typeof fields !== 'object' || fields === null) return none;
     const nodes = new Map<string, FieldNode>();
-    if (typeof fields !== 'object' || fields === null) return new FieldSet();
     for (const [element, value] of Object.entries(fields)) {
       if (element === '.') continue;
-      const isLeaf = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-      const member = isLeaf || (typeof value === 'object' && value !== null && '.' in value);
-      nodes.set(element, { member, below: FieldSet.fromFieldsV1(value) });
+      const below = FieldSet.fromFieldsV1(value);
+      const member = typeof value === 'object' && value !== null && (below.isEmpty || '.' in value);
+      nodes.set(element, member && below === none ? leaf : { member, below });
     }
-    return new FieldSet(nodes);
+    return nodes.size === 0 ? none : new FieldSet(nodes);
   }
 }
 
@@ -122,7 +157,10 @@ export interface FieldNode {
   readonly below: FieldSet;
 }
 
-const nothing: FieldNode = { member: false, below: new FieldSet() };
+/** Never inserted into. */
+const none: FieldSet = new FieldSet();
+const leaf: FieldNode = { member: true, below: none };
+const nothing: FieldNode = { member: false, below: none };
 
 /** A path as conflicts show it: `.spec.containers[name="c"].image`. */
 export function showPath(path: readonly string[]): string {

@@ -2,7 +2,7 @@ import type { ManagedFieldsEntry } from '../../../api/generated/meta-v1.ts';
 import { type AnyObject, toApiVersion } from '../../../api/kind-info.ts';
 import { type StatusCause, StatusError } from '../../../api/status-error.ts';
 import { toTime } from '../../../base/clock.ts';
-import { emptyStruct } from '../../decode/schema.ts';
+import { emptyStruct, type StructType } from '../../decode/schema.ts';
 import type { KindStrategy } from '../../registry/strategy.ts';
 import { FieldSet, showPath } from './field-set.ts';
 import { type Comparison, compareValues } from './typed-value.ts';
@@ -15,6 +15,8 @@ export interface Manager {
   readonly subresource: string;
   readonly time: string | undefined;
   readonly fields: FieldSet;
+  /** `fields` as they were read; absent once they have changed. */
+  readonly fieldsV1?: ManagedFieldsEntry['fieldsV1'];
 }
 
 /** By identity: appliers are the same whatever version they use. */
@@ -41,7 +43,8 @@ export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined)
     if (operation !== 'Apply' && operation !== 'Update') return undefined;
     if (apiVersion === '' || (entry.fieldsType ?? 'FieldsV1') !== 'FieldsV1') return undefined;
     const fields = FieldSet.fromFieldsV1(entry.fieldsV1);
-    const read = { name: manager, operation, apiVersion, subresource, time, fields } as const;
+    const { fieldsV1 } = entry;
+    const read = { name: manager, operation, apiVersion, subresource, time, fields, fieldsV1 } as const;
     managers.set(identityOf(read), read);
   }
   return managers;
@@ -52,13 +55,13 @@ export function writeManagers(managers: Managers): ManagedFieldsEntry[] {
   return [...managers.values()]
     .filter(({ fields }) => !fields.isEmpty)
     .sort(compareManagers)
-    .map(({ name, operation, apiVersion, subresource, time, fields }) => ({
+    .map(({ name, operation, apiVersion, subresource, time, fields, fieldsV1 }) => ({
       manager: name,
       operation,
       apiVersion,
       ...(time === undefined ? {} : { time }),
       fieldsType: 'FieldsV1',
-      fieldsV1: fields.toFieldsV1(),
+      fieldsV1: fieldsV1 ?? fields.toFieldsV1(),
       ...(subresource === '' ? {} : { subresource }),
     }));
 }
@@ -84,8 +87,18 @@ const serverFields = [
   ].map((name) => ['f:metadata', `f:${name}`]),
 ];
 
+const unownableBySchema = new WeakMap<StructType, Map<string, FieldSet>>();
+
 /** What this write cannot change, beside what belongs to the server. */
 export function unownable(strategy: KindStrategy, subresource: string): FieldSet {
+  const ofKind = unownableBySchema.get(strategy.schema) ?? new Map<string, FieldSet>();
+  unownableBySchema.set(strategy.schema, ofKind);
+  const known = ofKind.get(subresource) ?? findUnownable(strategy, subresource);
+  ofKind.set(subresource, known);
+  return known;
+}
+
+function findUnownable(strategy: KindStrategy, subresource: string): FieldSet {
   const set = new FieldSet();
   for (const path of serverFields) set.insert(path);
   const hasStatus = strategy.kind.subresources.some(({ name }) => name === 'status');
@@ -101,10 +114,11 @@ export function unownable(strategy: KindStrategy, subresource: string): FieldSet
   return set;
 }
 
+const metadataNode = new FieldSet();
+metadataNode.insert(['f:metadata']);
+
 function withoutServerNode(fields: FieldSet, excluded: FieldSet): FieldSet {
-  const metadata = new FieldSet();
-  metadata.insert(['f:metadata']);
-  return fields.recursiveDifference(excluded).difference(metadata);
+  return fields.recursiveDifference(excluded).difference(metadataNode);
 }
 
 /** Differences that this write can make at all. */
@@ -139,13 +153,11 @@ export function dispossess(
     const taken = manager.fields.intersection(changed);
     for (const path of taken.paths()) conflicts.push({ manager, path });
     const fields = manager.fields.difference(taken).difference(comparison.removed);
-    if (!fields.isEmpty) kept.set(identity, { ...manager, fields });
+    if (fields === manager.fields) kept.set(identity, manager);
+    else if (!fields.isEmpty) kept.set(identity, { ...manager, fields, fieldsV1: undefined });
   }
   return { managers: kept, conflicts };
 }
-
-const sameFields = (left: FieldSet | undefined, right: FieldSet): boolean =>
-  left !== undefined && JSON.stringify(left.toFieldsV1()) === JSON.stringify(right.toFieldsV1());
 
 const isReset = (entries: readonly ManagedFieldsEntry[] | undefined): boolean =>
   entries !== undefined && entries.length === 1 && Object.keys(entries[0] ?? {}).length === 0;
@@ -178,9 +190,18 @@ interface Write {
   readonly managers: Managers;
 }
 
+const emptyObjects = new WeakMap<StructType, object>();
+
+/** Never changed. */
+function emptyOf(schema: StructType): object {
+  const known = emptyObjects.get(schema) ?? emptyStruct(schema);
+  emptyObjects.set(schema, known);
+  return known;
+}
+
 export function ownershipAfter(write: Write, writer: FieldWriter): Map<string, Manager> {
   const { strategy, next, current } = write;
-  const differences = compareValues(strategy.schema, current ?? emptyStruct(strategy.schema), next);
+  const differences = compareValues(strategy.schema, current ?? emptyOf(strategy.schema), next);
   const comparison = ownDifferences(strategy, writer.subresource, differences);
   const self = {
     name: writer.fieldManager,
@@ -196,9 +217,9 @@ export function ownershipAfter(write: Write, writer: FieldWriter): Map<string, M
     .union(comparison.modified)
     .union(comparison.added);
   const fields = withoutServerNode(owned, unownable(strategy, writer.subresource));
-  const time = sameFields(before?.fields, fields) ? before?.time : toTime(writer.nowMs);
   if (fields.isEmpty) managers.delete(identity);
-  else managers.set(identity, { ...self, time, fields });
+  else if (before === undefined || !before.fields.equals(fields))
+    managers.set(identity, { ...self, time: toTime(writer.nowMs), fields });
   return managers;
 }
 

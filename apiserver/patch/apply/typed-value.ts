@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ListType, SchemaType } from '../../decode/schema.ts';
-import { FieldSet } from './field-set.ts';
+import { type FieldNode, FieldSet } from './field-set.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -79,9 +79,51 @@ export interface Comparison {
 
 /** What is different in `next`. */
 export function compareValues(type: SchemaType, current: unknown, next: unknown): Comparison {
-  const comparison = { added: new FieldSet(), modified: new FieldSet(), removed: new FieldSet() };
-  compareParts({ type, current, next }, [], comparison);
-  return comparison;
+  if (current === next) return alike;
+  const found: Differences = {};
+  if (type.kind === 'list') {
+    const [before, after] = [partsOf(type, current), partsOf(type, next)];
+    for (const [element, part] of after)
+      comparePart(found, element, {
+        type: type.items,
+        current: before.get(element)?.value,
+        next: part.value,
+      });
+    for (const [element, part] of before)
+      if (!after.has(element))
+        comparePart(found, element, { type: type.items, current: part.value, next: undefined });
+  } else compareFields(found, type, isObject(current) ? current : noFields, isObject(next) ? next : noFields);
+  const { added, modified, removed } = found;
+  if (added === undefined && modified === undefined && removed === undefined) return alike;
+  return { added: toSet(added), modified: toSet(modified), removed: toSet(removed) };
+}
+
+/** Made when first needed: most objects hardly differ from what they were. */
+interface Differences {
+  added?: Map<string, FieldNode>;
+  modified?: Map<string, FieldNode>;
+  removed?: Map<string, FieldNode>;
+}
+
+const noFields: Fields = {};
+const empty: FieldSet = new FieldSet();
+const alike: Comparison = { added: empty, modified: empty, removed: empty };
+const leaf: FieldNode = { member: true, below: empty };
+const toSet = (nodes: Map<string, FieldNode> | undefined): FieldSet =>
+  nodes === undefined ? empty : new FieldSet(nodes);
+
+function compareFields(found: Differences, type: SchemaType, current: Fields, next: Fields): void {
+  for (const key in next) {
+    const part = childType(type, key);
+    if (part !== undefined)
+      comparePart(found, `f:${key}`, { type: part, current: current[key], next: next[key] });
+  }
+  for (const key in current) {
+    if (next[key] !== undefined) continue;
+    const part = childType(type, key);
+    if (part !== undefined)
+      comparePart(found, `f:${key}`, { type: part, current: current[key], next: undefined });
+  }
 }
 
 interface Pair {
@@ -90,19 +132,23 @@ interface Pair {
   readonly next: unknown;
 }
 
-function compareParts(pair: Pair, path: readonly string[], comparison: Comparison): void {
-  const before = partsOf(pair.type, pair.current);
-  const after = partsOf(pair.type, pair.next);
-  for (const element of new Set([...before.keys(), ...after.keys()])) {
-    const [old, part] = [before.get(element), after.get(element)];
-    const type = part?.type ?? old?.type;
-    if (type === undefined) continue;
-    const here = [...path, element];
-    if (old === undefined) comparison.added.insert(here);
-    else if (part === undefined) comparison.removed.insert(here);
-    else if (!isGranular(type) && !isDeepStrictEqual(old.value, part.value)) comparison.modified.insert(here);
-    if (isGranular(type)) compareParts({ type, current: old?.value, next: part?.value }, here, comparison);
+function comparePart(found: Differences, element: string, { type, current, next }: Pair): void {
+  if (current === next) return;
+  if (!isGranular(type)) {
+    if (current === undefined) found.added = (found.added ?? new Map()).set(element, leaf);
+    else if (next === undefined) found.removed = (found.removed ?? new Map()).set(element, leaf);
+    else if (!isDeepStrictEqual(current, next))
+      found.modified = (found.modified ?? new Map()).set(element, leaf);
+    return;
   }
+  const { added, modified, removed } = compareValues(type, current, next);
+  const [isNew, isGone] = [current === undefined, next === undefined];
+  if (isNew || !added.isEmpty)
+    found.added = (found.added ?? new Map()).set(element, { member: isNew, below: added });
+  if (!modified.isEmpty)
+    found.modified = (found.modified ?? new Map()).set(element, { member: false, below: modified });
+  if (isGone || !removed.isEmpty)
+    found.removed = (found.removed ?? new Map()).set(element, { member: isGone, below: removed });
 }
 
 /** `config` over `live`: granular parts one by one, the rest as a whole. Shares what it does not change. */

@@ -4,7 +4,7 @@ import { root } from '../../tidy/source-files.ts';
 
 export interface Figure {
   readonly name: string;
-  readonly unit: 's' | 'ms' | 'us';
+  readonly unit: 's' | 'ms' | 'us' | '/s' | 'MB' | '%';
   /** Each run's value. */
   readonly values: readonly number[];
   readonly goal?: number;
@@ -23,7 +23,7 @@ const shown = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 
 /** Prints the figures as a table and keeps them in `.bench/NAME.json`. */
-export function report(name: string, figures: readonly Figure[]): void {
+export function report(name: string, figures: readonly Figure[], others = 'Swarm'): void {
   const rows = figures.map((figure) => [
     figure.name,
     `${shown(median(figure.values))} ${figure.unit}`,
@@ -31,7 +31,7 @@ export function report(name: string, figures: readonly Figure[]): void {
     figure.goal === undefined ? '' : `${figure.goal} ${figure.unit}`,
     figure.elsewhere ?? '',
   ]);
-  const table = [['figure', 'median', 'min - max', 'goal', 'Swarm'], ...rows];
+  const table = [['figure', 'median', 'min - max', 'goal', others], ...rows];
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   for (const row of table)
     process.stdout.write(
