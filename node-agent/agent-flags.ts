@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import { toUnits } from '../api/quantity.ts';
 import { messageOf } from '../base/invariant.ts';
+import type { LogLimits } from './server/log-rotation.ts';
 
 export interface AgentFlags {
   readonly kubeconfig: string;
@@ -21,6 +23,8 @@ export interface AgentFlags {
   readonly insecureRegistries: readonly string[];
   readonly cgroupRoot: string;
   readonly nodeLabels: Readonly<Record<string, string>>;
+  readonly logLimits: LogLimits;
+  readonly imageThresholds: { readonly highPercent: number; readonly lowPercent: number };
   readonly logLevel: string;
 }
 
@@ -54,6 +58,11 @@ export function parseAgentFlags(argv: readonly string[]): AgentFlags {
     insecureRegistries: (flags['insecure-registry'] ?? []).flatMap(split),
     cgroupRoot: flags['cgroup-root'] ?? '/coracle',
     nodeLabels: labelsOf(flags['node-labels'] ?? ''),
+    logLimits: {
+      maxBytes: sizeOf(flags['container-log-max-size'] ?? '10Mi', 'container-log-max-size'),
+      maxFiles: wholeNumber(flags['container-log-max-files'] ?? '5', 'container-log-max-files', 2, 1000),
+    },
+    imageThresholds: thresholdsOf(flags['image-gc-high-threshold'], flags['image-gc-low-threshold']),
     logLevel: flags['log-level'] ?? 'info',
   };
 }
@@ -82,6 +91,10 @@ function read(argv: readonly string[]) {
         'insecure-registry': list,
         'cgroup-root': text,
         'node-labels': text,
+        'container-log-max-size': text,
+        'container-log-max-files': text,
+        'image-gc-high-threshold': text,
+        'image-gc-low-threshold': text,
         'log-level': text,
       },
     }).values;
@@ -100,6 +113,31 @@ function portOf(value: string): number {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new FlagError(`--port: ${value} is not a port`);
   return port;
+}
+
+function wholeNumber(value: string, name: string, least: number, most: number): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < least || number > most)
+    throw new FlagError(`--${name}: ${value} is not a number from ${least} to ${most}`);
+  return number;
+}
+
+function sizeOf(value: string, name: string): number {
+  try {
+    const bytes = toUnits(value);
+    if (bytes > 0) return bytes;
+  } catch (error) {
+    throw new FlagError(`--${name}: ${messageOf(error)}`, { cause: error });
+  }
+  throw new FlagError(`--${name}: ${value} is not a positive size`);
+}
+
+function thresholdsOf(high = '85', low = '80'): AgentFlags['imageThresholds'] {
+  const highPercent = wholeNumber(high, 'image-gc-high-threshold', 0, 100);
+  const lowPercent = wholeNumber(low, 'image-gc-low-threshold', 0, 100);
+  if (lowPercent >= highPercent)
+    throw new FlagError('--image-gc-low-threshold: must be lower than --image-gc-high-threshold');
+  return { highPercent, lowPercent };
 }
 
 function split(value: string): string[] {

@@ -16,7 +16,7 @@ import type { AgentFlags } from './agent-flags.ts';
 import { EndpointDepartures } from './endpoint-departures.ts';
 import { createFollowed, type Followed } from './followed.ts';
 import { createHostRuntime, type HostRuntime } from './host-runtime.ts';
-import { ImageGarbage } from './image-garbage.ts';
+import { runImageGarbage } from './image-garbage.ts';
 import { createNodeNetwork, type NodeNetwork } from './network/node-network.ts';
 import { NodeReader } from './node-reader.ts';
 import type { PodDependencies } from './pod/pod-run.ts';
@@ -206,8 +206,9 @@ function startServices({ options, host, workers, logRoot, tasks }: ServiceParts)
     logger: logger.child({ part: 'server' }),
   };
   tasks.start((until) => runAgentServer(flags, context, until));
-  tasks.start((until) => runLogRotation(context, until));
-  tasks.start((until) => new ImageGarbage({ workers, images, clock, logger }).run(until));
+  const { logLimits, imageThresholds: thresholds } = flags;
+  tasks.start((until) => runLogRotation({ ...context, limits: logLimits }, until));
+  tasks.start((until) => runImageGarbage({ workers, images, thresholds, clock, logger }, until));
 }
 
 /** Workers do not run before the node is registered; nothing is admitted to this one. */

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AgentFlags } from './agent-flags.ts';
-import { createImageService } from './image/image-service.ts';
+import { createImageService, type NodeImages } from './image/image-service.ts';
 import type { PodNetwork } from './network/pod-network.ts';
 import { createEmbeddedRuntime } from './runtime/embedded-runtime.ts';
-import type { ContainerRuntime, ImageService } from './runtime/runtime.ts';
+import type { ContainerRuntime } from './runtime/runtime.ts';
 
 export interface HostRuntimeOptions {
   readonly flags: AgentFlags;
@@ -17,7 +17,7 @@ export interface HostRuntimeOptions {
 
 export interface HostRuntime {
   readonly runtime: ContainerRuntime;
-  readonly images: ImageService;
+  readonly images: NodeImages;
 }
 
 /** The administrator's profile before the one that skopeo's package brings. */

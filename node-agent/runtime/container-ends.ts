@@ -76,7 +76,6 @@ export class ContainerEnds {
     const record = this.#containers.find(id);
     if (exit === undefined || record?.state !== 'running') return;
     await this.#end(record, { exitCode: exit.exitCode, finishedAtMs: exit.finishedAtMs });
-    await this.#exitFiles.forget(id);
   }
 
   async #end(
@@ -86,10 +85,22 @@ export class ContainerEnds {
     const oomKilled = (await this.#cgroups.oomKills(record.cgroupPath)) > 0;
     // Without a PID namespace of its own its other processes live on; with one the kernel has ended them.
     if (record.sharesPidNamespace) await this.#cgroups.kill(record.cgroupPath);
-    await this.#containers.save(withEnd(record, { ...end, oomKilled }));
+    const isSaved = await this.#save(withEnd(record, { ...end, oomKilled }));
     for (const wake of this.#waiting.get(record.id) ?? []) wake();
     this.#waiting.delete(record.id);
     for (const listener of this.#listeners) listener({ containerId: record.id, podUid: record.podUid });
+    if (isSaved) await this.#exitFiles.forget(record.id);
+  }
+
+  /** On a full disk the end is in memory only; the exit file stays, from which the next agent learns it. */
+  async #save(record: ContainerRecord): Promise<boolean> {
+    try {
+      await this.#containers.save(record);
+      return true;
+    } catch (error) {
+      this.#logger.error({ err: error, container: record.id }, 'record the end of a container');
+      return false;
+    }
   }
 
   /** A container is lost when its process is gone in two looks and no exit file came in between. */

@@ -107,6 +107,9 @@ export class Containers {
       await mkdir(dirname(record.logPath), { recursive: true });
       return await this.save(record);
     } catch (error) {
+      // Where the record could not be written there is no container.
+      this.#records.delete(id);
+      this.#newSpecs.delete(id);
       await removeBundle(paths);
       throw error;
     }
@@ -127,7 +130,10 @@ export class Containers {
       const startedAtMs = this.#deps.options.clock.nowMs();
       return await this.save({ ...record, state: 'running', process, startedAtMs });
     } catch (error) {
-      await this.save(withStartError(record, messageOf(error), this.#deps.options.clock.nowMs()));
+      const failed = withStartError(record, messageOf(error), this.#deps.options.clock.nowMs());
+      await this.save(failed).catch((unwritten: unknown) =>
+        this.#deps.options.logger.error({ err: unwritten, container: id }, 'record a failed start'),
+      );
       throw error;
     }
   }

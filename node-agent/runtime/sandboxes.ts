@@ -66,9 +66,9 @@ export class Sandboxes {
       pause: undefined,
     };
     await mkdir(this.#files.directoryOf(id), { recursive: true });
-    // On disk before anything is made: what a crash leaves can then be found and removed.
-    await this.#save(record);
     try {
+      // On disk before anything is made: what a crash leaves can then be found and removed.
+      await this.#save(record);
       return await this.#setUp(record);
     } catch (error) {
       await this.remove(id);
@@ -121,7 +121,16 @@ export class Sandboxes {
     }
     await unpinNamespaces(this.#pins(id));
     if (record.config.shareProcessNamespace) await removePause(this.#pauseOptions(record));
-    if (record.ready) await this.#save({ ...record, ready: false, pause: undefined });
+    if (record.ready) await this.#markNotReady(record);
+  }
+
+  /** Not written on a full disk: the pins are gone, from which the next agent sees as much. */
+  async #markNotReady(record: SandboxRecord): Promise<void> {
+    try {
+      await this.#save({ ...record, ready: false, pause: undefined });
+    } catch (error) {
+      this.#options.logger.error({ err: error, sandbox: record.id }, 'record the stop of a sandbox');
+    }
   }
 
   async remove(id: string): Promise<void> {

@@ -8,15 +8,19 @@ import type { PodWorkers } from '../pod/pod-workers.ts';
 import { podLogDirectory } from '../pod/sandbox-config.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
 
-const maxLogBytes = 10 * 1024 * 1024;
-/** The current file counts. */
-const maxLogFiles = 5;
 const periodMs = 10_000;
+
+export interface LogLimits {
+  readonly maxBytes: number;
+  /** The current file counts. */
+  readonly maxFiles: number;
+}
 
 export interface LogRotationOptions {
   readonly workers: PodWorkers;
   readonly runtime: Pick<ContainerRuntime, 'reopenContainerLog'>;
   readonly logRoot: string;
+  readonly limits: LogLimits;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -35,13 +39,13 @@ export async function runLogRotation(options: LogRotationOptions, signal: AbortS
 }
 
 async function rotateOne(
-  { runtime, clock, logger }: LogRotationOptions,
+  { runtime, limits, clock, logger }: LogRotationOptions,
   id: string,
   path: string,
 ): Promise<void> {
   try {
-    if ((await sizeOf(path)) < maxLogBytes) return;
-    await rotateLog(path, rotationSuffix(clock.nowMs()));
+    if ((await sizeOf(path)) < limits.maxBytes) return;
+    await rotateLog(path, rotationSuffix(clock.nowMs()), limits.maxFiles);
     await runtime.reopenContainerLog(id);
   } catch (error) {
     // The next round tries again; a log that is too long harms nobody until then.
@@ -55,11 +59,11 @@ export function rotationSuffix(epochMs: number): string {
   return `${date.replaceAll('-', '')}-${time.replaceAll(':', '').replace('Z', '')}`;
 }
 
-export async function rotateLog(path: string, suffix: string): Promise<void> {
+export async function rotateLog(path: string, suffix: string, maxFiles: number): Promise<void> {
   await rename(path, `${path}.${suffix}`);
   const directory = dirname(path);
   const rotated = (await readdir(directory)).filter((name) => name.startsWith(`${basename(path)}.`)).sort();
-  for (const name of rotated.slice(0, Math.max(0, rotated.length - (maxLogFiles - 1))))
+  for (const name of rotated.slice(0, Math.max(0, rotated.length - (maxFiles - 1))))
     await rm(join(directory, name), { force: true });
 }
 

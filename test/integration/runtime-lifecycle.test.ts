@@ -97,7 +97,13 @@ describe('the embedded runtime', () => {
   });
 
   it('stops with TERM, and with KILL after the grace period', async () => {
-    const polite = await started(['sh', '-c', "trap 'exit 7' TERM; while true; do sleep 0.05; done"]);
+    const polite = await started([
+      'sh',
+      '-c',
+      "trap 'exit 7' TERM; echo up; while true; do sleep 0.05; done",
+    ]);
+    // The first process of a namespace does not see a TERM that comes before its trap.
+    await eventually(() => expect(polite.log()).toContain('up'));
     await host.runtime.stopContainer(polite.id, 10_000);
     expect(await ended(polite.id)).toMatchObject({ exitCode: 7 });
     const stubborn = await started(['sh', '-c', "trap '' TERM; while true; do sleep 0.05; done"]);
