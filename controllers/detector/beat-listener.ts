@@ -19,6 +19,8 @@ const maxTurns = 256;
 interface Sender {
   readonly name: string;
   readonly key: Buffer;
+  /** Made when the first answer is. */
+  answerKey: Buffer | undefined;
   sequence: number | undefined;
 }
 
@@ -61,7 +63,7 @@ export class BeatListener {
     if (known !== undefined)
       this.#options.logger.warn({ name, other: known.name }, 'two nodes share a beat id');
     const key = deriveBeatKey(this.#options.clusterKey, name);
-    this.#senders.set(id, { name, key, sequence: undefined });
+    this.#senders.set(id, { name, key, answerKey: undefined, sequence: undefined });
   }
 
   forget(name: string): void {
@@ -109,8 +111,10 @@ export class BeatListener {
 }
 
 /** Echoes the newest sequence heard: the guard sees that the answer is a fresh one. */
-function toAnswer({ name, key, sequence = 0 }: Sender, leastVersion: number): Buffer {
-  return encodeAnswer(beatNodeId(name), { sequence, leastVersion }, deriveAnswerKey(key));
+function toAnswer(sender: Sender, leastVersion: number): Buffer {
+  sender.answerKey ??= deriveAnswerKey(sender.key);
+  const { name, sequence = 0, answerKey } = sender;
+  return encodeAnswer(beatNodeId(name), { sequence, leastVersion }, answerKey);
 }
 
 export function isNewer(sequence: number, last: number | undefined): boolean {

@@ -13,11 +13,13 @@ import type { BeatSource } from './beat-source.ts';
 import {
   createJudgeState,
   hear,
+  isListening,
   type JudgeState,
   judge,
   judgePolicy,
-  listenAnew,
+  takeOver,
   trackNode,
+  type Verdict,
 } from './judge.ts';
 import { leastVersionOf } from './least-version.ts';
 import { NodeMarker } from './node-marker.ts';
@@ -52,6 +54,8 @@ export class Detector {
   /** Set while leading. */
   #marker: NodeMarker | undefined;
   #held = 0;
+  /** Whether a verdict was reached since this one leads. */
+  #hasJudged = false;
 
   constructor(options: DetectorOptions) {
     this.#options = options;
@@ -94,15 +98,19 @@ export class Detector {
     const marker = new NodeMarker({
       ...this.#options,
       nodes: this.#nodes,
-      verdictOf: (node) => this.#state.nodes.get(node)?.verdict ?? 'unknown',
+      verdictOf: (node) => this.#verdictOf(node),
     });
     const enqueue = ({ metadata }: Node): void => marker.enqueue(metadata.name);
     this.#judging.tick();
-    listenAnew(this.#state, this.#judging.nowMs);
+    takeOver(this.#state, this.#judging.nowMs, (name) => {
+      const node = this.#nodes.lister.get(undefined, name);
+      return node !== undefined && hasTaint(node, nodeDeadTaint);
+    });
     const stopFollowing = this.#nodes.addHandler({
       onAdd: enqueue,
       onUpdate: (_previous, node) => enqueue(node),
     });
+    this.#hasJudged = false;
     try {
       this.#marker = marker;
       await marker.run(signal);
@@ -142,8 +150,17 @@ export class Detector {
     }
   }
 
+  #verdictOf(node: string): Verdict {
+    if (isListening(this.#state, this.#judging.nowMs)) return 'unknown';
+    return this.#state.nodes.get(node)?.verdict ?? 'unknown';
+  }
+
   #judge(marker: NodeMarker): void {
     const { logger } = this.#options;
+    if (isListening(this.#state, this.#judging.nowMs)) return;
+    // What the leader before us left half written is finished, or taken back.
+    if (!this.#hasJudged) for (const { metadata } of this.#nodes.lister.list()) marker.enqueue(metadata.name);
+    this.#hasJudged = true;
     const { changes, held } = judge(this.#state, this.#judging.nowMs);
     for (const { node, verdict } of changes) {
       logger.info({ node, verdict }, 'verdict');

@@ -97,9 +97,26 @@ export function listenAnew(state: JudgeState, nowMs: number): void {
   state.listeningSinceMs = nowMs;
 }
 
+/**
+ * Begins to judge: of the past the Node objects tell, not what was believed here while another judged, and everyone gets
+ * a full listening period.
+ */
+export function takeOver(state: JudgeState, nowMs: number, isDead: (node: string) => boolean): void {
+  for (const [node, record] of state.nodes) {
+    record.verdict = isDead(node) ? 'dead' : 'unknown';
+    record.diedAtMs = Number.NEGATIVE_INFINITY;
+  }
+  listenAnew(state, nowMs);
+}
+
+/** In the listening period no verdict stands, not even one that was taken over. */
+export function isListening(state: JudgeState, nowMs: number, policy: JudgePolicy = judgePolicy): boolean {
+  return nowMs - state.listeningSinceMs < policy.listenMs;
+}
+
 /** Changes `state` to the verdicts of `nowMs`. Call it after all beats that have arrived were heard. */
 export function judge(state: JudgeState, nowMs: number, policy: JudgePolicy = judgePolicy): Judgement {
-  if (nowMs - state.listeningSinceMs < policy.listenMs) return { changes: [], held: 0 };
+  if (isListening(state, nowMs, policy)) return { changes: [], held: 0 };
   const changes: Change[] = [];
   const change = (node: string, record: NodeRecord, verdict: Verdict): void => {
     record.verdict = verdict;

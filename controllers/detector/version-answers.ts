@@ -2,10 +2,10 @@ import type { Clock } from '../../base/clock.ts';
 import { Throttle } from '../../base/throttle.ts';
 import type { HeardBeat } from './beat-listener.ts';
 
-/** The least version is computed at most so often: a pass over 5,000 nodes costs 0.1 ms. */
+/** The least version is computed at most so often: a pass over 5,000 nodes costs 0.4 ms. */
 const minIntervalMs = 5;
-/** Answers cost 20 us each and are to take no more than a tenth of a core, however many wait. */
-const intervalPerWaitingMs = 0.2;
+/** Answers cost up to 50 us each and are to take no more than a tenth of a core, however many wait. */
+const intervalPerWaitingMs = 0.5;
 
 interface Waiting {
   readonly beat: HeardBeat;

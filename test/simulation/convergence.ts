@@ -52,6 +52,10 @@ function deploymentDifferences({ history }: World, user: User): string[] {
 
 /** Every pod has an owner, and runs where it is said to run; those of a dead node are at least on their way out. */
 function podDifferences({ history, hosts }: World): string[] {
+  const deployments = new Set(history.all('apps/deployments').map(({ metadata }) => metadata.uid));
+  const orphans = history.all('apps/replicasets').filter((one) => !deployments.has(controllerOf(one) ?? ''));
+  if (orphans.length > 0)
+    return orphans.map(({ metadata }) => `replica set ${metadata.name} has no owner any more`);
   const owners = new Set<string | undefined>(
     history.all('apps/replicasets').map(({ metadata }) => metadata.uid),
   );

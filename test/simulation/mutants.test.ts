@@ -11,10 +11,10 @@ import { simulate } from './simulation.ts';
 const mostSeeds = 12;
 
 /** The checks that complained within some seeds. */
-async function complaints(): Promise<Set<string>> {
+async function complaints(firstSeed = 1, turmoilMs = 30_000): Promise<Set<string>> {
   const found = new Set<string>();
-  for (let seed = 1; seed <= mostSeeds && found.size === 0; seed += 1)
-    for (const { check } of (await simulate({ seed, turmoilMs: 30_000 })).violations) found.add(check);
+  for (let seed = firstSeed; seed < firstSeed + mostSeeds && found.size === 0; seed += 1)
+    for (const { check } of (await simulate({ seed, turmoilMs })).violations) found.add(check);
   return found;
 }
 
@@ -57,6 +57,7 @@ describe('the simulation rejects', () => {
 
   it('a leader that acts without proof of its lead', async () => {
     vi.spyOn(LeaderElector.prototype, 'whenSure').mockResolvedValue(true);
-    expect((await complaints()).size).toBeGreaterThan(0);
+    // Takes a leader that stands still for longer than its lease lasts, in the midst of work.
+    expect(await complaints(11, 60_000)).toContain('surplus');
   });
 });
