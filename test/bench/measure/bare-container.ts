@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const startedScript = `umount -q /sys/fs/cgroup/unified; exec conmon --cid "$1" --cuuid "$1" --runtime /usr/bin/crun --bundle "$2" --persist-dir "$2" --exit-dir "$2" --container-pidfile "$2/pid" --log-path k8s-file:$2/log --no-sync-log --runtime-arg --cgroup-manager=cgroupfs`;
+const startedScript = `umount -q /sys/fs/cgroup/unified; exec conmon --cid "$1" --cuuid "$1" --runtime /usr/bin/crun --bundle "$2" --persist-dir "$2" --exit-dir "$2" --container-pidfile "$2/pid" --log-path k8s-file:$2/log --no-sync-log --full-attach --name "$1" --conmon-pidfile "$2/conmon.pid" --runtime-arg --cgroup-manager=cgroupfs`;
 
 /** Milliseconds from spawning conmon to the container's process running. Its root is an empty filesystem with busybox. */
 export async function bareContainerMilliseconds(): Promise<number> {
@@ -46,6 +46,8 @@ export async function bareContainerMilliseconds(): Promise<number> {
       ],
       { stdio: 'ignore' },
     );
+    const groups = ['/sys/fs/cgroup', '-depth', '-type', 'd', '-path', '*/coracle-bench*'];
+    execFileSync('find', [...groups, '-exec', 'rmdir', '{}', '+'], { stdio: 'ignore' });
     rmSync(bundle, { recursive: true, force: true });
   }
 }
