@@ -19,6 +19,7 @@ export class HollowAgent {
   /** Nodes that answer nothing any more. */
   readonly stopped: Set<string> = new Set();
   #bound = 0;
+  #reported = 0;
 
   constructor(options: {
     readonly client: ApiClient;
@@ -89,7 +90,7 @@ export class HollowAgent {
 
   async #report(pod: Pod): Promise<void> {
     const now = toTime(systemClock.nowMs());
-    const n = this.#bound++ % 60_000;
+    const n = this.#reported++ % 60_000;
     const podIP = `10.244.${Math.floor(n / 250)}.${(n % 250) + 2}`;
     const ready = this.#isReady(pod) ? 'True' : 'False';
     const status = {
