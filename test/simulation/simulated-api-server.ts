@@ -5,8 +5,10 @@ import { parseRange } from '../../apiserver/allocation/ipv4-range.ts';
 import { ServiceReserver } from '../../apiserver/allocation/service-reserver.ts';
 import { NodeAuthorizer } from '../../apiserver/authorization/node-authorizer.ts';
 import { TableAuthorizer } from '../../apiserver/authorization/table-authorizer.ts';
+import { Discovery } from '../../apiserver/discovery/discovery.ts';
 import { errorAnswer, send } from '../../apiserver/http/answer.ts';
 import { ClientResponse, type NodeResponse } from '../../apiserver/http/client-response.ts';
+import { answerDiscovery } from '../../apiserver/http/discovery-routes.ts';
 import { negotiateError } from '../../apiserver/http/negotiation.ts';
 import { parseRequestInfo } from '../../apiserver/http/request-info.ts';
 import { Router } from '../../apiserver/http/router.ts';
@@ -19,6 +21,7 @@ import { ObjectSource } from '../../apiserver/store/object-source.ts';
 import { ObjectStore } from '../../apiserver/store/object-store.ts';
 import { toStatusError } from '../../apiserver/store/storage-failure.ts';
 import { AgentClient } from '../../apiserver/streaming/agent-client.ts';
+import { bulkBindingKind } from '../../apiserver/subresources/bulk-binding.ts';
 import { WatchCache } from '../../apiserver/watch-cache/watch-cache.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -36,6 +39,7 @@ export interface SimulatedApiServerOptions {
 const forever: AbortSignal = new AbortController().signal;
 /** Immutable and slow to build: all servers of all runs share it. */
 const registry: Registry = createRegistry();
+const discovery: Discovery = new Discovery(registry, [bulkBindingKind]);
 
 /** An API server without sockets: what stands behind the front door is the real one. */
 export class SimulatedApiServer {
@@ -86,7 +90,8 @@ export class SimulatedApiServer {
     const body = Buffer.from(request.body ?? '');
     try {
       const query = url.searchParams;
-      const answer = await this.#router.route({ method, info, query, headers, body, user, response });
+      const asked = { method, info, query, headers, body, user, response };
+      const answer = info.isResource ? await this.#router.route(asked) : answerDiscovery(discovery, asked);
       if (answer !== undefined) send(response, answer);
     } catch (error) {
       // The boundary to the client, as the front door's.
