@@ -1,9 +1,12 @@
 import type { Random } from '../../base/random.ts';
 import type { ReadCache } from '../watch-cache/read-cache.ts';
 import type { AdmissionPlugin } from './admission.ts';
+import { CertificateSubjectRestriction } from './certificate-subject.ts';
 import { DefaultTolerationSeconds } from './default-tolerations.ts';
 import { NamespaceLifecycle } from './namespace-lifecycle.ts';
+import { TaintNodesByCondition } from './node-taints.ts';
 import { Priority } from './priority.ts';
+import { RuntimeClassAdmission } from './runtime-class.ts';
 import { ServiceAccountAdmission } from './service-account.ts';
 
 export interface AdmissionDependencies {
@@ -16,7 +19,10 @@ export function admissionPlugins(deps: AdmissionDependencies): AdmissionPlugin[]
   return [
     new NamespaceLifecycle(deps.cache),
     new ServiceAccountAdmission(deps.cache, deps.random),
+    new TaintNodesByCondition(),
     new DefaultTolerationSeconds(),
     new Priority(deps.cache),
+    new RuntimeClassAdmission(deps.cache),
+    new CertificateSubjectRestriction(),
   ];
 }

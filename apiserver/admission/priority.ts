@@ -50,6 +50,11 @@ export class Priority implements AdmissionPlugin {
     });
   }
 
+  validate({ operation, strategy, name }: AdmissionAttributes): void {
+    if (operation === 'DELETE' && strategy.resource === resource && name.startsWith('system-'))
+      throw forbidden(strategy.kind, name, 'this is a system priority class and cannot be deleted');
+  }
+
   async #classOf(attributes: AdmissionAttributes, name: string): Promise<PriorityClass | undefined> {
     if (name === '') return this.#globalDefault();
     let found = this.#cache.get(resource, '', name);

@@ -44,6 +44,7 @@ export async function getObject(deps: ReadDependencies, request: ResourceRequest
     status: 200,
     json: viewJson(strategy, found.json, found.version),
     negotiated,
+    warnings: strategy.deprecation === undefined ? [] : [strategy.deprecation],
   });
 }
 

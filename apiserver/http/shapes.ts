@@ -76,7 +76,19 @@ function withoutAbsent(head: TableHead): object {
 }
 
 export function toMetadataOnly(object: { readonly metadata: object }, version: MetaVersion = 'v1'): object {
-  return { kind: 'PartialObjectMetadata', apiVersion: apiVersionOf(version), metadata: object.metadata };
+  return { kind: 'PartialObjectMetadata', apiVersion: apiVersionOf(version), metadata: bareMetadata(object) };
+}
+
+/** Kept as a field and shown as an annotation of the whole object only. */
+const templateGeneration = 'deprecated.daemonset.template.generation';
+
+function bareMetadata({ metadata }: { readonly metadata: object }): object {
+  if (!('annotations' in metadata)) return metadata;
+  const { annotations, ...rest } = metadata;
+  if (typeof annotations !== 'object' || annotations === null || !(templateGeneration in annotations))
+    return metadata;
+  const { [templateGeneration]: _generation, ...others } = annotations;
+  return Object.keys(others).length === 0 ? rest : { ...rest, annotations: others };
 }
 
 export function metadataListHead(version: MetaVersion): {

@@ -17,6 +17,7 @@ export class GenericStrategy implements KindStrategy {
   readonly allowCreateOnUpdate: boolean;
   readonly allowUnconditionalUpdate: boolean;
   readonly columns: readonly TableColumn[];
+  readonly deprecation: string | undefined;
   readonly #rules: AnyKindRules;
   readonly #schemas: Schemas;
   readonly #hasStatus: boolean;
@@ -28,6 +29,7 @@ export class GenericStrategy implements KindStrategy {
     this.selectableFields = new Map(Object.entries(rules.selectableFields ?? {}));
     this.allowCreateOnUpdate = rules.allowCreateOnUpdate ?? false;
     this.allowUnconditionalUpdate = rules.allowUnconditionalUpdate ?? true;
+    this.deprecation = rules.deprecation;
     const described = columnDescriptions[kind.kind];
     this.columns = (rules.columns ?? [nameColumn, ageColumn]).map((column) => ({
       ...column,
@@ -105,7 +107,8 @@ export class GenericStrategy implements KindStrategy {
   }
 
   warnings(object: AnyObject, previous: AnyObject | undefined): string[] {
-    return this.#rules.warnings?.(object, previous) ?? [];
+    const warnings = this.#rules.warnings?.(object, previous) ?? [];
+    return this.deprecation === undefined ? warnings : [this.deprecation, ...warnings];
   }
 
   gracePeriodSeconds(object: AnyObject, requested: number | undefined): number | undefined {

@@ -1,6 +1,7 @@
 import type { Container, Pod, PodCondition } from '../../api/generated/core-v1.ts';
 import { pods } from '../../api/generated/resources.ts';
 import { toTime } from '../../base/clock.ts';
+import { invalid } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
 import { podColumns } from './pod-columns.ts';
 import { qosClassOf } from './pod-qos.ts';
@@ -13,7 +14,7 @@ import {
   validateResize,
 } from './pod-update.ts';
 import { podWarnings } from './pod-warnings.ts';
-import type { WriteContext } from './strategy.ts';
+import type { FieldError, WriteContext } from './strategy.ts';
 
 function setDefaults(pod: Pod): void {
   setPodSpecDefaults(pod.spec);
@@ -53,6 +54,15 @@ function resize(next: Pod, current: Pod): void {
   if (init !== undefined) next.spec.initContainers = init;
 }
 
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+function validateMirror({ metadata, spec }: Pod): FieldError[] {
+  const value = metadata.annotations?.[mirrorAnnotation];
+  if (value === undefined || (spec.nodeName ?? '') !== '') return [];
+  const field = `metadata.annotations[${mirrorAnnotation}]`;
+  return [invalid(field, value, 'must set spec.nodeName if mirror pod annotation is set')];
+}
+
 function prepareForUpdate(next: Pod, current: Pod, context: WriteContext): void {
   if (context.subresource === 'resize') resize(next, current);
   if (context.subresource === 'ephemeralcontainers') {
@@ -82,7 +92,9 @@ export const podRules: KindRules<Pod> = {
   prepareForCreate,
   prepareForUpdate,
   validate: (pod, context) =>
-    context.subresource === 'ephemeralcontainers' ? [] : validatePodSpec(pod.spec, 'spec'),
+    context.subresource === 'ephemeralcontainers'
+      ? []
+      : [...validateMirror(pod), ...validatePodSpec(pod.spec, 'spec')],
   validateUpdate: (next, current, context) =>
     context.subresource === 'ephemeralcontainers'
       ? validateEphemeralUpdate(next, current)

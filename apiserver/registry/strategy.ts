@@ -51,6 +51,8 @@ export interface KindStrategy {
   validateUpdate(next: AnyObject, current: AnyObject, context: WriteContext): FieldError[];
   /** For `Warning: 299` headers: deprecated fields, and fields that are stored but not carried out here, by name. */
   warnings(object: AnyObject, previous: AnyObject | undefined): string[];
+  /** A warning on every answer, also to reads. */
+  readonly deprecation?: string | undefined;
   /** Selectable fields beside metadata.name and metadata.namespace. */
   readonly selectableFields: ReadonlyMap<string, (object: AnyObject) => string>;
   /** May an update of an unknown name create it (PUT on leases, endpoints, ...)? */

@@ -1,6 +1,7 @@
 import type { Scale } from '../../api/generated/autoscaling-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { badRequest, notFound, StatusError } from '../../api/status-error.ts';
+import { parseYaml } from '../decode/yaml-text.ts';
 import { type Answer, objectAnswer } from '../http/answer.ts';
 import { fieldManagerOf, mediaType, type ResourceRequest } from '../http/api-request.ts';
 import { readBody } from '../http/body.ts';
@@ -9,7 +10,8 @@ import type { SubresourceRoutes } from '../http/router.ts';
 import { parseWriteOptions } from '../http/write-options.ts';
 import type { WriteDependencies } from '../http/writes.ts';
 import { patchTypes, unsupportedPatch } from '../http/writes.ts';
-import { applyPatch } from '../patch/patch.ts';
+import { applyPatchType } from '../patch/apply/apply.ts';
+import { applyPatch, mergePatchType } from '../patch/patch.ts';
 import { parseObject } from '../store/object-source.ts';
 import { selectorText } from './selector-text.ts';
 
@@ -63,15 +65,18 @@ async function updateScale(deps: WriteDependencies, request: ResourceRequest): P
 
 async function patchScale(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
   const contentType = mediaType(request.headers);
-  if (!patchTypes.has(contentType)) throw unsupportedPatch();
-  const options = parseWriteOptions(request.query, 'PatchOptions');
+  const applies = contentType === applyPatchType;
+  if (!applies && !patchTypes.has(contentType)) throw unsupportedPatch();
+  const options = parseWriteOptions(request.query, 'PatchOptions', applies);
+  // A Scale has one field that can be claimed: applying it is merging it.
+  const body = applies ? Buffer.from(JSON.stringify(parseYaml(request.body.toString('utf8')))) : request.body;
   return writeScale(deps, request, options, (current) => {
     const { object, warnings } = applyPatch({
       kind: scaleKind,
       schema: deps.registry.schemas.struct(scaleKind.schema),
       current: { ...toScale(current) },
-      contentType,
-      body: request.body,
+      contentType: applies ? mergePatchType : contentType,
+      body,
       fieldValidation: options.fieldValidation,
     });
     return { scale: object, warnings };

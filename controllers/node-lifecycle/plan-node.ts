@@ -78,6 +78,9 @@ export function planTaints(view: NodeView): Taint[] | undefined {
   const wanted: Taint[] = conditionTaints
     .filter(({ type, status }) => nodeCondition(node, type)?.status === status)
     .map(({ key }) => ({ key, effect: 'NoSchedule', timeAdded }));
+  // It was created with this one, which stays until its agent has reported.
+  if (nodeCondition(node, 'Ready') === undefined && hasTaint(node, notReadyTaint, 'NoSchedule'))
+    wanted.push({ key: notReadyTaint, effect: 'NoSchedule', timeAdded });
   if (node.spec.unschedulable === true)
     wanted.push({ key: unschedulableTaint, effect: 'NoSchedule', timeAdded });
   const noExecute = noExecuteTaint(view);
