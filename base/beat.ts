@@ -23,7 +23,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
 export const beatBytes = 20;
-export const askingBeatBytes = 26;
+const askingBeatBytes = 26;
 const tagBytes = 6;
 /** A guard sends one beat to every detector each period. */
 export const beatPeriodMs = 500;
