@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Lease } from '../api/generated/coordination-v1.ts';
 import type { AnyObject } from '../api/kind-info.ts';
 import { everything } from '../api/selector.ts';
-import { isAlreadyExists, StatusError } from '../api/status-error.ts';
+import { isAlreadyExists, isConflict, StatusError } from '../api/status-error.ts';
 import { type Clock, delay, toMicroTime } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
@@ -132,12 +132,17 @@ export class Bootstrap {
   async #put(object: BootstrapObject): Promise<void> {
     const strategy = this.#strategyOf(object);
     const { name, namespace = '' } = object.metadata;
-    await this.#options.store.mutate({
-      ...{ strategy, namespace, name, subresource: '', user: self, dryRun: false, attempts },
-      fieldManager: 'kube-apiserver',
-      next: (current) => ({ ...toObject(object), metadata: { ...current.metadata, ...object.metadata } }),
-      whenAbsent: () => toObject(object),
-    });
+    try {
+      await this.#options.store.mutate({
+        ...{ strategy, namespace, name, subresource: '', user: self, dryRun: false, attempts },
+        fieldManager: 'kube-apiserver',
+        next: (current) => ({ ...toObject(object), metadata: { ...current.metadata, ...object.metadata } }),
+        whenAbsent: () => toObject(object),
+      });
+    } catch (error) {
+      // Another server starts at the same time and was first; the next round adds what it did not know.
+      if (!isAlreadyExists(error) && !isConflict(error)) throw error;
+    }
   }
 }
 

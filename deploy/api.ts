@@ -33,18 +33,22 @@ export async function probeNamespaces(client: ApiClient): Promise<void> {
   if (missing.length > 0) throw new Error(`namespaces ${missing.join(', ')} do not exist yet`);
 }
 
-/** @throws until somebody leads: the part has started, reached the API and holds its lease. */
-export async function probeLeader(client: ApiClient, lease: string): Promise<void> {
+/** @throws until somebody leads and has said so since `sinceMs`: the lease of an earlier life may still be there. */
+export async function probeLeader(client: ApiClient, lease: string, sinceMs = 0): Promise<void> {
   const { spec } = await client.get(leases, { namespace: 'kube-system', name: lease });
-  if (!spec?.holderIdentity) throw new Error(`nobody holds the lease kube-system/${lease}`);
+  if (!spec?.holderIdentity || Date.parse(spec.renewTime ?? '') < sinceMs)
+    throw new Error(`nobody holds the lease kube-system/${lease}`);
 }
 
-/** @throws until the node exists and is Ready. */
-export async function probeNode(client: ApiClient, name: string): Promise<void> {
+/** @throws until the node exists and is Ready, by the word of an agent that runs since `sinceMs`. */
+export async function probeNode(client: ApiClient, name: string, sinceMs = 0): Promise<void> {
   const node = await client.get(nodes, { name });
   const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
   if (ready?.status !== 'True')
     throw new Error(`node ${name} is not Ready: ${ready?.message ?? 'no report yet'}`);
+  const lease = await client.get(leases, { namespace: 'kube-node-lease', name });
+  if (Date.parse(lease.spec?.renewTime ?? '') < sinceMs)
+    throw new Error(`the agent of node ${name} has not reported since it started`);
   const silent = node.spec?.taints?.find(
     (taint) => taint.key === 'coracle.dev/node-dead' || taint.key === 'node.kubernetes.io/unreachable',
   );

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { socketInodesOf, socketRows, tcpListening } from './sockets.ts';
 import { UserError } from './user-error.ts';
 
 /** `count` TCP ports on 127.0.0.1 that are free now. */
@@ -22,31 +23,28 @@ async function listenAnywhere(): Promise<{ port: number; close(done: (error?: Er
 
 /** @throws UserError naming the process that listens on `port` of 127.0.0.1 or of all addresses. */
 export function refuseUsedPort(port: number): void {
-  const listening = '0A';
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const line of readFileSync(table, 'utf8').split('\n').slice(1)) {
-      const fields = line.trim().split(/\s+/);
-      const [address = '', hexPort = '0'] = (fields[1] ?? '').split(':');
-      if (fields[3] !== listening || Number.parseInt(hexPort, 16) !== port) continue;
-      if (!['0100007F', '00000000', '0'.repeat(32)].includes(address)) continue;
-      throw new UserError(
-        `port ${port} is in use by ${ownerOf(fields[9] ?? '')}; choose another one with --port`,
-      );
-    }
-  }
+  const used = socketRows('tcp').find(
+    (row) =>
+      row.state === tcpListening &&
+      row.localPort === port &&
+      ['0100007F', '00000000', '0'.repeat(32)].includes(row.localAddress),
+  );
+  if (used !== undefined)
+    throw new UserError(`port ${port} is in use by ${ownerOf(used.inode)}; choose another one with --port`);
 }
 
 /** The process that holds the socket with this inode, as `name (pid N)`. */
 function ownerOf(inode: string): string {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const holds = readdirSync(`/proc/${pid}/fd`).some(
-        (fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`,
-      );
-      if (holds) return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
-    } catch {
-      // ENOENT, ESRCH: the process or descriptor went away while we looked.
-    }
+    if (socketInodesOf(Number(pid)).has(inode)) return `${commandOf(pid)} (pid ${pid})`;
   }
   return 'a process of another user or namespace';
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return 'a process that is gone'; // ENOENT, ESRCH
+  }
 }

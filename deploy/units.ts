@@ -2,7 +2,16 @@
  * One file per process that must run: `units/<part>-<n>.json`. Writing a file asks the supervisor to start it, removing
  * the file to stop it; so the commands and the supervisor need no other channel, and either may die at any time.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from './layout.ts';
 
@@ -68,6 +77,13 @@ export function runningPid(layout: Layout, name: string): number | undefined {
   return startTime !== undefined && startTime === readFileSync(startFile(layout, name), 'utf8')
     ? pid
     : undefined;
+}
+
+/** When the unit's process was started, in ms since the epoch. Infinity: it does not run. */
+export function startedAtMs(layout: Layout, name: string): number {
+  return runningPid(layout, name) === undefined
+    ? Number.POSITIVE_INFINITY
+    : statSync(pidFile(layout, name)).mtimeMs;
 }
 
 /** Clock ticks since boot at which a process began: with the pid it names a process for good. Undefined: gone or a zombie. */
