@@ -4,21 +4,14 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import {
-  cgroupPath,
-  createCgroup,
-  enterCgroupScript,
-  isUnified,
-  processesIn,
-  removeCgroup,
-} from './cgroups.ts';
+import { cgroupPath, createCgroup, enterCgroupScript, isUnified, processesIn } from './cgroups.ts';
 import type { Layout } from './layout.ts';
 import { signalProcess } from './supervisor.ts';
-import { createHostNetwork, hostAddress, netnsName, removeHostNetwork, setHostLink } from './underlay.ts';
+import { createHostNetwork, hostAddress, netnsName, setHostLink } from './underlay.ts';
 import { processStartTime } from './units.ts';
 import { UserError } from './user-error.ts';
 import { waitUntil } from './wait.ts';
@@ -157,17 +150,4 @@ export async function killHost(layout: Layout, clock: Clock, host: SimulatedHost
     for (const pid of left) signalProcess(pid, 'SIGKILL');
     if (left.length > 0) throw new Error(`processes ${left.join(', ')} are still there`);
   });
-}
-
-/** Removes a dead host from the kernel; its directory stays. */
-export async function removeHost(layout: Layout, clock: Clock, host: SimulatedHost): Promise<void> {
-  await removeHostNetwork(layout, host);
-  await waitUntil(clock, `cgroup of ${host.name} is busy`, bootDeadlineMs, async () => {
-    const busy = removeCgroup(cgroupPath(layout.name, host.name));
-    if (busy.length > 0) throw new Error(busy.join(', '));
-  });
-}
-
-export function forgetHost(layout: Layout, name: string): void {
-  rmSync(hostDirectory(layout, name), { recursive: true, force: true });
 }

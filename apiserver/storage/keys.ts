@@ -18,11 +18,6 @@ export interface ObjectPath {
   readonly name: string;
 }
 
-/** `('apps', 'deployments')` -> `apps/deployments`, `('', 'pods')` -> `/pods`. */
-export function resourceOf(type: { readonly group: string; readonly plural: string }): string {
-  return `${type.group}/${type.plural}`;
-}
-
 /** All keys of a resource begin with this. */
 export function resourcePrefix(resource: string): string {
   return `${registryPrefix}${resource.startsWith('/') ? resource.slice(1) : resource}/`;

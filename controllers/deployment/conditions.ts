@@ -1,16 +1,6 @@
 import type { Deployment, DeploymentCondition, DeploymentStatus } from '../../api/generated/apps-v1.ts';
 import { toTime } from '../../base/clock.ts';
 
-export type Progressing =
-  | 'NewReplicaSetCreated'
-  | 'FoundNewReplicaSet'
-  | 'ReplicaSetUpdated'
-  | 'NewReplicaSetAvailable'
-  | 'ProgressDeadlineExceeded'
-  | 'ReplicaSetCreateError'
-  | 'DeploymentPaused'
-  | 'DeploymentResumed';
-
 export interface ConditionUpdate {
   readonly type: 'Available' | 'Progressing' | 'ReplicaFailure';
   readonly status: 'True' | 'False' | 'Unknown';

@@ -9,11 +9,11 @@ import { endpointKey } from './endpoint-key.ts';
 import { packEndpoints } from './packing.ts';
 import { planPorts } from './ports.ts';
 
-export const serviceNameLabel = 'kubernetes.io/service-name';
+const serviceNameLabel = 'kubernetes.io/service-name';
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
 export const managedByUs = 'endpointslice-controller.k8s.io';
 const headlessLabel = 'service.kubernetes.io/headless';
-export const triggerTimeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time';
+const triggerTimeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time';
 
 export interface SlicePlan {
   readonly toCreate: readonly NewObject<EndpointSlice>[];

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { RawData, WebSocket } from 'ws';
 import { messageOf } from '../../base/invariant.ts';
 import type { ExecSession } from '../runtime/runtime.ts';
@@ -129,8 +128,4 @@ function send(socket: WebSocket, message: Buffer): Promise<void> {
     // An error means that the socket has closed, which its own event tells of.
     socket.send(message, () => resolve());
   });
-}
-
-export async function closed(socket: WebSocket): Promise<void> {
-  if (socket.readyState !== socket.CLOSED) await once(socket, 'close');
 }

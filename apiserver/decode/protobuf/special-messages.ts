@@ -125,6 +125,3 @@ export const eitherMessages: ReadonlyMap<string, (fields: Readonly<Record<string
     [`${extensions}.JSONSchemaPropsOrArray`, ({ schema, jSONSchemas }) => jSONSchemas ?? schema ?? null],
     [`${extensions}.JSONSchemaPropsOrStringArray`, ({ schema, property }) => property ?? schema ?? null],
   ]);
-
-export const jsonSchemaDefinition =
-  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
