@@ -24,7 +24,7 @@ describe('planPod, for a pod that is to run', () => {
       { kind: 'startContainer', container: 'main', attempt: 0, restartBackoffMs: 0 },
     ]);
     const unmounted = present(
-      aMemory({ volumes: { state: 'failed', message: '', retryAtMs: 50 } }),
+      aMemory({ volumes: { state: 'failed', message: '', failures: 1, retryAtMs: 50 } }),
       'main',
       0,
     );

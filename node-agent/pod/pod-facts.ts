@@ -42,7 +42,12 @@ export type VolumesFact =
   | { readonly state: 'unmounted' }
   /** At `refreshAtMs` their content is to be written anew: an object changed, or a token grows old. */
   | { readonly state: 'mounted'; readonly refreshAtMs: number | undefined }
-  | { readonly state: 'failed'; readonly message: string; readonly retryAtMs: number };
+  | {
+      readonly state: 'failed';
+      readonly message: string;
+      readonly failures: number;
+      readonly retryAtMs: number;
+    };
 
 export type ImageFact =
   | { readonly state: 'present'; readonly attempt: number; readonly imageId: string }

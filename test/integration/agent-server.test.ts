@@ -1,4 +1,6 @@
+import { readdirSync } from 'node:fs';
 import { Agent, request } from 'node:https';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Pod } from '../../api/generated/core-v1.ts';
@@ -118,6 +120,24 @@ describe("the agent's server", () => {
     expect(body).toBe('1\n2\n3\n4\n5\n');
     expect(performance.now() - startedMs).toBeLessThan(5_000);
   });
+
+  it('loses no line to a follower when the log is rotated, and keeps no more files than it may', async () => {
+    const { metadata } = await startPod(
+      'long',
+      'i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo line $i of many; sleep 0.02; done',
+      {
+        restartPolicy: 'Never',
+      },
+    );
+    const { body } = await get('/containerLogs/default/long/main?follow=true');
+    const lines = Array.from({ length: 600 }, (_, index) => `line ${index + 1} of many`);
+    expect(body.trim().split('\n')).toEqual(lines);
+    const files = readdirSync(
+      join(host.directory, 'state/logs/pods', `default_long_${metadata.uid}`, 'main'),
+    );
+    expect(files.length).toBeGreaterThan(1);
+    expect(files.length).toBeLessThanOrEqual(3);
+  }, 60_000);
 
   it('runs commands with separate streams and tells how they ended', async () => {
     await startPod('exec', endless);

@@ -257,6 +257,8 @@ class RunningHost implements AgentHost {
       'client-ca-file': files.ca,
       'image-dir': join(directory, 'images'),
       'cgroup-root': `/${name}`,
+      'container-log-max-size': '16Ki',
+      'container-log-max-files': '3',
     };
     const argv = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const program = [process.execPath, join(root, 'node-agent/main.ts'), ...argv];
