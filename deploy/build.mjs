@@ -16,6 +16,7 @@ const programs = {
   scheduler: 'scheduler/main.ts',
   'node-agent': 'node-agent/main.ts',
   'node-guard': 'node-agent/guard/main.ts',
+  'hollow-nodes': 'node-agent/hollow/main.ts',
   'kubectl-lite': 'kubectl-lite/main.ts',
   deploy: 'deploy/main.ts',
 };

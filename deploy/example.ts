@@ -8,19 +8,35 @@ import { deployments, services } from '../api/generated/resources.ts';
 import type { ApiObject, NewObject, ResourceType } from '../api/kind-info.ts';
 import { isAlreadyExists } from '../api/status-error.ts';
 import type { ApiClient } from '../client/client.ts';
+import { hollowLabel } from '../node-agent/hollow/node-shape.ts';
 import type { Layout } from './layout.ts';
 
 export const exampleFile = (layout: Layout): string => join(layout.root, 'deploy/examples/nginx.yaml');
 
 type Example = Deployment | Service;
 
-/** Creates what the file declares; what exists is left as the user has it. */
-export async function applyExample(layout: Layout, client: ApiClient): Promise<void> {
+/** Creates what the file declares; what exists is left as the user has it. Hollow nodes answer nothing: it stays off them. */
+export async function applyExample(layout: Layout, client: ApiClient, hasHollow: boolean): Promise<void> {
   for (const document of parseAllDocuments(readFileSync(exampleFile(layout), 'utf8'))) {
     const object = document.toJS() as NewObject<Example>;
-    if (object.kind === 'Deployment') await createOnce(client, deployments, object as NewObject<Deployment>);
-    else await createOnce(client, services, object as NewObject<Service>);
+    if (object.kind === 'Deployment') {
+      const deployment = object as NewObject<Deployment>;
+      await createOnce(client, deployments, hasHollow ? withoutHollow(deployment) : deployment);
+    } else await createOnce(client, services, object as NewObject<Service>);
   }
+}
+
+function withoutHollow(deployment: NewObject<Deployment>): NewObject<Deployment> {
+  const changed = structuredClone(deployment);
+  const pod = changed.spec.template.spec;
+  const matchExpressions = [{ key: hollowLabel, operator: 'DoesNotExist' }];
+  if (pod !== undefined)
+    pod.affinity = {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions }] },
+      },
+    };
+  return changed;
 }
 
 async function createOnce<T extends ApiObject>(

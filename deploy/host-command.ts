@@ -2,6 +2,7 @@ import { nodes } from '../api/generated/resources.ts';
 import { isNotFound } from '../api/status-error.ts';
 import { systemClock } from '../base/clock.ts';
 import { connect, probeNode } from './api.ts';
+import { hollowIndex, hollowStates, switchHollow } from './hollow.ts';
 import { agentUnit, guardUnit, hostUnits } from './host-units.ts';
 import type { Layout } from './layout.ts';
 import { readCluster, type StoredCluster } from './settings.ts';
@@ -41,15 +42,19 @@ export async function runHostCommand(layout: Layout, operands: readonly string[]
   const [action = 'ls', name, ...rest] = operands;
   if (rest.length > 0) throw new UserError(`host ${action}: takes one name, not ${rest.length + 1}`, 2);
   const cluster = readCluster(layout);
-  if (cluster?.choices.underlay === undefined)
+  if (cluster === undefined || (cluster.choices.underlay === undefined && cluster.settings.hollow === 0))
     throw new UserError('no cluster with hosts is up: run deploy/up');
-  const context = { layout, cluster, underlay: cluster.choices.underlay };
-  if (action === 'ls') return list(context);
+  if (action === 'ls') return list(layout, cluster);
   const run = actions[action];
   if (run === undefined)
     throw new UserError(`host: unknown action "${action}" (ls, ${Object.keys(actions).join(', ')})`, 2);
   if (name === undefined && action !== 'add') throw new UserError(`host ${action}: which host?`, 2);
-  await run(context, name ?? nextName(layout));
+  if (name !== undefined && hollowIndex(cluster, name) !== undefined)
+    return switchHollow(layout, cluster, action, name);
+  const { underlay } = cluster.choices;
+  if (underlay === undefined)
+    throw new UserError(`no host ${name ?? ''}: this cluster has only hollow nodes`);
+  await run({ layout, cluster, underlay }, name ?? nextName(layout));
 }
 
 function nextName(layout: Layout): string {
@@ -59,7 +64,7 @@ function nextName(layout: Layout): string {
   return `host-${index}`;
 }
 
-async function list({ layout }: HostContext): Promise<void> {
+async function list(layout: Layout, cluster: StoredCluster): Promise<void> {
   const client = await connect(layout);
   try {
     const known = await client.list(nodes).then(
@@ -73,12 +78,9 @@ async function list({ layout }: HostContext): Promise<void> {
       () => new Map<string, string | undefined>(),
     );
     const words: Readonly<Record<string, string>> = { True: 'Ready', False: 'NotReady', Unknown: 'Unknown' };
-    const rows = readHosts(layout).map((host) => [
-      host.name,
-      host.address,
-      stateOf(host),
-      words[known.get(host.name) ?? ''] ?? '-',
-    ]);
+    const hollow = hollowStates(layout, cluster).map(([name, state]) => [name, 'hollow', state]);
+    const hosts = readHosts(layout).map((host) => [host.name, host.address, stateOf(host)]);
+    const rows = [...hosts, ...hollow].map((row) => [...row, words[known.get(row[0] ?? '') ?? ''] ?? '-']);
     const lines = [['NAME', 'ADDRESS', 'STATE', 'NODE'], ...rows].map(
       ([host = '', address = '', state = '', node = '']) =>
         `${host.padEnd(12)} ${address.padEnd(16)} ${state.padEnd(8)} ${node}`.trimEnd(),

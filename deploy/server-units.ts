@@ -9,6 +9,16 @@ import type { Unit } from './units.ts';
 export const serverGroup = 'servers';
 export const detectorPort = (server: number): number => 10_259 + server;
 
+/** On the underlay; without one a loopback address that no other cluster of the machine has, as its API port is its own. */
+export function detectorAddress(
+  settings: ClusterSettings,
+  { underlay }: Pick<ClusterChoices, 'underlay'>,
+): string {
+  return underlay === undefined
+    ? `127.1.${settings.port >> 8}.${settings.port & 255}`
+    : gatewayAddress(underlay);
+}
+
 export function programCommand(
   layout: Layout,
   program: string,
@@ -123,11 +133,11 @@ export function serverUnits(layout: Layout, settings: ClusterSettings, choices: 
         }),
       );
     }
-    if (has('controllers') && choices.underlay !== undefined) {
+    if (has('controllers') && (choices.underlay !== undefined || settings.hollow > 0)) {
       units.push(
         clientUnit(layout, 'detector', server, {
           'leader-elect-identity': identity,
-          'bind-address': gatewayAddress(choices.underlay),
+          'bind-address': detectorAddress(settings, choices),
           port: String(detectorPort(server)),
           'beat-key-file': join(layout.pki, 'beat.key'),
         }),

@@ -73,6 +73,9 @@ export function settingsOf(values: OptionValues): ClusterSettings {
   const port = Number(values['port']);
   if (hosts > 200)
     throw new UserError(`--hosts: ${hosts} simulated hosts are more than the 200 that one machine takes`, 2);
+  if (hollow > 8_000) throw new UserError(`--hollow: ${hollow} hollow nodes are more than 8000`, 2);
+  if (hollow > 0 && !only.includes('apiserver'))
+    throw new UserError('--hollow: hollow nodes need the apiserver among the parts of --only', 2);
   if (servers < 1 || servers > 5) throw new UserError(`--servers: ${servers} is not between 1 and 5`, 2);
   if (port < 1 || port > 65_535) throw new UserError(`--port: ${port} is not a port`, 2);
   const podCidr =

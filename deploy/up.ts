@@ -1,8 +1,10 @@
 import { deployments, nodes } from '../api/generated/resources.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { ApiClient } from '../client/client.ts';
+import { hollowLabel } from '../node-agent/hollow/node-shape.ts';
 import { connect, probeApi, probeLeader, probeNamespaces, probeNode } from './api.ts';
 import { applyExample, podAnswering } from './example.ts';
+import { hollowUnits, waitForHollow } from './hollow.ts';
 import { agentUnit, hostUnits } from './host-units.ts';
 import { createIdentities } from './identities.ts';
 import { prepareImages } from './images.ts';
@@ -10,6 +12,7 @@ import type { Layout } from './layout.ts';
 import { freePorts, refuseUsedPort } from './ports.ts';
 import { Progress } from './progress.ts';
 import { ensureSupervisor } from './running.ts';
+import { probeServerUnit } from './server-probes.ts';
 import { serverUnits } from './server-units.ts';
 import {
   type ClusterChoices,
@@ -21,7 +24,7 @@ import {
 } from './settings.ts';
 import { bootHost, newHost, readHosts, recordHost, stateOf } from './simulated-host.ts';
 import { chooseUnderlay, createBridge, refuseForeignCluster, refuseOverlap } from './underlay.ts';
-import { readUnits, runningPid, writeUnit } from './units.ts';
+import { readUnits, runningPid, startedAtMs, writeUnit } from './units.ts';
 import { UserError } from './user-error.ts';
 import { waitForUnit, waitUntil } from './wait.ts';
 
@@ -43,7 +46,7 @@ export async function bringUp(layout: Layout, settings: ClusterSettings): Promis
   await createIdentities(layout, settings, cluster.choices.underlay);
   await ensureSupervisor(layout, clock);
   const present = readUnits(layout);
-  for (const unit of serverUnits(layout, settings, cluster.choices))
+  for (const unit of [...serverUnits(layout, settings, cluster.choices), ...hollowUnits(layout, cluster)])
     if (!present.has(unit.name)) writeUnit(layout, unit);
   progress.step(`starting ${settings.only.filter((part) => part !== 'hosts').join(', ')}`);
   const [client] = await Promise.all([waitForServers(up), settings.hosts > 0 ? startHosts(up) : undefined]);
@@ -51,9 +54,10 @@ export async function bringUp(layout: Layout, settings: ClusterSettings): Promis
   try {
     await waitForParts(up, client);
     if (settings.hosts > 0) await waitForHosts(up, client);
+    if (settings.hollow > 0) await waitForHollowNodes(up, client);
     if (settings.example) {
       // Now, so that its replicas have all nodes to spread over.
-      await applyExample(layout, client);
+      await applyExample(layout, client, settings.hollow > 0);
       await waitForExample(up, client);
     }
     await printCluster(up, client);
@@ -73,7 +77,6 @@ async function settle(layout: Layout, settings: ClusterSettings): Promise<Stored
       `the cluster exists with other settings; run deploy/down first, or leave them as they are\n  ${changed.join('\n  ')}`,
     );
   }
-  if (settings.hollow > 0) throw new UserError('--hollow: hollow nodes are not built yet', 2);
   if (settings.only.includes('apiserver')) refuseUsedPort(settings.port);
   if (settings.hosts > 0)
     await refuseOverlap(layout.name, {
@@ -109,6 +112,12 @@ async function waitForServers({
     return undefined;
   }
   const client = await connect(layout);
+  const units = serverUnits(layout, cluster.settings, cluster.choices).map(({ name }) => name);
+  await Promise.all(
+    units.map((name) =>
+      waitForUnit(layout, clock, name, readyDeadlineMs, () => probeServerUnit(layout, cluster, name)),
+    ),
+  );
   await waitForUnit(layout, clock, 'apiserver-1', readyDeadlineMs, () => probeApi(client));
   await waitForUnit(layout, clock, 'apiserver-1', readyDeadlineMs, () => probeNamespaces(client));
   progress.step('API ready');
@@ -116,12 +125,16 @@ async function waitForServers({
 }
 
 async function waitForParts({ layout, cluster, clock, progress }: Up, client: ApiClient): Promise<void> {
+  const { servers, only } = cluster.settings;
   const leases = { scheduler: 'kube-scheduler', controllers: 'kube-controller-manager' } as const;
   for (const [part, lease] of Object.entries(leases)) {
-    if (!cluster.settings.only.some((only) => only === part)) continue;
-    await waitForUnit(layout, clock, `${part}-1`, readyDeadlineMs, () => probeLeader(client, lease));
+    if (!only.some((each) => each === part)) continue;
+    const units = Array.from({ length: servers }, (_, index) => `${part}-${index + 1}`);
+    await waitForUnit(layout, clock, units[0] ?? part, readyDeadlineMs, () =>
+      probeLeader(client, lease, Math.min(...units.map((unit) => startedAtMs(layout, unit)))),
+    );
   }
-  if (cluster.settings.only.includes('scheduler')) progress.step('scheduler and controllers lead');
+  if (only.includes('scheduler')) progress.step('scheduler and controllers lead');
 }
 
 async function startHosts({ layout, cluster, progress }: Up): Promise<void> {
@@ -160,10 +173,20 @@ async function waitForHosts({ layout, clock, progress }: Up, client: ApiClient):
   const running = readHosts(layout).filter((host) => stateOf(host) === 'running');
   await Promise.all(
     running.map((host) =>
-      waitForUnit(layout, clock, agentUnit(host), readyDeadlineMs, () => probeNode(client, host.name)),
+      waitForUnit(layout, clock, agentUnit(host), readyDeadlineMs, () =>
+        probeNode(client, host.name, startedAtMs(layout, agentUnit(host))),
+      ),
     ),
   );
   progress.step(`${running.length} nodes Ready`);
+}
+
+async function waitForHollowNodes(
+  { layout, cluster, clock, progress }: Up,
+  client: ApiClient,
+): Promise<void> {
+  const ready = await waitForHollow(layout, clock, client, cluster.settings.hollow);
+  progress.step(`${ready} hollow nodes Ready`);
 }
 
 async function waitForExample({ layout, clock, progress }: Up, client: ApiClient): Promise<void> {
@@ -186,7 +209,7 @@ async function waitForExample({ layout, clock, progress }: Up, client: ApiClient
 
 async function printCluster({ layout, cluster }: Up, client: ApiClient): Promise<void> {
   const { settings } = cluster;
-  const list = await client.list(nodes);
+  const list = await client.list(nodes, { labelSelector: `!${hollowLabel}` });
   const rows = list.items.map((node) => {
     const address = node.status?.addresses?.find((each) => each.type === 'InternalIP')?.address ?? '';
     return `  ${node.metadata.name.padEnd(12)} ${address.padEnd(16)} pods ${node.spec?.podCIDR ?? '-'}\n`;
@@ -195,6 +218,7 @@ async function printCluster({ layout, cluster }: Up, client: ApiClient): Promise
   const lines = [
     `Cluster ${layout.name}: https://127.0.0.1:${settings.port}, kubeconfig ${layout.kubeconfig}\n`,
     ...rows,
+    ...(settings.hollow > 0 ? [`  hollow-1 to hollow-${settings.hollow}\n`] : []),
     '\nTry next:\n',
     `  export KUBECONFIG=${layout.kubeconfig}\n`,
     '  bin/kubectl-lite get nodes,pods,services -o wide\n',

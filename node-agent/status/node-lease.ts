@@ -9,7 +9,7 @@ import type { ApiClient } from '../../client/client.ts';
 
 const namespace = 'kube-node-lease';
 const leaseDurationSeconds = 40;
-const renewPeriodMs = 10_000;
+export const leaseRenewPeriodMs = 10_000;
 const retryBackoff: BackoffPolicy = { initialMs: 200, maxMs: 7_000, factor: 2, jitter: 0.2 };
 
 export interface NodeLeaseOptions {
@@ -28,9 +28,9 @@ export async function runNodeLease(options: NodeLeaseOptions, signal: AbortSigna
   let lease: Lease | undefined;
   for (let failures = 0; !signal.aborted; ) {
     try {
-      lease = await renew(options, lease);
+      lease = await renewNodeLease(options, lease);
       failures = 0;
-      await delay(clock, renewPeriodMs, signal);
+      await delay(clock, leaseRenewPeriodMs, signal);
     } catch (error) {
       logger.warn({ err: error }, 'renew the node lease');
       lease = undefined;
@@ -40,7 +40,11 @@ export async function runNodeLease(options: NodeLeaseOptions, signal: AbortSigna
   }
 }
 
-async function renew(options: NodeLeaseOptions, known: Lease | undefined): Promise<Lease> {
+/** Renews once. @param known the Lease as last written, if that is remembered */
+export async function renewNodeLease(
+  options: Omit<NodeLeaseOptions, 'random' | 'logger'>,
+  known: Lease | undefined,
+): Promise<Lease> {
   const { client, nodeName, clock } = options;
   const renewTime = toMicroTime(clock.nowMs());
   const current = known ?? (await find(options));
@@ -55,7 +59,10 @@ async function renew(options: NodeLeaseOptions, known: Lease | undefined): Promi
   }
 }
 
-async function find({ client, nodeName }: NodeLeaseOptions): Promise<Lease | undefined> {
+async function find({
+  client,
+  nodeName,
+}: Pick<NodeLeaseOptions, 'client' | 'nodeName'>): Promise<Lease | undefined> {
   try {
     return await client.get(leases, { namespace, name: nodeName });
   } catch (error) {
@@ -64,7 +71,10 @@ async function find({ client, nodeName }: NodeLeaseOptions): Promise<Lease | und
   }
 }
 
-async function create(options: NodeLeaseOptions, renewTime: string): Promise<Lease> {
+async function create(
+  options: Omit<NodeLeaseOptions, 'random' | 'logger'>,
+  renewTime: string,
+): Promise<Lease> {
   const { client, nodeName, nodeUid } = options;
   const uid = nodeUid();
   const ownerReferences = uid === undefined ? [] : [{ apiVersion: 'v1', kind: 'Node', name: nodeName, uid }];

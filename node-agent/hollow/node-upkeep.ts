@@ -1,0 +1,141 @@
+import type { Node } from '../../api/generated/core-v1.ts';
+import { nodes } from '../../api/generated/resources.ts';
+import { isAlreadyExists, isNotFound } from '../../api/status-error.ts';
+import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/invariant.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Random } from '../../base/random.ts';
+import { TaskGroup } from '../../base/task-group.ts';
+import type { ApiClient } from '../../client/client.ts';
+import type { Informer } from '../../client/informer.ts';
+import { WorkQueue } from '../../client/work-queue.ts';
+import { leaseRenewPeriodMs, renewNodeLease } from '../status/node-lease.ts';
+import type { HollowNode } from './hollow-node.ts';
+import { isShownReady, type NodeCapacity, nodeObjectOf, nodeStatusOf } from './node-shape.ts';
+import { Rota } from './rota.ts';
+
+const workers = 32;
+const statusPeriodMs = 5 * 60_000;
+
+export interface NodeUpkeepOptions {
+  readonly client: ApiClient;
+  readonly nodes: ReadonlyMap<string, HollowNode>;
+  readonly known: Informer<Node>;
+  readonly capacity: NodeCapacity;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Registers the nodes, renews their Leases in turns, and keeps what the API shows of them true. */
+export class NodeUpkeep {
+  readonly #options: NodeUpkeepOptions;
+  readonly #queue: WorkQueue<string>;
+
+  constructor(options: NodeUpkeepOptions) {
+    this.#options = options;
+    this.#queue = new WorkQueue(options);
+    const look = ({ metadata }: Node): void => this.look(metadata.name);
+    options.known.addHandler({ onUpdate: (_previous, node) => look(node), onDelete: look });
+  }
+
+  /** Something about the node has changed. */
+  look(name: string): void {
+    if (this.#options.nodes.has(name)) this.#queue.add(name);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { nodes: all, known, clock } = this.#options;
+    const names = [...all.keys()];
+    const visit = (index: number): void => {
+      const node = all.get(names[index] ?? '');
+      if (node?.power !== 'on') return;
+      node.isLeaseDue = true;
+      this.#queue.add(node.name);
+    };
+    await known.whenSynced(signal);
+    for (const name of names) this.#queue.add(name);
+    const group = new TaskGroup(signal);
+    for (let n = 0; n < workers; n += 1) group.start((until) => this.#work(until));
+    group.start((until) =>
+      new Rota({ clock, periodMs: leaseRenewPeriodMs, count: names.length, visit }).run(until),
+    );
+    await group.join();
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const name = await this.#queue.get(signal);
+      if (name === undefined) return;
+      try {
+        await this.#sync(name);
+        this.#queue.forget(name);
+      } catch (error) {
+        this.#options.logger.debug({ node: name, reason: messageOf(error) }, 'write a node again');
+        this.#queue.addRateLimited(name);
+      }
+      this.#queue.done(name);
+    }
+  }
+
+  async #sync(name: string): Promise<void> {
+    const { known, nodes: all } = this.#options;
+    const node = all.get(name);
+    if (node?.power !== 'on') return;
+    const shown = known.lister.get(undefined, name) ?? (await this.#register(node));
+    if (node.isLeaseDue) await this.#renew(node, shown.metadata.uid);
+    if (this.#isStatusDue(node, shown)) await this.#writeStatus(node, shown);
+  }
+
+  async #register(node: HollowNode): Promise<Node> {
+    const { client, capacity, clock } = this.#options;
+    node.lease = undefined;
+    node.isLeaseDue = true;
+    try {
+      const created = await client.create(nodes, nodeObjectOf(node, capacity, clock.nowMs()));
+      node.statusWrittenAtMs = clock.monotonicMs();
+      return created;
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      return client.get(nodes, { name: node.name });
+    }
+  }
+
+  async #renew(node: HollowNode, uid: string): Promise<void> {
+    const options = { ...this.#options, nodeName: node.name, nodeUid: () => uid };
+    const known = node.lease;
+    node.isLeaseDue = false;
+    node.lease = undefined;
+    try {
+      node.lease = await renewNodeLease(options, known);
+    } catch (error) {
+      node.isLeaseDue = true;
+      throw error;
+    }
+  }
+
+  #isStatusDue(node: HollowNode, shown: Node): boolean {
+    if (node.isStatusDue || !isShownReady(shown)) return true;
+    if (node.statusWrittenAtMs === 0) node.statusWrittenAtMs = this.#options.clock.monotonicMs();
+    return this.#options.clock.monotonicMs() - node.statusWrittenAtMs >= statusPeriodMs;
+  }
+
+  async #writeStatus(node: HollowNode, shown: Node): Promise<void> {
+    const { client, capacity, clock } = this.#options;
+    const { addresses, ...status } = nodeStatusOf(
+      node,
+      capacity,
+      shown.status?.conditions ?? [],
+      clock.nowMs(),
+    );
+    const body = { status: { ...status, addresses: [...(addresses ?? []), { $patch: 'replace' }] } };
+    try {
+      await client.patch(nodes, { name: node.name }, { type: 'strategic', body }, { subresource: 'status' });
+      node.isStatusDue = false;
+      node.statusWrittenAtMs = clock.monotonicMs();
+    } catch (error) {
+      // Deleted meanwhile: its event brings us back, to register.
+      if (!isNotFound(error)) throw error;
+    }
+  }
+}
