@@ -64,9 +64,12 @@ describe('the surplus check', () => {
     expect(world.found).toEqual([]);
   });
 
-  it('rejects a pod more than was asked for, and a size beyond the surge', () => {
+  it('rejects a pod more than was asked for, and a size that stays beyond the surge', () => {
     for (const name of ['one', 'two', 'three']) world.put('/pods', plantedPod(name, { owner: 'rs' }));
     expect(world.found).toEqual(['surplus: three: 3 live pods, 2 asked for']);
+    world.put('apps/replicasets', replicaSet(3));
+    expect(world.found).toHaveLength(1);
+    world.atMs = 16_000;
     world.put('apps/replicasets', replicaSet(3));
     expect(world.found[1]).toBe('surplus: rs: 3 replicas, 2 with surge');
   });

@@ -10,6 +10,12 @@ type StoredDeployment = Deployment & AnyObject;
 /** A controller may act on a size that is this old: requests wait, stores stall, processes pause. */
 const staleForMs = 60_000;
 
+/**
+ * A write without an answer can make a deployment ask for too much, as it can in Kubernetes: its next move is decided
+ * without knowing of that write. It must be noticed and taken back.
+ */
+const correctedWithinMs = 15_000;
+
 /** What was asked for lately. */
 class RecentSizes {
   readonly #sizes = new Map<string, { readonly size: number; untilMs: number }[]>();
@@ -33,6 +39,8 @@ export class SurplusChecker implements Checker {
   readonly #context: CheckContext;
   readonly #replicaSets = new RecentSizes();
   readonly #deployments = new RecentSizes();
+  /** Deployments that ask for more than their surge allows. */
+  readonly #beyondSince = new Map<string, number>();
 
   constructor(context: CheckContext) {
     this.#context = context;
@@ -75,7 +83,14 @@ export class SurplusChecker implements Checker {
       .filter((one) => controllerOf(one) === deployment);
     const asked = family.reduce((total, { spec }) => total + (spec.replicas ?? 1), 0);
     const most = this.#deployments.largest(deployment, this.#context.nowMs());
-    if (asked > most)
+    if (asked <= most) {
+      this.#beyondSince.delete(deployment);
+      return;
+    }
+    const nowMs = this.#context.nowMs();
+    const sinceMs = this.#beyondSince.get(deployment) ?? nowMs;
+    this.#beyondSince.set(deployment, sinceMs);
+    if (nowMs - sinceMs > correctedWithinMs)
       this.#context.violate('surplus', `${replicaSet.metadata.name}: ${asked} replicas, ${most} with surge`);
   }
 }
