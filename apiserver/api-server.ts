@@ -28,7 +28,9 @@ import { OpenApi, servedKinds } from './openapi/openapi.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { createRoutes } from './routes.ts';
 import { kindSemantics } from './semantics.ts';
+import { MeasuredStorage } from './storage/measured-storage.ts';
 import type { Storage } from './storage/storage.ts';
+import { EventSweeper } from './store/event-sweeper.ts';
 import { ObjectSource } from './store/object-source.ts';
 import { ObjectStore } from './store/object-store.ts';
 import { AgentClient, type AgentTls } from './streaming/agent-client.ts';
@@ -51,6 +53,7 @@ export interface ApiServerOptions {
 export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #registry: Registry = createRegistry();
+  readonly #metrics: Metrics;
   readonly #cache: WatchCache;
   readonly #store: ObjectStore;
   readonly #stopping = new AbortController();
@@ -62,7 +65,13 @@ export class ApiServer {
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
-    const { storage, clock, random, logger } = options;
+    const { clock, random, logger } = options;
+    this.#metrics = new Metrics({
+      watchers: () => this.#cache.watchers,
+      connections: () => this.#http.connections,
+    });
+    const observe = (operation: string, seconds: number): void => this.#metrics.stored(operation, seconds);
+    const storage = new MeasuredStorage(options.storage, clock, observe);
     this.#cache = new WatchCache({ storage, clock, logger, fieldsOf: fieldReader(this.#registry) });
     this.#store = new ObjectStore({
       ...{ storage, clock, random, logger, semantics: kindSemantics, cache: this.#cache },
@@ -97,7 +106,8 @@ export class ApiServer {
       await this.#http.listen(flags.bindAddresses, flags.securePort);
       this.#bootstrapped = true;
       logger.info({ addresses: flags.bindAddresses, port: this.#http.port }, 'serving');
-      await Promise.race([this.#bootstrap.run(signal), tasks.join()]);
+      const sweeper = new EventSweeper({ cache: this.#cache, storage, clock, logger });
+      await Promise.race([this.#bootstrap.run(signal), sweeper.run(signal), tasks.join()]);
     } catch (error) {
       // An abort while starting is an order to stop, not a failure.
       if (!signal.aborted) throw error;
@@ -127,10 +137,7 @@ export class ApiServer {
 
   #createHttp(): HttpServer {
     const { flags, clock, random, logger } = this.#options;
-    const metrics = new Metrics({
-      watchers: () => this.#cache.watchers,
-      connections: () => this.#http.connections,
-    });
+    const metrics = this.#metrics;
     const authorizer = new TableAuthorizer(new NodeAuthorizer(this.#cache));
     const accounts = this.#accounts();
     const deps = {
