@@ -86,15 +86,15 @@ describe('a pod', () => {
   });
 
   it('runs its init containers in order before the others, over a shared volume', async () => {
-    const volumeMounts = [{ name: 'work', mountPath: '/work' }];
+    const volumeMounts = [{ name: 'work', mountPath: '/scratch' }];
     await create(
       podOf('init', {
         restartPolicy: 'Never',
         initContainers: [
-          { ...container('echo one >> /work/log', { volumeMounts }), name: 'first' },
-          { ...container('echo two >> /work/log', { volumeMounts }), name: 'second' },
+          { ...container('echo one >> /scratch/log', { volumeMounts }), name: 'first' },
+          { ...container('echo two >> /scratch/log', { volumeMounts }), name: 'second' },
         ],
-        containers: [container('cat /work/log', { volumeMounts })],
+        containers: [container('cat /scratch/log', { volumeMounts })],
         volumes: [{ name: 'work', emptyDir: {} }],
       }),
     );
