@@ -1,11 +1,6 @@
 /** The times that a user sees, median of five, beside what Docker Swarm needs for the same on this kind of machine. */
-import { nodes } from '../../api/generated/resources.ts';
-import { systemClock } from '../../base/clock.ts';
-import { silentLogger } from '../../base/logger.ts';
-import { createApiClient } from '../../client/http-client.ts';
-import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { must, TestCluster } from '../e2e/cluster.ts';
-import { eventually } from '../support/eventually.ts';
+import { connectTo } from '../e2e/losses.ts';
 import { bareContainerMilliseconds } from './measure/bare-container.ts';
 import { failoverFigures } from './measure/failover.ts';
 import { type Figure, report } from './measure/figures.ts';
@@ -33,12 +28,7 @@ async function upSeconds(): Promise<number> {
 async function measureAll(): Promise<Figure[]> {
   say('up after down');
   const up = await repeat(upSeconds);
-  const client = createApiClient({
-    config: await loadKubeconfig(cluster.kubeconfig),
-    clock: systemClock,
-    logger: silentLogger,
-    userAgent: 'bench',
-  });
+  const client = await connectTo(cluster);
   const addresses = [...(await cluster.addresses()).values()];
   try {
     say('bare container');
@@ -55,7 +45,6 @@ async function measureAll(): Promise<Figure[]> {
     const lookup = await lookupMicroseconds(cluster);
     say('failover');
     const failover = await failoverFigures(cluster, client, runs);
-    await eventually(async () => void (await client.list(nodes)));
     return [
       {
         name: 'up after down, to 200 on every node',

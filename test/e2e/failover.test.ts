@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Pod } from '../../api/generated/core-v1.ts';
-import { nodes, pods } from '../../api/generated/resources.ts';
-import { systemClock } from '../../base/clock.ts';
-import { silentLogger } from '../../base/logger.ts';
-import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
-import { loadKubeconfig } from '../../client/kubeconfig.ts';
+import { nodes } from '../../api/generated/resources.ts';
+import type { ClosableApiClient } from '../../client/http-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { must, TestCluster } from './cluster.ts';
 import { LoadClient } from './load.ts';
+import { connectTo, describeLoss, isReady, loseHost, nginxPods, restoreHost } from './losses.ts';
 
 const cluster = new TestCluster({ name: 'e2efail', port: 16_444 });
 /** After this long no request through a surviving node may fail. */
@@ -18,70 +15,12 @@ let client: ClosableApiClient;
 beforeAll(async () => {
   await cluster.down();
   must(await cluster.up(), 'deploy/up');
-  client = createApiClient({
-    config: await loadKubeconfig(cluster.kubeconfig),
-    clock: systemClock,
-    logger: silentLogger,
-    userAgent: 'failover-test',
-  });
+  client = await connectTo(cluster);
 });
 afterAll(async () => {
   client.close();
   must(await cluster.down(), 'deploy/down');
 });
-
-const isReady = (pod: Pod): boolean =>
-  pod.metadata.deletionTimestamp === undefined &&
-  (pod.status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') ?? false);
-const nginxPods = async (): Promise<Pod[]> =>
-  (await client.list(pods, { namespace: 'default', labelSelector: 'app=nginx' })).items;
-
-async function survivorsOf(lost: string): Promise<string[]> {
-  return [...(await cluster.addresses())].filter(([name]) => name !== lost).map(([, address]) => address);
-}
-
-/** Loses a host under load; gives when the replacements were Ready and which requests failed. */
-async function lose(
-  host: string,
-  how: 'kill' | 'cut',
-): Promise<{ readyMs: number; lastFailureMs: number; failed: number; asked: number }> {
-  const load = new LoadClient(await survivorsOf(host));
-  try {
-    await eventually(() => expect(load.asked.length).toBeGreaterThan(50));
-    expect(load.failuresSince(0)).toEqual([]);
-    // The loss itself, without the time that starting a command takes: the link goes down, then the rest.
-    const lostMs = performance.now();
-    await cluster.unplug(host);
-    await cluster.host(how, host);
-    await eventually(async () => {
-      const ready = (await nginxPods()).filter((pod) => isReady(pod) && pod.spec.nodeName !== host);
-      expect(ready).toHaveLength(3);
-    }, replacedMs * 2);
-    const readyMs = performance.now() - lostMs;
-    await eventually(() => expect(performance.now() - lostMs).toBeGreaterThan(replacedMs));
-    await load.stop();
-    const failures = load.failuresSince(lostMs).map((each) => each.startMs - lostMs);
-    return {
-      readyMs,
-      lastFailureMs: Math.max(0, ...failures),
-      failed: failures.length,
-      asked: load.asked.length,
-    };
-  } finally {
-    await load.stop();
-  }
-}
-
-async function restore(host: string, how: 'start' | 'heal'): Promise<void> {
-  await cluster.host(how, host);
-  await eventually(async () => {
-    const found = await nginxPods();
-    expect(found).toHaveLength(3);
-    expect(found.filter(isReady)).toHaveLength(3);
-    const node = await client.get(nodes, { name: host });
-    expect(node.spec?.taints ?? []).toEqual([]);
-  }, 30_000);
-}
 
 describe('losing a host under load', () => {
   it.each([
@@ -93,14 +32,12 @@ describe('losing a host under load', () => {
     '%s by %s: no request fails later than 2 s, replacements are Ready within 5 s, and it joins again',
     async (host, how, back) => {
       try {
-        const result = await lose(host, how);
-        process.stdout.write(
-          `${host} ${how}: last failed request ${(result.lastFailureMs / 1_000).toFixed(2)} s, ${result.failed} of ${result.asked} failed, replaced after ${(result.readyMs / 1_000).toFixed(2)} s\n`,
-        );
+        const result = await loseHost(cluster, client, host, how);
+        process.stdout.write(describeLoss(host, how, result));
         expect(result.lastFailureMs).toBeLessThan(endpointsGoneMs);
         expect(result.readyMs).toBeLessThan(replacedMs);
       } finally {
-        await restore(host, back);
+        await restoreHost(cluster, client, host, back);
       }
     },
   );
@@ -108,7 +45,7 @@ describe('losing a host under load', () => {
 
 describe('losing a process', () => {
   const uids = async (): Promise<string[]> =>
-    (await nginxPods())
+    (await nginxPods(client))
       .map(
         (pod) =>
           `${pod.metadata.uid} ${pod.spec.nodeName} ${pod.status?.containerStatuses?.[0]?.restartCount}`,
@@ -126,9 +63,12 @@ describe('losing a process', () => {
         await eventually(() => expect([undefined, pid]).not.toContain(cluster.pid(unit)));
         await eventually(async () => expect(await uids()).toEqual(before));
         await cluster.kubectlOut('scale', 'deployment/nginx', '--replicas=4');
-        await eventually(async () => expect((await nginxPods()).filter(isReady)).toHaveLength(4), 30_000);
+        await eventually(
+          async () => expect((await nginxPods(client)).filter(isReady)).toHaveLength(4),
+          30_000,
+        );
         await cluster.kubectlOut('scale', 'deployment/nginx', '--replicas=3');
-        await eventually(async () => expect(await nginxPods()).toHaveLength(3), 30_000);
+        await eventually(async () => expect(await nginxPods(client)).toHaveLength(3), 30_000);
         expect(
           (await client.list(nodes)).items.every((node) =>
             node.status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True'),

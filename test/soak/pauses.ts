@@ -1,13 +1,10 @@
 /** Ten minutes of random pauses: SIGSTOP of up to 4 s on any control-plane process and any agent. No pod may move. */
 import { nodes, pods } from '../../api/generated/resources.ts';
-import { systemClock } from '../../base/clock.ts';
-import { silentLogger } from '../../base/logger.ts';
 import { seededRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { createApiClient } from '../../client/http-client.ts';
-import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { must, TestCluster } from '../e2e/cluster.ts';
 import { LoadClient } from '../e2e/load.ts';
+import { connectTo } from '../e2e/losses.ts';
 import { eventually } from '../support/eventually.ts';
 
 const minutes = Number(process.env['SOAK_MINUTES'] ?? 10);
@@ -59,12 +56,7 @@ async function pauseOnce(random: { next(): number }): Promise<string> {
 async function soak(): Promise<void> {
   await cluster.down();
   must(await cluster.up(), 'deploy/up');
-  const client = createApiClient({
-    config: await loadKubeconfig(cluster.kubeconfig),
-    clock: systemClock,
-    logger: silentLogger,
-    userAgent: 'soak',
-  });
+  const client = await connectTo(cluster);
   const load = new LoadClient([...(await cluster.addresses()).values()], 10);
   try {
     const before = await placements(client);
