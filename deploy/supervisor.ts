@@ -29,10 +29,12 @@ import type { Layout } from './layout.ts';
 import {
   forgetPid,
   logFile,
+  pidFile,
   processStartTime,
   readUnits,
   recordPid,
   runningPid,
+  startFile,
   type Unit,
 } from './units.ts';
 
@@ -174,13 +176,21 @@ function enterNamespaces(init: number, script: string): string[] {
 
 const startedFile = (layout: Layout, unit: Unit): string => join(layout.run, `.${unit.name}.started`);
 
+/** What `recordPid` writes, by the process itself: nobody's when the supervisor is killed right after it was started. */
+function recordItself(layout: Layout, unit: Unit): string {
+  const [start, pid] = [startFile(layout, unit.name), pidFile(layout, unit.name)];
+  return `read -r stat < /proc/$$/stat\nset -- \${stat##*) }\nprintf %s "\${20}" > '${start}'\necho $$ > '${pid}'`;
+}
+
 /** On the machine `exec` keeps the pid; in a host the shell notes the pid of its child, as the machine counts it. */
 function scriptOf(layout: Layout, unit: Unit): string {
   const script = join(layout.run, `${unit.name}.sh`);
   const quoted = unit.command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
   const started = startedFile(layout, unit);
   const run =
-    unit.namespacesOf === undefined ? `exec ${quoted}` : `${quoted} &\necho $! > '${started}'\nwait $!`;
+    unit.namespacesOf === undefined
+      ? `${recordItself(layout, unit)}\nexec ${quoted}`
+      : `${quoted} &\necho $! > '${started}'\nwait $!`;
   mkdirSync(layout.run, { recursive: true });
   rmSync(started, { force: true });
   writeFileSync(script, `${enterCgroupScript(unit.cgroup)}\n${run}\n`);

@@ -56,7 +56,7 @@ export const pidFile = (layout: Layout, name: string): string => join(layout.run
 export const logFile = (layout: Layout, name: string): string => join(layout.logs, `${name}.log`);
 
 /** Beside the pid file, which holds the bare number: when that process began, so that a reused pid is told apart. */
-const startFile = (layout: Layout, name: string): string => join(layout.run, `.${name}.start`);
+export const startFile = (layout: Layout, name: string): string => join(layout.run, `.${name}.start`);
 
 export function recordPid(layout: Layout, name: string, pid: number): void {
   mkdirSync(layout.run, { recursive: true });

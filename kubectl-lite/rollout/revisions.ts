@@ -6,7 +6,6 @@ import type { DryRun } from '../dry-run.ts';
 import { qualifiedKind } from '../kind-table.ts';
 import { selectorOf } from '../pod-choice.ts';
 import { itemsOf } from '../printers/objects.ts';
-import { align } from '../printers/table.ts';
 import { report } from '../report.ts';
 import type { Session } from '../session.ts';
 
@@ -53,11 +52,12 @@ export async function printHistory(session: Session, place: NamedPlace, revision
     return;
   }
   if (revision === 0) {
-    const rows = [...sets].map(([number, set]) => [
-      String(number),
-      set.metadata.annotations?.[causeAnnotation] ?? '<none>',
-    ]);
-    session.io.out(`${title} \n${align([['REVISION', 'CHANGE-CAUSE'], ...rows])}\n`);
+    // Narrower gaps than in a table of `get`.
+    const line = (number: string, cause: string): string => `${number.padEnd('REVISION  '.length)}${cause}\n`;
+    const rows = [...sets].map(([number, set]) =>
+      line(String(number), set.metadata.annotations?.[causeAnnotation] ?? '<none>'),
+    );
+    session.io.out(`${title} \n${line('REVISION', 'CHANGE-CAUSE')}${rows.join('')}\n`);
     return;
   }
   const set = sets.get(revision);

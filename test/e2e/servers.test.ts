@@ -117,7 +117,8 @@ describe('three servers', () => {
           ...['get', 'pods', '-l', 'app=nginx', '--field-selector=status.phase=Running'],
           ...['-o', 'jsonpath={.items[*].spec.nodeName}'],
         );
-        expect(nodes.split(' ')).toEqual(['host-1', 'host-1', 'host-1']);
+        // Those of the dead host stay listed until its agent says that they are gone.
+        expect(nodes.split(' ').filter((node) => node === 'host-1')).toHaveLength(3);
       }, 30_000);
     });
     await cluster.host('start', 'host-2');
