@@ -60,13 +60,15 @@ export async function createIdentities(
     ca.ensure(pki, 'etcd', { commonName: 'etcd', hosts: ['127.0.0.1', 'localhost'] }),
     ca.ensure(pki, 'apiserver-etcd-client', { commonName: 'kube-apiserver-etcd-client' }),
     ensureServiceAccountKey(pki),
-    ...Object.entries(programs).map(async ([name, identity]) => {
-      const pair = await ca.ensure(pki, name, identity);
-      await writeSecret(
-        join(pki, `${name}.kubeconfig`),
-        kubeconfigOf({ cluster: layout.name, user: identity.commonName, server, caPem: ca.certPem, pair }),
-      );
-    }),
+    ...Object.entries(programs)
+      .filter(([name]) => name !== 'hollow' || settings.hollow > 0)
+      .map(async ([name, identity]) => {
+        const pair = await ca.ensure(pki, name, identity);
+        await writeSecret(
+          join(pki, `${name}.kubeconfig`),
+          kubeconfigOf({ cluster: layout.name, user: identity.commonName, server, caPem: ca.certPem, pair }),
+        );
+      }),
   ]);
   await writeSecret(
     layout.kubeconfig,
