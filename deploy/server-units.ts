@@ -25,7 +25,7 @@ export function programCommand(
   flags: Readonly<Record<string, string>>,
 ): string[] {
   const rendered = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  return [layout.node, '--enable-source-maps', join(layout.dist, program, 'main.js'), ...rendered];
+  return [layout.node, join(layout.dist, program, 'main.js'), ...rendered];
 }
 
 const clientUrl = (port: number): string => `https://127.0.0.1:${port}`;
