@@ -1,8 +1,13 @@
 import { expect, test } from 'vitest';
 import type { AnyObject } from '../../api/kind-info.ts';
+import { systemClock } from '../../base/clock.ts';
+import { AdmissionChain } from '../admission/admission.ts';
 import { createRegistry } from '../registry/registry.ts';
 import type { KindStrategy } from '../registry/strategy.ts';
-import { planDelete } from './delete.ts';
+import { keyOf } from '../storage/keys.ts';
+import { MemoryStorage } from '../storage/memory-storage.ts';
+import type { DeletedObject, StorageConflict, StorageDelete } from '../storage/storage.ts';
+import { deleteObject, planDelete } from './delete.ts';
 
 const registry = createRegistry();
 const nowMs = Date.parse('2026-01-01T00:00:00Z');
@@ -97,4 +102,48 @@ test('a namespace first goes Terminating, then waits for its finalizers', () => 
   if (first.step === 'nothing') throw new Error('not marked');
   expect(plan('namespaces', first.object)).toEqual({ step: 'nothing' });
   expect(plan('namespaces', { ...first.object, spec: {} })).toMatchObject({ step: 'remove' });
+});
+
+test('what this request marked and another one removed is deleted', async () => {
+  const storage = new MemoryStorage();
+  const strategy = strategyOf('pods');
+  const key = keyOf(strategy.resource, 'default', 'a');
+  const finished = anObject('Pod', { spec: { nodeName: 'n' }, status: { phase: 'Succeeded' } });
+  await storage.commit([{ type: 'put', key, object: finished, expected: 0 }]);
+  // The node's agent removes it as soon as it sees the mark, before the request's own removal.
+  const withFastAgent = new Proxy(storage, {
+    get: (target, property) =>
+      property === 'delete'
+        ? async (deletes: readonly StorageDelete[]): Promise<(DeletedObject | StorageConflict)[]> => {
+            await target.delete(deletes);
+            return target.delete(deletes);
+          }
+        : Reflect.get(target, property).bind(target),
+  });
+  const stored = async () => {
+    const found = await storage.get(key);
+    if (found === undefined) return undefined;
+    const { json, version } = found;
+    return { object: JSON.parse(json.toString()) as AnyObject, json, version, cached: false };
+  };
+  const request = {
+    strategy,
+    namespace: 'default',
+    name: 'a',
+    subresource: '',
+    user: { username: 'admin', groups: [], uid: '', extra: {} },
+    dryRun: false,
+    gracePeriodSeconds: undefined,
+    propagation: undefined,
+    preconditions: {},
+  };
+  const dependencies = {
+    storage: withFastAgent,
+    source: { cached: () => undefined, stored },
+    admission: new AdmissionChain([]),
+    reservers: new Map(),
+    clock: systemClock,
+  };
+  expect(await deleteObject(dependencies, request)).toMatchObject({ gone: true, uid: 'u' });
+  await expect(deleteObject(dependencies, request)).rejects.toThrow('pods "a" not found');
 });

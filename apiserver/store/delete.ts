@@ -41,16 +41,24 @@ export type DeletePlan =
   /** It is on its way already. */
   | { readonly step: 'nothing' };
 
+type DeleteDependencies = Pick<StoreDependencies, 'storage' | 'admission' | 'reservers' | 'clock'> & {
+  readonly source: Pick<StoreDependencies['source'], 'cached' | 'stored'>;
+};
+
 /** Deletes or marks for deletion: grace period, finalizers, propagation. */
-export async function deleteObject(deps: StoreDependencies, request: DeleteRequest): Promise<Deleted> {
+export async function deleteObject(deps: DeleteDependencies, request: DeleteRequest): Promise<Deleted> {
   const { strategy, namespace, name } = request;
   let current = deps.source.cached(strategy, namespace, name);
   current ??= await deps.source.stored(strategy, namespace, name);
+  let begun: Deleted | undefined;
   for (let attempt = 0; attempt < deleteAttempts; attempt += 1) {
+    // Whoever else removed what this request had marked has done its work.
+    if (begun !== undefined && current?.object.metadata.uid !== begun.uid) return begun;
     if (current === undefined) throw notFound(strategy.kind, name);
     try {
-      const deleted = await deleteOnce(deps, request, current);
-      if (deleted !== undefined) return deleted;
+      const outcome = await deleteOnce(deps, request, current);
+      if (outcome.step === 'done') return outcome.deleted;
+      begun = outcome.begun ?? begun;
     } catch (error) {
       // An objection that rests on the cache counts only if the store says the same.
       if (!current.cached) throw error;
@@ -65,12 +73,16 @@ export async function deleteObject(deps: StoreDependencies, request: DeleteReque
   });
 }
 
-/** Undefined when another write came first. */
+type DeleteOutcome =
+  | { readonly step: 'done'; readonly deleted: Deleted }
+  /** Another write came first. `begun` is the answer if that one removed what this request had marked. */
+  | { readonly step: 'again'; readonly begun?: Deleted };
+
 async function deleteOnce(
-  deps: StoreDependencies,
+  deps: DeleteDependencies,
   request: DeleteRequest,
   current: CurrentObject,
-): Promise<Deleted | undefined> {
+): Promise<DeleteOutcome> {
   const { strategy, namespace, name } = request;
   checkPreconditions(request, current);
   const attributes = {
@@ -88,27 +100,32 @@ async function deleteOnce(
   await deps.admission.validate(attributes);
   const plan = planDelete(current.object, request, deps.clock.nowMs());
   const uid = current.object.metadata.uid ?? '';
-  if (plan.step === 'nothing') return { gone: false, json: current.json, uid };
-  if (request.dryRun)
-    return { gone: plan.step === 'remove', json: toWireJson(plan.object, current.version), uid };
+  const done = (gone: boolean, json: Buffer): DeleteOutcome => ({
+    step: 'done',
+    deleted: { gone, json, uid },
+  });
+  if (plan.step === 'nothing') return done(false, current.json);
+  if (request.dryRun) return done(plan.step === 'remove', toWireJson(plan.object, current.version));
   const key = keyOf(strategy.resource, namespace, name);
   if (plan.step === 'remove') {
     const marked = await markFirst(deps, key, current, toStored(strategy, plan.object));
-    if (marked === undefined) return undefined;
+    if (marked === undefined) return { step: 'again' };
     const releases = deps.reservers.get(strategy.resource)?.releasesOf(current.object) ?? [];
     const [removed] = await deps.storage.delete([{ key, expected: marked }, ...releases]);
-    if (removed === undefined || 'conflict' in removed) return undefined;
-    return { gone: true, json: toWireJson(plan.object, current.version), uid };
+    const deleted = { gone: true, json: toWireJson(plan.object, current.version), uid };
+    const isRemoved = removed !== undefined && !('conflict' in removed);
+    if (isRemoved) return { step: 'done', deleted };
+    return marked === current.version ? { step: 'again' } : { step: 'again', begun: deleted };
   }
   try {
     const object = toStored(strategy, plan.object);
     const put = { type: 'put', key, object, expected: current.version } as const;
     const [marked] = await deps.storage.commit([put]);
-    return { gone: false, json: markedJson(strategy, marked) ?? current.json, uid };
+    return done(false, markedJson(strategy, marked) ?? current.json);
   } catch (error) {
     // Another write came first: judge again by its outcome.
     if (!isStorageConflict(error)) throw error;
-    return undefined;
+    return { step: 'again' };
   }
 }
 
@@ -117,7 +134,7 @@ async function deleteOnce(
  * undefined when another write came first.
  */
 async function markFirst(
-  deps: StoreDependencies,
+  deps: DeleteDependencies,
   key: string,
   current: CurrentObject,
   marked: AnyObject,
