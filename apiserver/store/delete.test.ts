@@ -131,7 +131,7 @@ test('what this request marked and another one removed is deleted', async () => 
     namespace: 'default',
     name: 'a',
     subresource: '',
-    user: { username: 'admin', groups: [], uid: '', extra: {} },
+    user: { name: 'admin', groups: [], uid: '', extra: {} },
     dryRun: false,
     gracePeriodSeconds: undefined,
     propagation: undefined,
