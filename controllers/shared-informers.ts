@@ -1,27 +1,49 @@
-import type { Deployment, ReplicaSet } from '../api/generated/apps-v1.ts';
+import type {
+  ControllerRevision,
+  DaemonSet,
+  Deployment,
+  ReplicaSet,
+  StatefulSet,
+} from '../api/generated/apps-v1.ts';
+import type { HorizontalPodAutoscaler } from '../api/generated/autoscaling-v2.ts';
+import type { CronJob, Job } from '../api/generated/batch-v1.ts';
 import type { Lease } from '../api/generated/coordination-v1.ts';
 import type {
   ConfigMap,
   Endpoints,
   Namespace,
   Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
   Pod,
+  ReplicationController,
   Service,
   ServiceAccount,
 } from '../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/discovery-v1.ts';
+import type { PodDisruptionBudget } from '../api/generated/policy-v1.ts';
 import {
   configmaps,
+  controllerrevisions,
+  cronjobs,
+  daemonsets,
   deployments,
   endpoints,
   endpointslices,
+  horizontalpodautoscalers,
+  jobs,
   leases,
   namespaces,
   nodes,
+  persistentvolumeclaims,
+  persistentvolumes,
+  poddisruptionbudgets,
   pods,
   replicasets,
+  replicationcontrollers,
   serviceaccounts,
   services,
+  statefulsets,
 } from '../api/generated/resources.ts';
 import type { ApiObject, ResourceType } from '../api/kind-info.ts';
 import type { Clock } from '../base/clock.ts';
@@ -77,7 +99,17 @@ export class SharedInformers {
   readonly endpointSlices: Informer<EndpointSlice>;
   readonly endpoints: Informer<Endpoints>;
   readonly replicaSets: Informer<ReplicaSet>;
+  readonly replicationControllers: Informer<ReplicationController>;
   readonly deployments: Informer<Deployment>;
+  readonly jobs: Informer<Job>;
+  readonly cronJobs: Informer<CronJob>;
+  readonly daemonSets: Informer<DaemonSet>;
+  readonly statefulSets: Informer<StatefulSet>;
+  readonly controllerRevisions: Informer<ControllerRevision>;
+  readonly disruptionBudgets: Informer<PodDisruptionBudget>;
+  readonly autoscalers: Informer<HorizontalPodAutoscaler>;
+  readonly volumeClaims: Informer<PersistentVolumeClaim>;
+  readonly volumes: Informer<PersistentVolume>;
   readonly namespaces: Informer<Namespace>;
   readonly serviceAccounts: Informer<ServiceAccount>;
   /** Only those that publish the cluster's certificate authority. */
@@ -108,7 +140,19 @@ export class SharedInformers {
     });
     this.endpoints = this.#add(endpoints, {});
     this.replicaSets = this.#add(replicasets, { indexers: { [controllerIndex]: byController } });
+    this.replicationControllers = this.#add(replicationcontrollers, {});
     this.deployments = this.#add(deployments, {});
+    this.jobs = this.#add(jobs, { indexers: { [controllerIndex]: byController } });
+    this.cronJobs = this.#add(cronjobs, {});
+    this.daemonSets = this.#add(daemonsets, {});
+    this.statefulSets = this.#add(statefulsets, {});
+    this.controllerRevisions = this.#add(controllerrevisions, {
+      indexers: { [controllerIndex]: byController },
+    });
+    this.disruptionBudgets = this.#add(poddisruptionbudgets, {});
+    this.autoscalers = this.#add(horizontalpodautoscalers, {});
+    this.volumeClaims = this.#add(persistentvolumeclaims, {});
+    this.volumes = this.#add(persistentvolumes, {});
     this.namespaces = this.#add(namespaces, {});
     this.serviceAccounts = this.#add(serviceaccounts, {
       selection: { fieldSelector: 'metadata.name=default' },

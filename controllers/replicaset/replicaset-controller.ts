@@ -1,29 +1,25 @@
 import type { ReplicaSet } from '../../api/generated/apps-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { pods, replicasets } from '../../api/generated/resources.ts';
+import type { NewObject } from '../../api/kind-info.ts';
 import { fromLabelSelector, type Selector } from '../../api/selector.ts';
-import { isNotFound, StatusError } from '../../api/status-error.ts';
 import { messageOf } from '../../base/invariant.ts';
-import type { EventSink } from '../../client/event-recorder.ts';
-import { keyOf, splitKey } from '../../client/object-key.ts';
-import { runBounded, runInGrowingBatches } from '../batches.ts';
+import { splitKey } from '../../client/object-key.ts';
 import { claimDependents } from '../claim-dependents.ts';
 import { type ControllerContext, loopOptions } from '../context.ts';
+import { podsToDelete } from '../deletion-rank.ts';
 import { Expectations } from '../expectations.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
 import { controllerOf } from '../ownership.ts';
+import { podNamePrefix, toPod } from '../pod-creation.ts';
 import { isPodActive, isPodTerminal, isTerminating } from '../pod-state.ts';
+import { maxPodBurst, PodWriter } from '../pod-writer.ts';
 import { controllerIndex, orphansOf } from '../shared-informers.ts';
 import { isSame } from '../structural-equality.ts';
-import { type RequestContext, untilAnswered } from '../until-answered.ts';
-import { podsToDelete } from './deletion-rank.ts';
-import { createPod, newPodName } from './pod-creation.ts';
 import { planStatus, type ReplicaFailure } from './replicaset-status.ts';
 import { watchReplicaSets } from './triggers.ts';
 
 const workers = 16;
-/** Pods created or deleted in one reconciliation at most. */
-const maxBurst = 500;
 
 /**
  * Keeps as many pods as each ReplicaSet asks for.
@@ -33,14 +29,15 @@ const maxBurst = 500;
  */
 export class ReplicaSetController implements ControlLoop {
   readonly #context: ControllerContext;
-  readonly #events: EventSink;
   readonly #expectations: Expectations;
+  readonly #writer: PodWriter;
   readonly #loop: ReconcileLoop;
 
   constructor(context: ControllerContext) {
     this.#context = context;
-    this.#events = context.eventsOf('replicaset-controller');
     this.#expectations = new Expectations(context.clock);
+    const events = context.eventsOf('replicaset-controller');
+    this.#writer = new PodWriter({ context, events, expectations: this.#expectations });
     const { pods: podInformer, replicaSets } = context.informers;
     this.#loop = new ReconcileLoop({
       ...loopOptions(context, 'replicaset', workers),
@@ -97,64 +94,25 @@ export class ReplicaSetController implements ControlLoop {
     if (surplus === 0) return undefined;
     const growing = surplus < 0;
     try {
-      const context = { ...this.#context, signal };
-      if (growing) await this.#createPods(context, replicaSet, Math.min(-surplus, maxBurst));
-      else await this.#deletePods(context, replicaSet, active, Math.min(surplus, maxBurst));
+      if (growing) await this.#writer.create(replicaSet, this.#newPods(replicaSet, -surplus), signal);
+      else await this.#writer.delete(replicaSet, this.#surplusPods(replicaSet, active, surplus), signal);
       return undefined;
     } catch (error) {
       return { reason: growing ? 'FailedCreate' : 'FailedDelete', message: messageOf(error), error };
     }
   }
 
-  async #createPods(context: RequestContext, replicaSet: ReplicaSet, count: number): Promise<void> {
-    const key = keyOf(replicaSet);
-    const names = Array.from({ length: count }, () => newPodName(replicaSet, this.#context.random));
-    for (const name of names) this.#expectations.expectCreation(key, name);
-    const { failure } = await runInGrowingBatches(count, async (i) => {
-      const name = names[i] ?? '';
-      names[i] = '';
-      await this.#createOne(context, replicaSet, name);
-    });
-    for (const name of names) if (name !== '') this.#expectations.creationObserved(key, name);
-    if (failure !== undefined) throw failure;
+  #newPods(replicaSet: ReplicaSet, count: number): NewObject<Pod>[] {
+    const prefix = podNamePrefix(replicaSet.metadata.name);
+    const owner = { type: replicasets, owner: replicaSet };
+    return Array.from({ length: Math.min(count, maxPodBurst) }, () =>
+      toPod(owner, replicaSet.spec.template, prefix, this.#context.random),
+    );
   }
 
-  async #createOne(context: RequestContext, replicaSet: ReplicaSet, name: string): Promise<void> {
-    try {
-      const created = await createPod(context, replicaSet, name);
-      if (created === undefined) return;
-      this.#report(replicaSet, 'Normal', 'SuccessfulCreate', `Created pod: ${name}`);
-    } catch (error) {
-      this.#expectations.creationObserved(keyOf(replicaSet), name);
-      if (isNamespaceTerminating(error)) return;
-      this.#report(replicaSet, 'Warning', 'FailedCreate', `Error creating: ${messageOf(error)}`);
-      throw error;
-    }
-  }
-
-  async #deletePods(
-    context: RequestContext,
-    replicaSet: ReplicaSet,
-    active: readonly Pod[],
-    count: number,
-  ): Promise<void> {
-    const key = keyOf(replicaSet);
-    const doomed = podsToDelete(active, this.#relatedPods(replicaSet), count, this.#context.clock.nowMs());
-    for (const pod of doomed) this.#expectations.expectDeletion(key, pod.metadata.uid);
-    await runBounded(doomed, (pod) => this.#deleteOne(context, replicaSet, pod));
-  }
-
-  async #deleteOne(context: RequestContext, replicaSet: ReplicaSet, pod: Pod): Promise<void> {
-    const { name, uid } = pod.metadata;
-    try {
-      await untilAnswered(context, () => context.client.delete(pods, pod.metadata, { uid }));
-      this.#report(replicaSet, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
-    } catch (error) {
-      this.#expectations.deletionObserved(keyOf(replicaSet), uid);
-      if (isNotFound(error)) return;
-      this.#report(replicaSet, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`);
-      throw error;
-    }
+  #surplusPods(replicaSet: ReplicaSet, active: readonly Pod[], count: number): readonly Pod[] {
+    const related = this.#relatedPods(replicaSet);
+    return podsToDelete(active, related, Math.min(count, maxPodBurst), this.#context.clock.nowMs());
   }
 
   /** Active pods of all ReplicaSets of the same owner: two versions of a Deployment count as one when nodes are chosen. */
@@ -184,15 +142,4 @@ export class ReplicaSetController implements ControlLoop {
       await this.#context.client.update(replicasets, { ...replicaSet, status }, { subresource: 'status' });
     return nextAvailableInMs === undefined ? undefined : { requeueAfterMs: nextAvailableInMs + 1 };
   }
-
-  #report(object: ReplicaSet, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    this.#events.event({ object, type, reason, message });
-  }
-}
-
-function isNamespaceTerminating(error: unknown): boolean {
-  return (
-    error instanceof StatusError &&
-    (error.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating')
-  );
 }

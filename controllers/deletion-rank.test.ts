@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { aPod, t0Ms } from '../../test/support/workload-objects.ts';
+import { aPod, t0Ms } from '../test/support/workload-objects.ts';
 import { podsToDelete } from './deletion-rank.ts';
 
 const day = 86_400_000;

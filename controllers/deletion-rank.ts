@@ -1,5 +1,5 @@
-import type { Pod } from '../../api/generated/core-v1.ts';
-import { isPodReady, podCondition, restartCount } from '../pod-state.ts';
+import type { Pod } from '../api/generated/core-v1.ts';
+import { isPodReady, podCondition, restartCount } from './pod-state.ts';
 
 const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 const phaseOrder: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
