@@ -52,7 +52,7 @@ export interface ApiServerOptions {
 /** The whole API server. Several may run on one store. */
 export class ApiServer {
   readonly #options: ApiServerOptions;
-  readonly #registry: Registry = createRegistry();
+  readonly #registry: Registry;
   readonly #metrics: Metrics;
   readonly #cache: WatchCache;
   readonly #store: ObjectStore;
@@ -66,6 +66,7 @@ export class ApiServer {
   constructor(options: ApiServerOptions) {
     this.#options = options;
     const { clock, random, logger } = options;
+    this.#registry = createRegistry({ namesNoActor: options.flags.warnNoActor });
     this.#metrics = new Metrics({
       watchers: () => this.#cache.watchers,
       connections: () => this.#http.connections,

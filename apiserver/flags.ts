@@ -21,6 +21,8 @@ export interface ApiServerFlags {
   readonly kubeletClientKey: string | undefined;
   readonly kubeletCertificateAuthority: string | undefined;
   readonly anonymousAuth: boolean;
+  /** Whether writes name what is stored and acted upon by nothing: for a server that has a cluster around it. */
+  readonly warnNoActor: boolean;
 }
 
 /** What is wrong with the command line. */
@@ -52,6 +54,7 @@ const options = {
   'kubelet-client-key': text(),
   'kubelet-certificate-authority': text(),
   'anonymous-auth': text('false'),
+  'warn-no-actor': text('false'),
 } as const;
 
 /** @throws FlagError in one clear line */
@@ -84,6 +87,7 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
     kubeletClientKey: values['kubelet-client-key'],
     kubeletCertificateAuthority: values['kubelet-certificate-authority'],
     anonymousAuth: bool('--anonymous-auth', values['anonymous-auth'] ?? ''),
+    warnNoActor: bool('--warn-no-actor', values['warn-no-actor'] ?? ''),
   };
 }
 

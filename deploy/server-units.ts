@@ -87,6 +87,8 @@ function apiserverUnit(
       'tls-private-key-file': pki('apiserver.key'),
       'client-ca-file': pki('ca.crt'),
       'service-cluster-ip-range': settings.serviceCidr,
+      // Alone it stores, as Kubernetes' own does, without a word about who is missing.
+      'warn-no-actor': String(settings.only.includes('controllers')),
       'service-account-key-file': pki('sa.pub'),
       'service-account-signing-key-file': pki('sa.key'),
       'service-account-issuer': 'https://kubernetes.default.svc.cluster.local',

@@ -12,8 +12,9 @@ const carriedOutVolumes: ReadonlySet<string> = new Set([
   'hostPath',
   'projected',
   'secret',
-  // Stored without a word, as the reference server does.
+  // See no-actor.ts: Kubernetes' server alone stores them without a word.
   'csi',
+  'ephemeral',
   'persistentVolumeClaim',
 ]);
 
@@ -27,6 +28,11 @@ const containerFields: readonly (readonly [string, (container: Container) => boo
   ['securityContext.procMount', ({ securityContext }) => securityContext?.procMount === 'Unmasked'],
   ['securityContext.seLinuxOptions', ({ securityContext }) => securityContext?.seLinuxOptions !== undefined],
   ['securityContext.windowsOptions', ({ securityContext }) => securityContext?.windowsOptions !== undefined],
+  [
+    'volumeMounts.recursiveReadOnly',
+    ({ volumeMounts }) =>
+      (volumeMounts ?? []).some(({ recursiveReadOnly }) => (recursiveReadOnly ?? 'Disabled') !== 'Disabled'),
+  ],
   ['volumeDevices', ({ volumeDevices }) => (volumeDevices ?? []).length > 0],
 ];
 
@@ -40,10 +46,15 @@ const podFields: readonly (readonly [string, (spec: PodSpec) => boolean])[] = [
     ({ securityContext }) => securityContext?.appArmorProfile !== undefined,
   ],
   ['securityContext.seLinuxOptions', ({ securityContext }) => securityContext?.seLinuxOptions !== undefined],
+  [
+    'securityContext.supplementalGroupsPolicy',
+    ({ securityContext }) => securityContext?.supplementalGroupsPolicy === 'Strict',
+  ],
   ['securityContext.windowsOptions', ({ securityContext }) => securityContext?.windowsOptions !== undefined],
 ];
 
 const serviceFields: readonly (readonly [string, (service: Service) => boolean])[] = [
+  ['spec.loadBalancerIP', ({ spec }) => (spec.loadBalancerIP ?? '') !== ''],
   ['spec.loadBalancerSourceRanges', ({ spec }) => (spec.loadBalancerSourceRanges ?? []).length > 0],
   ['spec.trafficDistribution', ({ spec }) => spec.trafficDistribution !== undefined],
 ];

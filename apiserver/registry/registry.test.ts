@@ -86,6 +86,23 @@ describe('registry', () => {
     ]);
   });
 
+  it('names kinds and volumes that nothing acts upon, in a cluster only', () => {
+    const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }];
+    const template = { spec: { containers: [], volumes } };
+    const warningsOf = (from: typeof registry, group: string, plural: string, spec: object): string[] =>
+      from.byResource(group, 'v1', plural)?.warnings({ ...pod({}), spec }, undefined) ?? [];
+    const inCluster = createRegistry({ namesNoActor: true });
+    expect(warningsOf(inCluster, 'apps', 'deployments', { template })).toEqual([
+      'spec.template.spec.volumes[0].persistentVolumeClaim: stored, but not carried out by this cluster: no volume is provided to the pod',
+    ]);
+    expect(warningsOf(inCluster, 'networking.k8s.io', 'ingresses', {})).toEqual([
+      'Ingress: stored, but not carried out by this cluster: no ingress controller runs',
+    ]);
+    expect(warningsOf(inCluster, 'batch', 'jobs', { template: { spec: { containers: [] } } })).toEqual([]);
+    expect(warningsOf(registry, 'apps', 'deployments', { template })).toEqual([]);
+    expect(warningsOf(registry, 'networking.k8s.io', 'ingresses', {})).toEqual([]);
+  });
+
   it.each([
     [45_000, '45s'],
     [190_000, '3m10s'],

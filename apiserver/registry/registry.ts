@@ -5,6 +5,7 @@ import { Schemas } from '../decode/schema.ts';
 import { GenericStrategy } from './generic-strategy.ts';
 import type { AnyKindRules } from './kind-rules.ts';
 import { kindRules } from './kinds.ts';
+import { noActorWarnings } from './no-actor.ts';
 import type { KindStrategy } from './strategy.ts';
 
 /** Every kind that is stored. Adding one is a line in `kinds.ts`. */
@@ -27,12 +28,28 @@ const plainRules = (kind: KindInfo): AnyKindRules => ({
   type: kind,
 });
 
-export function createRegistry(): Registry {
+const withNoActorWarnings = (kind: KindInfo, rules: AnyKindRules): AnyKindRules => ({
+  ...rules,
+  warnings: (object, previous) => [
+    ...(rules.warnings?.(object, previous) ?? []),
+    ...noActorWarnings(kind, object, previous),
+  ],
+});
+
+/** `namesNoActor`: writes warn of what nothing in the cluster acts upon (see `no-actor.ts`). */
+export function createRegistry(options: { readonly namesNoActor?: boolean } = {}): Registry {
   const schemas = new Schemas();
   const rules = new Map(kindRules.map((entry) => [rulesKey(entry.type), entry]));
   const all = discoveredKinds
     .filter((kind) => kind.verbs.includes('list') && kind.kind !== 'ComponentStatus')
-    .map((kind) => new GenericStrategy(kind, rules.get(rulesKey(kind)) ?? plainRules(kind), schemas));
+    .map((kind) => {
+      const own = rules.get(rulesKey(kind)) ?? plainRules(kind);
+      return new GenericStrategy(
+        kind,
+        options.namesNoActor === true ? withNoActorWarnings(kind, own) : own,
+        schemas,
+      );
+    });
   const byResource = new Map(all.map((strategy) => [rulesKey(strategy.kind), strategy]));
   const byKind = new Map(
     all.map(({ kind }) => [`${kind.group}/${kind.version}/${kind.kind}`, byResource.get(rulesKey(kind))]),
