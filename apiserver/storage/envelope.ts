@@ -2,13 +2,13 @@
  * How an object lies in the store: a header, then its JSON with an empty resourceVersion.
  *
  *   0      format, 1
- *   1      id of the key that the JSON is encrypted with; 0: none
+ *   1      1 when the JSON is encrypted (`encryption/key-ring.ts`), 0 when it lies there as it is
  *   2      index of the object in its transaction
  *   3      length n of the storage version
  *   4..8   byte offset in the JSON at which the resourceVersion is spliced in, big-endian
  *   8..20  write id: which attempt of which process wrote this, so that a time-out is decidable afterwards
  *   20..   storage version (`apps/v1`), n bytes
- *   20+n.. JSON
+ *   20+n.. JSON, or what it was encrypted to
  *
  * The revision is not known before the write, hence the splice: reading costs one copy and never a parse.
  *
@@ -16,12 +16,14 @@
  * that it is found in wire JSON without parsing (`withVersion`).
  */
 import type { AnyObject } from '../../api/kind-info.ts';
+import type { ValueCipher } from './encryption/value-cipher.ts';
 import { StorageError } from './storage.ts';
 
 const format = 1;
 const headerBytes = 20;
 export const writeIdBytes = 12;
-const noKey = 0;
+const plain = 0;
+const encrypted = 1;
 const marker: Buffer = Buffer.from('"metadata":{"resourceVersion":"');
 const quote = 0x22;
 
@@ -30,14 +32,23 @@ export interface PreparedObject {
   readonly storageVersion: string;
   readonly json: Buffer;
   readonly offset: number;
+  /** What is stored in place of `json`. */
+  readonly sealed?: Buffer | undefined;
 }
 
-export interface OpenedEnvelope {
+/** All of an envelope that is readable without a key. */
+export interface EnvelopeHeader {
   readonly index: number;
   readonly storageVersion: string;
   readonly writeId: Buffer;
-  readonly json: Buffer;
   readonly offset: number;
+  /** The JSON, if it is not encrypted. */
+  readonly body: Buffer;
+  readonly isEncrypted: boolean;
+}
+
+export interface OpenedEnvelope extends EnvelopeHeader {
+  readonly json: Buffer;
 }
 
 export function prepareObject(object: AnyObject): PreparedObject {
@@ -48,6 +59,15 @@ export function prepareObject(object: AnyObject): PreparedObject {
   return { storageVersion: apiVersion, json, offset: Buffer.byteLength(head) };
 }
 
+/** `prepared` as it is to lie at `key`. @throws StorageError when it is to be encrypted and cannot be */
+export function encryptPrepared(key: string, prepared: PreparedObject, cipher: ValueCipher): PreparedObject {
+  return { ...prepared, sealed: cipher.seal(key, prepared.json, contextOf(prepared)) };
+}
+
+/** What an encrypted value is bound to beside its key. */
+const contextOf = (value: { readonly storageVersion: string; readonly offset: number }): string =>
+  `${value.storageVersion}\0${value.offset}`;
+
 /** The fields of `value` as they continue an object that has fields already, with its closing brace. */
 function closing(value: object): string {
   const text = JSON.stringify(value);
@@ -56,34 +76,48 @@ function closing(value: object): string {
 
 export function sealEnvelope(prepared: PreparedObject, index: number, writeId: Buffer): Buffer {
   const name = Buffer.from(prepared.storageVersion);
-  const value = Buffer.allocUnsafe(headerBytes + name.length + prepared.json.length);
+  const body = prepared.sealed ?? prepared.json;
+  const value = Buffer.allocUnsafe(headerBytes + name.length + body.length);
   value[0] = format;
-  value[1] = noKey;
+  value[1] = prepared.sealed === undefined ? plain : encrypted;
   value[2] = index;
   value[3] = name.length;
   value.writeUInt32BE(prepared.offset, 4);
   writeId.copy(value, 8, 0, writeIdBytes);
   name.copy(value, headerBytes);
-  prepared.json.copy(value, headerBytes + name.length);
+  body.copy(value, headerBytes + name.length);
   return value;
 }
 
 /** @throws StorageError `STORAGE_CORRUPT` when `value` is not an envelope that this program can read. */
-export function openEnvelope(key: string, value: Buffer): OpenedEnvelope {
+export function readHeader(key: string, value: Buffer): EnvelopeHeader {
   const nameLength = value[3] ?? 0;
   const start = headerBytes + nameLength;
   if (value[0] !== format || value.length < start + 2) throw corrupt(key, 'is not an envelope of format 1');
-  if (value[1] !== noKey) throw corrupt(key, `is encrypted with unknown key ${value[1]}`);
-  const offset = value.readUInt32BE(4);
-  const json = value.subarray(start);
-  if (offset >= json.length || json[offset] !== quote) throw corrupt(key, 'has no place for resourceVersion');
+  if (value[1] !== plain && value[1] !== encrypted)
+    throw corrupt(key, `is encrypted in unknown way ${value[1]}`);
   return {
     index: value[2] ?? 0,
     storageVersion: value.toString('utf8', headerBytes, start),
     writeId: value.subarray(8, headerBytes),
-    json,
-    offset,
+    offset: value.readUInt32BE(4),
+    body: value.subarray(start),
+    isEncrypted: value[1] === encrypted,
   };
+}
+
+/** @throws StorageError `STORAGE_CORRUPT` when `value` is not an envelope that this program can read */
+export function openEnvelope(key: string, value: Buffer, cipher?: ValueCipher): OpenedEnvelope {
+  const header = readHeader(key, value);
+  const json = header.isEncrypted ? decrypted(key, header, cipher) : header.body;
+  const { offset } = header;
+  if (offset >= json.length || json[offset] !== quote) throw corrupt(key, 'has no place for resourceVersion');
+  return { ...header, json };
+}
+
+function decrypted(key: string, header: EnvelopeHeader, cipher: ValueCipher | undefined): Buffer {
+  if (cipher === undefined) throw corrupt(key, 'is encrypted, and there is no encryption configuration');
+  return cipher.open(key, header.body, contextOf(header));
 }
 
 function corrupt(key: string, what: string): StorageError {

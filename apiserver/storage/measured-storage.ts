@@ -27,6 +27,10 @@ export class MeasuredStorage implements Storage {
     return this.#measure('get', () => this.#inner.get(key));
   }
 
+  isEncrypted(key: string): boolean {
+    return this.#inner.isEncrypted(key);
+  }
+
   commit(writes: readonly StorageWrite[]): Promise<StoredObject[]> {
     return this.#measure('commit', () => this.#inner.commit(writes));
   }

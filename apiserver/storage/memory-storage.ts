@@ -53,6 +53,10 @@ export class MemoryStorage implements Storage {
     return state?.json === undefined ? undefined : { key, version: state.version, json: state.json };
   }
 
+  isEncrypted(): boolean {
+    return false;
+  }
+
   async commit(writes: readonly StorageWrite[]): Promise<StoredObject[]> {
     this.#requireOpen();
     for (const write of writes) {

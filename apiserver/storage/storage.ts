@@ -15,6 +15,8 @@ import type { AnyObject } from '../../api/kind-info.ts';
 export interface Storage {
   /** Linearizable read of one object. */
   get(key: string): Promise<StoredObject | undefined>;
+  /** Whether values of `key` are stored encrypted; `get` then tells in `stale` whether with the right key. */
+  isEncrypted(key: string): boolean;
   /** All or nothing. @throws StorageError `STORAGE_CONFLICT` naming the first write whose condition did not hold. */
   commit(writes: readonly StorageWrite[]): Promise<StoredObject[]>;
   /** Each write on its own condition, in one round trip: per write the stored object or the conflict. */
@@ -42,6 +44,8 @@ export interface StoredObject {
   readonly key: string;
   readonly version: number;
   readonly json: Buffer;
+  /** It would now be stored under another encryption key, or under none. */
+  readonly stale?: boolean;
 }
 
 export interface DeletedObject {

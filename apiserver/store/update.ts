@@ -151,6 +151,11 @@ function unconditional(request: MutateRequest): StatusError {
     : badRequest('metadata.resourceVersion: Invalid value: 0x0: must be specified for an update');
 }
 
+/** A write that changes nothing still counts where it brings the value under the present encryption key. */
+async function isStale({ storage }: StoreDependencies, key: string): Promise<boolean> {
+  return storage.isEncrypted(key) && (await storage.get(key))?.stale === true;
+}
+
 type Replaced = Pick<Written, 'json' | 'version'>;
 
 async function replace(
@@ -172,7 +177,8 @@ async function replace(
   }
   const reservation = await reserver?.plan(next, current.object, 0);
   next.metadata.resourceVersion = String(current.version);
-  if (isDeepStrictEqual(next, current.object)) return { json: current.json, version: current.version };
+  if (isDeepStrictEqual(next, current.object) && !(await isStale(deps, key)))
+    return { json: current.json, version: current.version };
   if (request.dryRun) return { json: toWireJson(next, current.version), version: current.version };
   try {
     const object = toStored(strategy, next);

@@ -54,6 +54,10 @@ export class SimulatedStorage implements Storage {
     this.#options = options;
   }
 
+  isEncrypted(): boolean {
+    return this.#options.inner.isEncrypted();
+  }
+
   async get(key: string): Promise<StoredObject | undefined> {
     await this.#travelToRead();
     const found = await this.#options.inner.get(key);

@@ -1,7 +1,14 @@
 import type { Clock } from '../../../base/clock.ts';
 import { delay } from '../../../base/clock.ts';
 import { conflictError } from '../conflict-error.ts';
-import { type PreparedObject, prepareObject, sealEnvelope, spliceVersion } from '../envelope.ts';
+import type { ValueCipher } from '../encryption/value-cipher.ts';
+import {
+  encryptPrepared,
+  type PreparedObject,
+  prepareObject,
+  sealEnvelope,
+  spliceVersion,
+} from '../envelope.ts';
 import {
   type StorageCheck,
   type StorageConflict,
@@ -40,10 +47,16 @@ type PutResult = StoredObject | StorageConflict;
 export class EtcdPuts {
   readonly #client: EtcdClient;
   readonly #clock: Clock;
+  readonly #cipher: ValueCipher | undefined;
   readonly #ids = new WriteIds();
 
-  constructor(options: { readonly client: EtcdClient; readonly clock: Clock }) {
+  constructor(options: {
+    readonly client: EtcdClient;
+    readonly clock: Clock;
+    readonly cipher: ValueCipher | undefined;
+  }) {
     this.#client = options.client;
+    this.#cipher = options.cipher;
     this.#clock = options.clock;
   }
 
@@ -157,7 +170,8 @@ export class EtcdPuts {
   }
 
   #prepare(put: StoragePut, index: number): Put {
-    const prepared = prepareObject(put.object);
+    const plain = prepareObject(put.object);
+    const prepared = this.#cipher === undefined ? plain : encryptPrepared(put.key, plain, this.#cipher);
     const writeId = this.#ids.next();
     const value = sealEnvelope(prepared, index, writeId);
     return { key: put.key, expectedRevision: revisionOf(put.expected), prepared, index, writeId, value };

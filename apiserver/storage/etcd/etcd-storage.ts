@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { TaskGroup } from '../../../base/task-group.ts';
+import type { ValueCipher } from '../encryption/value-cipher.ts';
 import { prefixEnd } from '../keys.ts';
 import type {
   DeletedObject,
@@ -26,7 +27,7 @@ import { toStorageError } from './grpc-error.ts';
 import type { RangeResponse } from './messages.ts';
 import { SharedRead } from './shared-read.ts';
 import { runSpaceChecks } from './space.ts';
-import { toReadable, toStored } from './stored.ts';
+import { isStale, toReadable, toStored } from './stored.ts';
 
 /** A page of a scan is about this big, whatever the objects' size. */
 const scanPageBytes = 2 * 1024 * 1024;
@@ -38,6 +39,8 @@ export interface EtcdStorageOptions {
   readonly endpoints: readonly string[];
   /** For `https`: PEM. */
   readonly tls?: EtcdTls | undefined;
+  /** For values that do not lie in etcd as they are. */
+  readonly cipher?: ValueCipher | undefined;
   readonly clock?: Clock;
   readonly logger: Logger;
 }
@@ -46,6 +49,7 @@ export interface EtcdStorageOptions {
 export class EtcdStorage implements Storage {
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #cipher: ValueCipher | undefined;
   readonly #client: EtcdClient;
   readonly #puts: EtcdPuts;
   readonly #deletes: EtcdDeletes;
@@ -56,9 +60,10 @@ export class EtcdStorage implements Storage {
   constructor(options: EtcdStorageOptions) {
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger;
+    this.#cipher = options.cipher;
     const client = new EtcdClient({ endpoints: options.endpoints, tls: options.tls, clock: this.#clock });
     this.#client = client;
-    this.#puts = new EtcdPuts({ client, clock: this.#clock });
+    this.#puts = new EtcdPuts({ client, clock: this.#clock, cipher: options.cipher });
     this.#deletes = new EtcdDeletes({ client, clock: this.#clock });
     this.#groups = new GroupCommit({ clock: this.#clock, commitEach: (puts) => this.#puts.each(puts) });
     this.#administration = new EtcdAdministration(options);
@@ -68,10 +73,17 @@ export class EtcdStorage implements Storage {
   async get(key: string): Promise<StoredObject | undefined> {
     try {
       const [kv] = (await this.#client.range({ key })).kvs;
-      return kv && toStored(kv);
+      if (kv === undefined) return undefined;
+      const stored = toStored(kv, this.#cipher);
+      const stale = this.#cipher?.covers(key) === true && isStale(kv, this.#cipher);
+      return stale ? { ...stored, stale } : stored;
     } catch (error) {
       throw toStorageError(`read ${key}`, error);
     }
+  }
+
+  isEncrypted(key: string): boolean {
+    return this.#cipher?.covers(key) === true;
   }
 
   async commit(writes: readonly StorageWrite[]): Promise<StoredObject[]> {
@@ -103,7 +115,9 @@ export class EtcdStorage implements Storage {
     for (let more = true; more; ) {
       const page = await this.#scanPage({ key, end: prefixEnd(prefix), limit, revision });
       revision ??= page.header.revision;
-      const objects = page.kvs.flatMap((kv) => toReadable(kv.key, this.#logger, () => toStored(kv)));
+      const objects = page.kvs.flatMap((kv) =>
+        toReadable(kv.key, this.#logger, () => toStored(kv, this.#cipher)),
+      );
       yield { objects, version: wholeVersion(revision) };
       const last = page.kvs.at(-1);
       more = page.more && last !== undefined;
@@ -117,6 +131,7 @@ export class EtcdStorage implements Storage {
       client: this.#client,
       clock: this.#clock,
       logger: this.#logger,
+      cipher: this.#cipher,
       fromVersion,
       signal,
     });

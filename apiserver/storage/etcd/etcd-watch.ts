@@ -14,6 +14,7 @@ import { type BackoffPolicy, backoffMs } from '../../../base/backoff.ts';
 import { type Clock, delay } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { systemRandom } from '../../../base/random.ts';
+import type { ValueCipher } from '../encryption/value-cipher.ts';
 import { openEnvelope, spliceVersion } from '../envelope.ts';
 import { registryPrefix } from '../keys.ts';
 import { type StorageBatch, StorageError, type StorageEvent } from '../storage.ts';
@@ -34,15 +35,16 @@ export async function* watchEtcd(options: {
   readonly client: EtcdClient;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly cipher: ValueCipher | undefined;
   readonly fromVersion: number;
   readonly signal: AbortSignal;
 }): AsyncGenerator<StorageBatch> {
-  const { client, clock, logger, signal } = options;
+  const { client, clock, logger, cipher, signal } = options;
   const generation = client.identity.generation;
   const position = { revision: revisionOf(options.fromVersion) };
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {
-      for await (const batch of watchOnce({ client, logger, position, generation, signal })) {
+      for await (const batch of watchOnce({ client, logger, cipher, position, generation, signal })) {
         attempt = 0;
         yield batch;
       }
@@ -58,11 +60,12 @@ export async function* watchEtcd(options: {
 async function* watchOnce(options: {
   readonly client: EtcdClient;
   readonly logger: Logger;
+  readonly cipher: ValueCipher | undefined;
   readonly position: { revision: number };
   readonly generation: number;
   readonly signal: AbortSignal;
 }): AsyncGenerator<StorageBatch> {
-  const { client, logger, position, generation, signal } = options;
+  const { client, logger, cipher, position, generation, signal } = options;
   await requireSameStore(client, position.revision, generation);
   const connection = await client.watches.connection(connectMs);
   const stream = connection.stream(watchPath);
@@ -72,7 +75,7 @@ async function* watchOnce(options: {
   release.push(() => signal.removeEventListener('abort', close));
   try {
     stream.send(encodeWatchCreate({ ...wholeKeyspace, startRevision: Math.max(1, position.revision) }));
-    yield* readBatches({ client, logger, connection, stream, position });
+    yield* readBatches({ client, logger, cipher, connection, stream, position });
   } finally {
     for (const each of release) each();
     stream.close();
@@ -91,11 +94,12 @@ async function requireSameStore(client: EtcdClient, revision: number, generation
 async function* readBatches(source: {
   readonly client: EtcdClient;
   readonly logger: Logger;
+  readonly cipher: ValueCipher | undefined;
   readonly connection: EtcdConnection;
   readonly stream: GrpcStream;
   readonly position: { revision: number };
 }): AsyncGenerator<StorageBatch> {
-  const { client, logger, connection, stream, position } = source;
+  const { client, logger, cipher, connection, stream, position } = source;
   let fragments: EtcdEvent[] = [];
   for await (const message of stream.messages) {
     const response = decodeWatch(message);
@@ -110,7 +114,9 @@ async function* readBatches(source: {
       const revision = events[0]?.kv.modRevision ?? 0;
       if (revision <= position.revision) continue;
       position.revision = revision;
-      yield toBatch(revision, events, logger);
+      const read = (event: EtcdEvent, at: number): StorageEvent[] =>
+        toReadable(event.kv.key, logger, () => toEvent(event, at, cipher));
+      yield toBatch(revision, events, read);
     }
     fragments = [];
   }
@@ -139,17 +145,21 @@ function* byRevision(events: readonly EtcdEvent[]): Generator<readonly EtcdEvent
   }
 }
 
-function toBatch(revision: number, events: readonly EtcdEvent[], logger: Logger): StorageBatch {
+function toBatch(
+  revision: number,
+  events: readonly EtcdEvent[],
+  read: (event: EtcdEvent, at: number) => StorageEvent[],
+): StorageBatch {
   const changes = events.flatMap((event, at) =>
-    event.kv.key.startsWith(registryPrefix) ? toReadable(event.kv.key, logger, () => toEvent(event, at)) : [],
+    event.kv.key.startsWith(registryPrefix) ? read(event, at) : [],
   );
   return { version: wholeVersion(revision), events: changes };
 }
 
-function toEvent({ type, kv }: EtcdEvent, at: number): StorageEvent {
+function toEvent({ type, kv }: EtcdEvent, at: number, cipher: ValueCipher | undefined): StorageEvent {
   const { key, modRevision } = kv;
   if (type === 'delete') return { type, key, version: versionOf(modRevision, at) };
-  const envelope = openEnvelope(key, kv.value);
+  const envelope = openEnvelope(key, kv.value, cipher);
   const version = versionOf(modRevision, envelope.index);
   const created = kv.createRevision === modRevision;
   return { type, key, version, json: spliceVersion(envelope, version), created };

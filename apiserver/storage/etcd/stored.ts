@@ -1,14 +1,21 @@
 import type { Logger } from '../../../base/logger.ts';
-import { openEnvelope, spliceVersion } from '../envelope.ts';
+import type { ValueCipher } from '../encryption/value-cipher.ts';
+import { openEnvelope, readHeader, spliceVersion } from '../envelope.ts';
 import { type StorageConflict, StorageError, type StoredObject } from '../storage.ts';
 import { versionOf } from '../version.ts';
 import type { KeyValue } from './messages.ts';
 
 /** A key's value as storage gives it out; its bytes are a copy. */
-export function toStored(kv: KeyValue): StoredObject {
-  const envelope = openEnvelope(kv.key, kv.value);
+export function toStored(kv: KeyValue, cipher: ValueCipher | undefined): StoredObject {
+  const envelope = openEnvelope(kv.key, kv.value, cipher);
   const version = versionOf(kv.modRevision, envelope.index);
   return { key: kv.key, version, json: spliceVersion(envelope, version) };
+}
+
+/** Whether the value would now be written under another encryption key, or under none. */
+export function isStale(kv: KeyValue, cipher: ValueCipher): boolean {
+  const { isEncrypted, body } = readHeader(kv.key, kv.value);
+  return cipher.isStale(kv.key, isEncrypted ? body : undefined);
 }
 
 /** As `toStored`; nothing, and a line in the log, for a value that is no object: it must not hide all others. */
@@ -24,6 +31,6 @@ export function toReadable<T>(key: string, logger: Logger, read: () => T): T[] {
 
 /** `kv` is what stands in the way; undefined when nothing stands where something should. */
 export function toConflict(key: string, kv: KeyValue | undefined): StorageConflict {
-  const actual = kv === undefined ? 0 : versionOf(kv.modRevision, openEnvelope(key, kv.value).index);
+  const actual = kv === undefined ? 0 : versionOf(kv.modRevision, readHeader(key, kv.value).index);
   return { conflict: true, key, actual };
 }

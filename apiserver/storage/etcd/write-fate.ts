@@ -1,5 +1,4 @@
-import type { OpenedEnvelope } from '../envelope.ts';
-import { openEnvelope } from '../envelope.ts';
+import { readHeader } from '../envelope.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import { GrpcError } from './grpc-error.ts';
 import type { KeyValue } from './messages.ts';
@@ -9,7 +8,7 @@ const historySteps = 16;
 
 /** What became of a put whose answer did not arrive. */
 export type WriteFate =
-  | { readonly type: 'written'; readonly revision: number; readonly envelope: OpenedEnvelope }
+  | { readonly type: 'written'; readonly revision: number }
   /** Not so far; the same bytes may be written again, since they are told from others by their write id. */
   | { readonly type: 'unwritten' }
   | { readonly type: 'conflict'; readonly kv: KeyValue }
@@ -29,8 +28,8 @@ export async function fateOfPut(
   for (let step = 0; step < historySteps; step += 1) {
     if (kv.modRevision === put.expectedRevision)
       return step === 0 ? { type: 'unwritten' } : { type: 'conflict', kv: latest };
-    const envelope = openEnvelope(put.key, kv.value);
-    if (envelope.writeId.equals(put.writeId)) return { type: 'written', revision: kv.modRevision, envelope };
+    const { writeId } = readHeader(put.key, kv.value);
+    if (writeId.equals(put.writeId)) return { type: 'written', revision: kv.modRevision };
     if (kv.modRevision < put.expectedRevision) return { type: 'conflict', kv: latest };
     const earlier = await versionBefore(client, put.key, kv.modRevision);
     if (earlier === 'compacted') return { type: 'unknown' };
