@@ -28,6 +28,16 @@ export interface ReadCache {
   ownedBy(uid: string): readonly CachedObject[];
   /** Registers a watcher. @throws StatusError 410 when `fromVersion` is older than what is kept, 503 while the cache loads. */
   watch(request: CacheWatchRequest, sink: WatchSink): CacheWatch;
+  /** Keeps an index of a resource in step with the cache, for as long as the cache lives. */
+  observe(resource: string, observer: ResourceObserver): void;
+}
+
+/** Called in the middle of applying a change: must be quick, and must not throw. */
+export interface ResourceObserver {
+  /** What there is, at first and after every reload; it takes the place of all that was said before. */
+  replaced(objects: Iterable<CachedObject>): void;
+  /** One change; `object` is undefined when it is gone. */
+  changed(key: string, object: CachedObject | undefined): void;
 }
 
 export interface CachedObject {

@@ -36,6 +36,12 @@ export class ResourceCache {
     return this.#objects.size;
   }
 
+  /** All of them, in key order. */
+  *objects(): Generator<IndexedObject> {
+    const prefix = resourcePrefix(this.resource);
+    for (const [, object] of this.#objects.range(prefix, prefixEnd(prefix))) yield object;
+  }
+
   get(key: string): IndexedObject | undefined {
     return this.#objects.get(key);
   }

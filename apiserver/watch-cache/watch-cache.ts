@@ -20,6 +20,7 @@ import { type Storage, type StorageBatch, StorageError, type StorageEvent } from
 import { revisionOf, wholeVersion } from '../storage/version.ts';
 import { type FieldsOf, type IndexedObject, indexObject } from './cached-object.ts';
 import type { CacheEvent, RingLimits } from './event-ring.ts';
+import { Observers } from './observers.ts';
 import { OwnerIndex } from './owner-index.ts';
 import type {
   CachedObject,
@@ -28,6 +29,7 @@ import type {
   CacheWatch,
   CacheWatchRequest,
   ReadCache,
+  ResourceObserver,
   WatchSink,
 } from './read-cache.ts';
 import { ResourceCache } from './resource-cache.ts';
@@ -67,6 +69,7 @@ export class WatchCache implements ReadCache {
   readonly #prefix: string;
   readonly #waiters: VersionWaiters;
   readonly #hub: WatchHub;
+  readonly #observers = new Observers();
   #resources = new Map<string, ResourceCache>();
   #owners = new OwnerIndex();
   #version = 0;
@@ -143,6 +146,11 @@ export class WatchCache implements ReadCache {
     return this.#hub.add(request, sink);
   }
 
+  observe(resource: string, observer: ResourceObserver): void {
+    this.#observers.add(resource, observer);
+    observer.replaced(this.#resource(resource).objects());
+  }
+
   /** Feeds the cache until `signal` aborts; then every watch is ended. */
   async run(signal: AbortSignal): Promise<void> {
     const tasks = new TaskGroup(signal);
@@ -207,6 +215,7 @@ export class WatchCache implements ReadCache {
       await this.#yield();
     }
     this.#version = atVersion;
+    this.#observers.replaced((name) => this.#resource(name).objects());
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -243,6 +252,7 @@ export class WatchCache implements ReadCache {
     const applied: CacheEvent | undefined = this.#resource(path.resource).apply(change, nowMs);
     if (applied === undefined) return;
     this.#owners.replace(applied.previous, applied.object);
+    this.#observers.changed(path.resource, event.key, object);
     this.#hub.publish(path.resource, applied);
   }
 
