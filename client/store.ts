@@ -13,6 +13,8 @@ export interface Lister<T extends ApiObject> {
   list(namespace?: string): T[];
   /** @throws TypeError when there is no such index. */
   byIndex(indexName: string, value: string): T[];
+  /** How many `byIndex` would find. @throws TypeError when there is no such index. */
+  countByIndex(indexName: string, value: string): number;
   readonly size: number;
 }
 
@@ -45,9 +47,11 @@ export class Store<T extends ApiObject> implements Lister<T> {
   }
 
   byIndex(indexName: string, value: string): T[] {
-    const index = this.#indexes.get(indexName);
-    if (index === undefined) throw new TypeError(`there is no index ${indexName}`);
-    return index.find(value);
+    return this.#index(indexName).find(value);
+  }
+
+  countByIndex(indexName: string, value: string): number {
+    return this.#index(indexName).count(value);
   }
 
   keys(): IterableIterator<string> {
@@ -70,6 +74,12 @@ export class Store<T extends ApiObject> implements Lister<T> {
     for (const index of this.#indexes.values()) index.replace(key, previous, undefined);
     return previous;
   }
+
+  #index(name: string): Index<T> {
+    const index = this.#indexes.get(name);
+    if (index === undefined) throw new TypeError(`there is no index ${name}`);
+    return index;
+  }
 }
 
 class Index<T> {
@@ -82,6 +92,10 @@ class Index<T> {
 
   find(value: string): T[] {
     return [...(this.#byValue.get(value)?.values() ?? [])];
+  }
+
+  count(value: string): number {
+    return this.#byValue.get(value)?.size ?? 0;
   }
 
   replace(key: string, previous: T | undefined, next: T | undefined): void {

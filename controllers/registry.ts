@@ -3,6 +3,7 @@ import { DeploymentController } from './deployment/deployment-controller.ts';
 import { EndpointsController } from './endpoints/endpoints-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { JobController } from './job/job-controller.ts';
 import { LoadBalancerController } from './load-balancer/load-balancer-controller.ts';
 import type { ControlLoop } from './loop.ts';
 import { NamespaceController } from './namespace/namespace-controller.ts';
@@ -22,6 +23,7 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   EndpointSliceController,
   ReplicaSetController,
   DeploymentController,
+  JobController,
   NodeLifecycleController,
   TaintEvictionController,
   LoadBalancerController,

@@ -70,6 +70,9 @@ export const labelIndex = 'label';
 /** EndpointSlices by `namespace/service`. */
 export const serviceIndex = 'service';
 
+/** Jobs with a selector of their own, by namespace. */
+export const manualSelectorIndex = 'manualSelector';
+
 export const orphansOf = (namespace: string | undefined): string => `orphans/${namespace ?? ''}`;
 
 export const labelTerm = (namespace: string | undefined, key: string, value: string): string =>
@@ -142,7 +145,13 @@ export class SharedInformers {
     this.replicaSets = this.#add(replicasets, { indexers: { [controllerIndex]: byController } });
     this.replicationControllers = this.#add(replicationcontrollers, {});
     this.deployments = this.#add(deployments, {});
-    this.jobs = this.#add(jobs, { indexers: { [controllerIndex]: byController } });
+    this.jobs = this.#add(jobs, {
+      indexers: {
+        [controllerIndex]: byController,
+        [manualSelectorIndex]: ({ metadata, spec }) =>
+          spec.manualSelector === true ? [metadata.namespace ?? ''] : [],
+      },
+    });
     this.cronJobs = this.#add(cronjobs, {});
     this.daemonSets = this.#add(daemonsets, {});
     this.statefulSets = this.#add(statefulsets, {});

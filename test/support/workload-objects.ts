@@ -5,6 +5,7 @@ import type {
   ReplicaSet,
   ReplicaSetStatus,
 } from '../../api/generated/apps-v1.ts';
+import type { Job, JobSpec, JobStatus } from '../../api/generated/batch-v1.ts';
 import type { Node, NodeCondition, Pod, Service, ServiceSpec, Taint } from '../../api/generated/core-v1.ts';
 import type { ObjectMeta, OwnerReference } from '../../api/generated/meta-v1.ts';
 
@@ -181,4 +182,37 @@ export function aService(spec: Partial<ServiceSpec> = {}, labels?: Record<string
     metadata: aMeta({ name: 'web', labels }),
     spec: { clusterIP: '10.96.0.10', selector: { app: 'web' }, ports: [{ port: 80 }], ...spec },
   };
+}
+
+export function aJob(spec: Partial<JobSpec> = {}, status?: JobStatus): Job {
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: aMeta({ name: 'work' }),
+    spec: {
+      ...{ parallelism: 1, completions: 1, backoffLimit: 6, completionMode: 'NonIndexed' },
+      template: {
+        metadata: aTemplateMeta({ 'job-name': 'work' }),
+        spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'busybox' }] },
+      },
+      ...spec,
+    },
+    status,
+  };
+}
+
+/** A tracked pod of a Job. */
+export function aJobPod(phase: string, over: { index?: number; exitCode?: number } = {}): Pod {
+  const annotations =
+    over.index === undefined ? undefined : { 'batch.kubernetes.io/job-completion-index': String(over.index) };
+  const pod = aPod({
+    phase,
+    ready: phase === 'Running',
+    ...(annotations === undefined ? {} : { annotations }),
+  });
+  pod.metadata.finalizers = ['batch.kubernetes.io/job-tracking'];
+  const [status] = pod.status?.containerStatuses ?? [];
+  if (status !== undefined && over.exitCode !== undefined)
+    status.state = { terminated: { exitCode: over.exitCode, finishedAt: t0 } };
+  return pod;
 }
