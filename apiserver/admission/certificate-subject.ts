@@ -21,7 +21,7 @@ export class CertificateSubjectRestriction implements AdmissionPlugin {
   }
 }
 
-function asksForMasters(request: string): boolean {
+function asksForMasters(request = ''): boolean {
   const pem = Buffer.from(request, 'base64').toString('latin1');
   const body = /-----BEGIN CERTIFICATE REQUEST-----([\s\S]*?)-----END/.exec(pem)?.[1] ?? '';
   const der = Buffer.from(body, 'base64');

@@ -101,6 +101,8 @@ export class FrontDoor {
   }
 
   #tell(error: unknown, incoming: IncomingRequest, response: ClientResponse): void {
+    // Whoever asked has gone, and what waited for them was told so: nobody is left to answer, and nothing failed.
+    if (response.gone) return;
     const status = toStatusError(error);
     if (status.code >= 500 && !(error instanceof StatusError))
       this.#options.logger.error(

@@ -109,6 +109,11 @@ function createApp(options: HttpServerOptions): App {
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error, _request, reply) => {
+      reply.hijack();
+      send(new ClientResponse(reply.raw), errorAnswer(toClientError(error), negotiateError(undefined)));
+    },
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -150,6 +155,28 @@ function tlsOptions(options: HttpServerOptions): SecureServerOptions {
 }
 
 const empty: Buffer = Buffer.alloc(0);
+
+/** Bytes that are no request of HTTP/1.1: what else the connection carries cannot be told apart any more. */
+function refuseConnection(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = new StatusError({
+    reason: tooLarge ? '' : 'BadRequest',
+    code: tooLarge ? 431 : 400,
+    message: tooLarge ? 'Request Header Fields Too Large' : `malformed HTTP request: ${error.message}`,
+  });
+  const { body } = errorAnswer(status, negotiateError(undefined));
+  const head = [
+    `HTTP/1.1 ${status.code} ${tooLarge ? 'Request Header Fields Too Large' : 'Bad Request'}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${String(body)}`);
+}
 
 /** Faults of the request that fastify finds by itself. */
 function toClientError(error: unknown): StatusError {

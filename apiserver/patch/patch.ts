@@ -61,7 +61,9 @@ function applyParsed(request: PatchRequest, patch: unknown): unknown {
       ? applyStrategicMerge(request.schema, request.current, object)
       : applyMergePatch(request.current, object);
   } catch (error) {
-    if (!(error instanceof Error) || codeOf(error) !== 'STRATEGIC_MERGE_FAILED') throw error;
+    if (!(error instanceof Error)) throw error;
+    if (codeOf(error) === 'STRATEGIC_MERGE_FAILED') throw badRequest(error.message);
+    if (codeOf(error) !== 'MERGE_KEY_MISSING') throw error;
     throw new StatusError({ reason: '', code: 500, message: error.message });
   }
 }

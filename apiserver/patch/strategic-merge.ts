@@ -5,9 +5,14 @@
  */
 import type { SchemaField, SchemaType, StructType } from '../decode/schema.ts';
 
-/** A patch that does not fit the type; answered as a server error, as Kubernetes does. */
+/** A patch that does not fit the type. */
 export class StrategicMergeError extends Error {
   readonly code = 'STRATEGIC_MERGE_FAILED';
+}
+
+/** An item of a keyed list without its key; Kubernetes answers this one as a server error. */
+export class MissingMergeKeyError extends Error {
+  readonly code = 'MERGE_KEY_MISSING';
 }
 
 type Fields = Record<string, unknown>;
@@ -110,7 +115,7 @@ function keyReader(field: SchemaField): KeyOf {
     if (!isObject(item)) throw new StrategicMergeError(`expected a map with merge key ${mergeKey}`);
     const key = item[mergeKey];
     if (key === undefined)
-      throw new StrategicMergeError(`map: ${showGo(item)} does not contain declared merge key: ${mergeKey}`);
+      throw new MissingMergeKeyError(`map: ${showGo(item)} does not contain declared merge key: ${mergeKey}`);
     return key;
   };
 }
@@ -173,7 +178,10 @@ function arrange(lists: {
     kept.filter((item) => !named.has(keyOf(item))),
     keyOf,
   );
-  return interleave(rest, ordered, (item) => original.findIndex((other) => keyOf(other) === keyOf(item)));
+  const places = new Map<unknown, number>();
+  for (const [place, item] of original.entries())
+    if (!places.has(keyOf(item))) places.set(keyOf(item), place);
+  return interleave(rest, ordered, (item) => places.get(keyOf(item)) ?? -1);
 }
 
 /** Keeps the order of both lists; an item of `rest` stands before the first it preceded. */

@@ -47,7 +47,7 @@ function conditionText(request: CertificateSigningRequest): string {
   return words.join(',');
 }
 
-const decoded = (base64: string): string => Buffer.from(base64, 'base64').toString('latin1');
+const decoded = (base64 = ''): string => Buffer.from(base64, 'base64').toString('latin1');
 
 function validateRequest({ spec }: CertificateSigningRequest): FieldError[] {
   const errors: FieldError[] = [];
