@@ -28,6 +28,7 @@ import { OpenApi, servedKinds } from './openapi/openapi.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { createRoutes } from './routes.ts';
 import { kindSemantics } from './semantics.ts';
+import type { EncryptionKeys } from './storage/encryption/encryption-keys.ts';
 import { MeasuredStorage } from './storage/measured-storage.ts';
 import type { Storage } from './storage/storage.ts';
 import { EventSweeper } from './store/event-sweeper.ts';
@@ -44,6 +45,8 @@ const drainMs = 200;
 export interface ApiServerOptions {
   readonly flags: ApiServerFlags;
   readonly storage: Storage;
+  /** The keys that `storage` encrypts with; the server agrees on them with the others. */
+  readonly encryption?: EncryptionKeys | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -8,6 +8,7 @@ export interface BootstrapObject {
     readonly name: string;
     readonly namespace?: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly [field: string]: unknown;
 }
@@ -102,6 +103,7 @@ export function identityLease(
   name: string,
   address: string,
   times: { readonly now: string },
+  encryptionKeys: string,
 ): BootstrapObject {
   return {
     apiVersion: 'coordination.k8s.io/v1',
@@ -110,6 +112,7 @@ export function identityLease(
       name,
       namespace: 'kube-system',
       labels: { 'apiserver.kubernetes.io/identity': 'kube-apiserver', 'coracle.dev/address': address },
+      annotations: { [encryptionKeysAnnotation]: encryptionKeys },
     },
     spec: {
       holderIdentity: name,
@@ -121,3 +124,6 @@ export function identityLease(
 }
 
 export const identityLeaseSeconds = 30;
+
+/** Fingerprints of the keys that the server can read, with commas between. */
+export const encryptionKeysAnnotation = 'coracle.dev/encryption-keys';

@@ -10,6 +10,7 @@ import type { Logger } from '../base/logger.ts';
 import { firstAddress, parseRange } from './allocation/ipv4-range.ts';
 import {
   type BootstrapObject,
+  encryptionKeysAnnotation,
   endpointObjects,
   identityLease,
   identityLeaseSeconds,
@@ -21,6 +22,7 @@ import {
 import type { ApiServerFlags } from './flags.ts';
 import type { Registry } from './registry/registry.ts';
 import type { KindStrategy, UserInfo } from './registry/strategy.ts';
+import type { EncryptionKeys } from './storage/encryption/encryption-keys.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import type { ReadCache } from './watch-cache/read-cache.ts';
 
@@ -29,6 +31,7 @@ export interface BootstrapOptions {
   readonly store: ObjectStore;
   readonly registry: Registry;
   readonly cache: ReadCache;
+  readonly encryption?: EncryptionKeys | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -76,10 +79,14 @@ export class Bootstrap {
   }
 
   async #publish(): Promise<void> {
-    const { clock, flags } = this.#options;
+    const { clock, flags, encryption } = this.#options;
     const now = toMicroTime(clock.nowMs());
-    await this.#put(identityLease(this.#identity, flags.advertiseAddress, { now }));
-    const addresses = this.#livingAddresses();
+    encryption?.reload();
+    const keys = encryption?.announcement ?? '';
+    await this.#put(identityLease(this.#identity, flags.advertiseAddress, { now }, keys));
+    const living = this.#livingServers();
+    encryption?.agree(living.map(({ metadata }) => metadata.annotations?.[encryptionKeysAnnotation] ?? ''));
+    const addresses = this.#addressesOf(living);
     // A server that only this machine reaches is nobody's endpoint.
     if (addresses.length === 0) return;
     const { endpoints, slice } = endpointObjects(flags, addresses);
@@ -87,8 +94,9 @@ export class Bootstrap {
     await this.#put(slice);
   }
 
-  #livingAddresses(): string[] {
-    const { cache, clock, flags } = this.#options;
+  /** The leases of the other servers. */
+  #livingServers(): Lease[] {
+    const { cache, clock } = this.#options;
     const { objects } = cache.list({
       resource: 'coordination.k8s.io/leases',
       namespace: 'kube-system',
@@ -96,11 +104,16 @@ export class Bootstrap {
       fields: everything,
     });
     const oldestMs = clock.nowMs() - identityLeaseSeconds * 1000;
-    const living = objects
+    return objects
       .map(({ json }) => JSON.parse(json.toString()) as Lease)
       .filter(({ spec }) => Date.parse(spec?.renewTime ?? '') >= oldestMs)
-      .map(({ metadata }) => metadata.labels?.['coracle.dev/address'] ?? '');
-    return [...new Set([flags.advertiseAddress, ...living])]
+      .filter(({ metadata }) => metadata.name !== this.#identity);
+  }
+
+  #addressesOf(servers: readonly Lease[]): string[] {
+    const own = this.#options.flags.advertiseAddress;
+    const others = servers.map(({ metadata }) => metadata.labels?.['coracle.dev/address'] ?? '');
+    return [...new Set([own, ...others])]
       .filter((address) => address !== '' && !address.startsWith('127.'))
       .sort();
   }

@@ -6,6 +6,7 @@ export interface ApiServerFlags {
   readonly etcdCaFile: string | undefined;
   readonly etcdCertFile: string | undefined;
   readonly etcdKeyFile: string | undefined;
+  readonly encryptionProviderConfig: string | undefined;
   readonly bindAddresses: readonly string[];
   readonly securePort: number;
   readonly advertiseAddress: string;
@@ -39,6 +40,7 @@ const options = {
   'etcd-cafile': text(),
   'etcd-certfile': text(),
   'etcd-keyfile': text(),
+  'encryption-provider-config': text(),
   'bind-address': text('127.0.0.1'),
   'secure-port': text('6443'),
   'advertise-address': text(),
@@ -73,6 +75,7 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
     etcdCaFile: values['etcd-cafile'],
     etcdCertFile: values['etcd-certfile'],
     etcdKeyFile: values['etcd-keyfile'],
+    encryptionProviderConfig: values['encryption-provider-config'],
     securePort: port('--secure-port', values['secure-port'] ?? ''),
     advertiseAddress: values['advertise-address'] ?? bindAddresses.at(-1) ?? first,
     tlsCertFile: required('--tls-cert-file', values['tls-cert-file']),
