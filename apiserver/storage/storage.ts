@@ -58,7 +58,7 @@ export interface DeletedObject {
 export interface StoragePut {
   readonly type: 'put';
   readonly key: string;
-  /** Its metadata.resourceVersion is ignored. */
+  /** Its metadata.resourceVersion is ignored. Once it is written it must not change: the watch hands it on. */
   readonly object: AnyObject;
   readonly expected: number;
 }
@@ -97,6 +97,8 @@ export type StorageEvent =
       readonly version: number;
       readonly json: Buffer;
       readonly created: boolean;
+      /** What `json` says, when this process wrote it a moment ago: to read, not to keep. */
+      readonly object?: AnyObject;
     }
   | { readonly type: 'delete'; readonly key: string; readonly version: number };
 

@@ -12,13 +12,18 @@ export interface IndexedObject extends CachedObject {
 
 const none: ReadonlyMap<string, string> = new Map();
 
-/** Parses `json` once to take out what is selected by; the parsed object is dropped again. */
+/** Takes out what is selected by; parses `json` for it unless its `object` is at hand, which is not kept. */
 export function indexObject(
   path: ObjectPath,
-  stored: { readonly key: string; readonly version: number; readonly json: Buffer },
+  stored: {
+    readonly key: string;
+    readonly version: number;
+    readonly json: Buffer;
+    readonly object?: AnyObject;
+  },
   fieldsOf: FieldsOf,
 ): IndexedObject {
-  const object = JSON.parse(stored.json.toString()) as AnyObject;
+  const object = stored.object ?? (JSON.parse(stored.json.toString()) as AnyObject);
   const { labels, ownerReferences, uid } = object.metadata;
   return {
     key: stored.key,

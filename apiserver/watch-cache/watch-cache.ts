@@ -9,6 +9,7 @@
  * - `version` moves only by whole transactions, after all their events are published.
  * - Every event above a resource's floor is in its ring.
  */
+import type { AnyObject } from '../../api/kind-info.ts';
 import { expired, StatusError } from '../../api/status-error.ts';
 import { type BackoffPolicy, backoffMs } from '../../base/backoff.ts';
 import { type Clock, delay } from '../../base/clock.ts';
@@ -260,6 +261,7 @@ export class WatchCache implements ReadCache {
     readonly key: string;
     readonly version: number;
     readonly json: Buffer;
+    readonly object?: AnyObject;
   }): IndexedObject | undefined {
     const path = parseKey(stored.key);
     if (path === undefined) return undefined;

@@ -288,3 +288,25 @@ describe('a store that was replaced', () => {
     expect(await direct.get(stored.key)).toEqual(stored);
   });
 });
+
+describe('single writes that go together', () => {
+  it('share a transaction, and what is too large or in conflict fails alone', async () => {
+    const paths = Array.from({ length: 20 }, freshPath);
+    const [taken = freshPath(), large = freshPath()] = paths;
+    const before = await putConfigMap(direct, taken);
+    const data = { filler: 'x'.repeat(2 * 1024 * 1024) };
+    // Those that come while the first is under way are gathered.
+    const first = putConfigMap(storage, freshPath());
+    const writing = paths.map((path) => putConfigMap(storage, path, path === large ? { data } : {}));
+    const outcomes = await Promise.allSettled(writing);
+    await first;
+    expect(outcomes[0]).toMatchObject({
+      reason: { code: 'STORAGE_CONFLICT', conflict: { actual: before.version } },
+    });
+    expect(outcomes[1]).toMatchObject({ reason: { code: 'STORAGE_TOO_LARGE' } });
+    const written = outcomes.slice(2).map((each) => (each.status === 'fulfilled' ? each.value : undefined));
+    for (const stored of written) expect(await direct.get(stored?.key ?? '')).toEqual(stored);
+    const revisions = new Set(written.map((stored) => revisionOf(stored?.version ?? 0)));
+    expect(revisions.size).toBeLessThan(written.length / 2);
+  });
+});

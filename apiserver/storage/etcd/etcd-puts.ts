@@ -2,13 +2,7 @@ import type { Clock } from '../../../base/clock.ts';
 import { delay } from '../../../base/clock.ts';
 import { conflictError } from '../conflict-error.ts';
 import type { ValueCipher } from '../encryption/value-cipher.ts';
-import {
-  encryptPrepared,
-  type PreparedObject,
-  prepareObject,
-  sealEnvelope,
-  spliceVersion,
-} from '../envelope.ts';
+import { encryptPrepared, type PreparedObject, prepareObject, sealEnvelope } from '../envelope.ts';
 import {
   type StorageCheck,
   type StorageConflict,
@@ -21,23 +15,27 @@ import { toBatches } from '../write-batches.ts';
 import { type EtcdClient, operationMs } from './etcd-client.ts';
 import { GrpcError, toStorageError } from './grpc-error.ts';
 import type { KeyValue, RequestOp, TxnRequest, TxnResponse } from './messages.ts';
+import type { OwnWrites } from './own-writes.ts';
 import { toConflict } from './stored.ts';
 import { fateOfPut } from './write-fate.ts';
-import { WriteIds } from './write-id.ts';
 
 const pauseBetweenTriesMs = 50;
 
-/** A put as it goes to etcd. The same bytes are written however often it is tried. */
-interface Put {
+/** A put serialised. The same bytes are written however often it is tried. */
+export interface PreparedPut {
   readonly key: string;
   readonly expectedRevision: number;
   readonly prepared: PreparedObject;
-  readonly index: number;
   readonly writeId: Buffer;
+}
+
+/** A put in its place in a transaction, as it goes to etcd. */
+interface PlacedPut extends PreparedPut {
+  readonly index: number;
   readonly value: Buffer;
 }
 
-type PutResult = StoredObject | StorageConflict;
+export type PutResult = StoredObject | StorageConflict;
 
 /**
  * Puts, all together or each for itself. When an answer does not arrive, the store is read and decides: what is
@@ -48,27 +46,46 @@ export class EtcdPuts {
   readonly #client: EtcdClient;
   readonly #clock: Clock;
   readonly #cipher: ValueCipher | undefined;
-  readonly #ids = new WriteIds();
+  readonly #own: OwnWrites;
 
   constructor(options: {
     readonly client: EtcdClient;
-    readonly clock: Clock;
     readonly cipher: ValueCipher | undefined;
+    readonly clock: Clock;
+    readonly own: OwnWrites;
   }) {
     this.#client = options.client;
     this.#cipher = options.cipher;
     this.#clock = options.clock;
+    this.#own = options.own;
+  }
+
+  /** Serialises `put`. */
+  prepare(put: StoragePut): PreparedPut {
+    const { key } = put;
+    const plain = prepareObject(put.object);
+    const prepared = this.#cipher === undefined ? plain : encryptPrepared(key, plain, this.#cipher);
+    const writeId = this.#own.begin(put.object, plain);
+    return { key, expectedRevision: revisionOf(put.expected), prepared, writeId };
   }
 
   /** @throws StorageError */
   async all(puts: readonly StoragePut[], checks: readonly StorageCheck[]): Promise<StoredObject[]> {
     if (puts.length > maxWritesPerTransaction)
       throw new StorageError('STORAGE_TOO_LARGE', `write ${puts.length} objects in one transaction`);
-    const attempts = puts.map((put, index) => this.#prepare(put, index));
-    const conditions = [
-      ...attempts,
-      ...checks.map(({ key, expected }) => ({ key, expectedRevision: revisionOf(expected) })),
-    ];
+    const conditions = checks.map(({ key, expected }) => ({ key, expectedRevision: revisionOf(expected) }));
+    const prepared = puts.map((put) => this.prepare(put));
+    try {
+      return await this.#together(prepared, conditions);
+    } catch (error) {
+      for (const { writeId } of prepared) this.#own.forget(writeId);
+      throw error;
+    }
+  }
+
+  async #together(puts: readonly PreparedPut[], checks: readonly Condition[]): Promise<StoredObject[]> {
+    const attempts = puts.map(toPlaced);
+    const conditions = [...attempts, ...checks];
     const request: TxnRequest = {
       compare: conditions.map(({ key, expectedRevision }) => ({ key, modRevision: expectedRevision })),
       success: attempts.map(({ key, value }) => ({ type: 'put', key, value })),
@@ -78,7 +95,8 @@ export class EtcdPuts {
     const deadlineMs = this.#clock.monotonicMs() + operationMs;
     for (let isRepeated = false; ; isRepeated = true) {
       const response = await this.#try(what, request, deadlineMs);
-      if (response?.succeeded === true) return attempts.map((put) => written(put, response.header.revision));
+      if (response?.succeeded === true)
+        return attempts.map((put) => this.#written(put, response.header.revision));
       if (response !== undefined && !isRepeated) throw firstConflict(conditions, response);
       const stored = await this.#allStored(what, attempts);
       if (stored !== undefined) return stored;
@@ -87,35 +105,48 @@ export class EtcdPuts {
     }
   }
 
-  /** Per put the stored object or the conflict. @throws StorageError when a batch as a whole fails. */
+  /** Per put the stored object or the conflict. @throws StorageError when one of them fails otherwise. */
   async each(puts: readonly StoragePut[]): Promise<PutResult[]> {
-    const results: PutResult[] = [];
-    const prepared = puts.map((put) => this.#prepare(put, 0));
-    const options = { limit: maxWritesPerTransaction, bytesOf: (put: Put) => put.value.length };
-    for (const batch of toBatches(prepared, options)) {
-      const indexed = batch.map((put, index) => ({
-        ...put,
-        index,
-        value: sealEnvelope(put.prepared, index, put.writeId),
-      }));
-      results.push(...(await this.#batch(indexed)));
+    const results = await this.settle(puts.map((put) => this.prepare(put)));
+    const failed = results.find((result) => result instanceof StorageError);
+    if (failed !== undefined) throw failed;
+    return results as PutResult[];
+  }
+
+  /** Per put the stored object, the conflict or the failure: none of them fails another. Never rejects. */
+  async settle(puts: readonly PreparedPut[]): Promise<(PutResult | StorageError)[]> {
+    const results: (PutResult | StorageError)[] = [];
+    const options = { limit: maxWritesPerTransaction, bytesOf: sizeOf };
+    for (const batch of toBatches(puts, options)) {
+      try {
+        results.push(...(await this.#batch(batch)));
+      } catch (error) {
+        // etcd refused or lost this transaction; the others may still succeed.
+        const failure = toStorageError(`write ${batch.length} objects, ${batch[0]?.key} first`, error);
+        results.push(...batch.map(() => failure));
+      }
     }
+    for (const [at, result] of results.entries())
+      if (!('json' in result)) this.#own.forget((puts[at] as PreparedPut).writeId);
     return results;
   }
 
-  async #batch(puts: readonly Put[]): Promise<PutResult[]> {
-    const results = new Map<Put, PutResult>();
+  async #batch(batch: readonly PreparedPut[]): Promise<(PutResult | StorageError)[]> {
+    const [only, ...more] = batch;
+    if (only !== undefined && more.length === 0) return [await this.#alone(only)];
+    const puts = batch.map(toPlaced);
+    const results = new Map<PlacedPut, PutResult | StorageError>();
     const what = `write ${puts.length} objects, ${puts[0]?.key} first`;
     const deadlineMs = this.#clock.monotonicMs() + operationMs;
     for (let open = [...puts], isRepeated = false; open.length > 0; isRepeated = true) {
       const request = { compare: [], success: open.map(nestedPut), failure: [] };
       const response = await this.#try(what, request, deadlineMs);
-      const unsettled: Put[] = [];
+      const unsettled: PlacedPut[] = [];
       for (const [at, put] of open.entries()) {
-        const answer = response && eachResult(put, response, at);
+        const answer = response && this.#eachResult(put, response, at);
         if (answer !== undefined && !('conflict' in answer && isRepeated)) results.set(put, answer);
         else {
-          const fate = await this.#fate(what, put);
+          const fate = await this.#fateOrFailure(what, put);
           if (fate === undefined && answer === undefined) unsettled.push(put);
           else results.set(put, fate ?? (answer as PutResult));
         }
@@ -124,6 +155,17 @@ export class EtcdPuts {
       if (open.length > 0) await this.#pause(what, deadlineMs);
     }
     return puts.map((put) => results.get(put) as PutResult);
+  }
+
+  async #alone(put: PreparedPut): Promise<PutResult> {
+    try {
+      const [stored] = await this.#together([put], []);
+      return stored as StoredObject;
+    } catch (error) {
+      // Here a conflict is a result.
+      if (error instanceof StorageError && error.conflict !== undefined) return error.conflict;
+      throw error;
+    }
   }
 
   /** @returns undefined when it cannot be told whether etcd carried it out. */
@@ -137,20 +179,29 @@ export class EtcdPuts {
   }
 
   /** What a transaction left of itself; undefined when it has not happened. */
-  async #allStored(what: string, puts: readonly Put[]): Promise<StoredObject[] | undefined> {
+  async #allStored(what: string, puts: readonly PlacedPut[]): Promise<StoredObject[] | undefined> {
     const [first] = puts;
     const fate = first && (await this.#fate(what, first));
     if (fate === undefined) return undefined;
     if ('conflict' in fate) throw conflictError(fate);
-    return puts.map((put) => written(put, revisionOf(fate.version)));
+    return puts.map((put) => this.#written(put, revisionOf(fate.version)));
+  }
+
+  /** As `#fate`, for one of many: what cannot be known of it says nothing about the others. */
+  async #fateOrFailure(what: string, put: PlacedPut): Promise<PutResult | StorageError | undefined> {
+    try {
+      return await this.#fate(what, put);
+    } catch (error) {
+      return toStorageError(what, error);
+    }
   }
 
   /** @returns undefined when `put` has not happened. @throws StorageError */
-  async #fate(what: string, put: Put): Promise<PutResult | undefined> {
+  async #fate(what: string, put: PlacedPut): Promise<PutResult | undefined> {
     try {
       const fate = await fateOfPut(this.#client, put);
       if (fate.type === 'unwritten') return undefined;
-      if (fate.type === 'written') return written(put, fate.revision);
+      if (fate.type === 'written') return this.#written(put, fate.revision);
       if (fate.type === 'conflict') return toConflict(put.key, fate.kv);
     } catch (cause) {
       throw new StorageError('STORAGE_AMBIGUOUS', `${what}: no answer, and reading what became of it`, {
@@ -169,16 +220,28 @@ export class EtcdPuts {
     await delay(this.#clock, pauseBetweenTriesMs);
   }
 
-  #prepare(put: StoragePut, index: number): Put {
-    const plain = prepareObject(put.object);
-    const prepared = this.#cipher === undefined ? plain : encryptPrepared(put.key, plain, this.#cipher);
-    const writeId = this.#ids.next();
-    const value = sealEnvelope(prepared, index, writeId);
-    return { key: put.key, expectedRevision: revisionOf(put.expected), prepared, index, writeId, value };
+  #eachResult(put: PlacedPut, response: TxnResponse, at: number): PutResult {
+    const nested = response.responses[at]?.txn;
+    if (nested?.succeeded === true) return this.#written(put, response.header.revision);
+    return toConflict(put.key, nested?.responses[0]?.range?.kvs[0]);
+  }
+
+  #written(put: PlacedPut, revision: number): StoredObject {
+    const version = versionOf(revision, put.index);
+    return { key: put.key, version, json: this.#own.answer(put.writeId, put.prepared, version) };
   }
 }
 
-function nestedPut(put: Put): RequestOp {
+type Condition = Pick<PreparedPut, 'key' | 'expectedRevision'>;
+
+/** Of its value, give or take the header. */
+export const sizeOf = ({ prepared }: PreparedPut): number => prepared.json.length;
+
+function toPlaced(put: PreparedPut, index: number): PlacedPut {
+  return { ...put, index, value: sealEnvelope(put.prepared, index, put.writeId) };
+}
+
+function nestedPut(put: PlacedPut): RequestOp {
   const { key, value, expectedRevision } = put;
   return {
     type: 'txn',
@@ -190,22 +253,8 @@ function nestedPut(put: Put): RequestOp {
   };
 }
 
-function eachResult(put: Put, response: TxnResponse, at: number): PutResult {
-  const nested = response.responses[at]?.txn;
-  if (nested?.succeeded === true) return written(put, response.header.revision);
-  return toConflict(put.key, nested?.responses[0]?.range?.kvs[0]);
-}
-
-function written(put: Put, revision: number): StoredObject {
-  const version = versionOf(revision, put.index);
-  return { key: put.key, version, json: spliceVersion(put.prepared, version) };
-}
-
 /** The first condition that does not hold according to what the failed transaction read. */
-function firstConflict(
-  conditions: readonly { readonly key: string; readonly expectedRevision: number }[],
-  response: TxnResponse,
-): StorageError {
+function firstConflict(conditions: readonly Condition[], response: TxnResponse): StorageError {
   const found = conditions.map(({ key, expectedRevision }, at) => {
     const kv: KeyValue | undefined = response.responses[at]?.range?.kvs[0];
     return { key, kv, holds: (kv?.modRevision ?? 0) === expectedRevision };

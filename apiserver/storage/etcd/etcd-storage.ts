@@ -22,9 +22,10 @@ import { EtcdClient } from './etcd-client.ts';
 import { EtcdDeletes } from './etcd-deletes.ts';
 import { EtcdPuts } from './etcd-puts.ts';
 import { watchEtcd } from './etcd-watch.ts';
-import { GroupCommit, isGrouped } from './group-commit.ts';
+import { GroupCommit, isPatient } from './group-commit.ts';
 import { toStorageError } from './grpc-error.ts';
 import type { RangeResponse } from './messages.ts';
+import { OwnWrites } from './own-writes.ts';
 import { SharedRead } from './shared-read.ts';
 import { runSpaceChecks } from './space.ts';
 import { isStale, toReadable, toStored } from './stored.ts';
@@ -51,6 +52,7 @@ export class EtcdStorage implements Storage {
   readonly #logger: Logger;
   readonly #cipher: ValueCipher | undefined;
   readonly #client: EtcdClient;
+  readonly #own = new OwnWrites();
   readonly #puts: EtcdPuts;
   readonly #deletes: EtcdDeletes;
   readonly #groups: GroupCommit;
@@ -63,9 +65,9 @@ export class EtcdStorage implements Storage {
     this.#cipher = options.cipher;
     const client = new EtcdClient({ endpoints: options.endpoints, tls: options.tls, clock: this.#clock });
     this.#client = client;
-    this.#puts = new EtcdPuts({ client, clock: this.#clock, cipher: options.cipher });
+    this.#puts = new EtcdPuts({ client, cipher: options.cipher, clock: this.#clock, own: this.#own });
     this.#deletes = new EtcdDeletes({ client, clock: this.#clock });
-    this.#groups = new GroupCommit({ clock: this.#clock, commitEach: (puts) => this.#puts.each(puts) });
+    this.#groups = new GroupCommit({ clock: this.#clock, puts: this.#puts });
     this.#administration = new EtcdAdministration(options);
     this.#current = new SharedRead(() => this.#readCurrent());
   }
@@ -88,8 +90,8 @@ export class EtcdStorage implements Storage {
 
   async commit(writes: readonly StorageWrite[]): Promise<StoredObject[]> {
     const [only, ...more] = writes;
-    if (only?.type === 'put' && more.length === 0 && isGrouped(only.key))
-      return [await this.#groups.put(only)];
+    if (only?.type === 'put' && more.length === 0)
+      return [await this.#groups.put(only, { patient: isPatient(only.key) })];
     return this.#puts.all(
       writes.filter((write) => write.type === 'put'),
       writes.filter((write) => write.type === 'check'),
@@ -129,6 +131,7 @@ export class EtcdStorage implements Storage {
   watch(fromVersion: number, signal: AbortSignal): AsyncIterable<StorageBatch> {
     return watchEtcd({
       client: this.#client,
+      own: this.#own,
       clock: this.#clock,
       logger: this.#logger,
       cipher: this.#cipher,

@@ -15,7 +15,7 @@ import { type Clock, delay } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { systemRandom } from '../../../base/random.ts';
 import type { ValueCipher } from '../encryption/value-cipher.ts';
-import { openEnvelope, spliceVersion } from '../envelope.ts';
+import { openEnvelope, readHeader, spliceVersion } from '../envelope.ts';
 import { registryPrefix } from '../keys.ts';
 import { type StorageBatch, StorageError, type StorageEvent } from '../storage.ts';
 import { revisionOf, versionOf, wholeVersion } from '../version.ts';
@@ -23,6 +23,7 @@ import type { EtcdConnection, GrpcStream } from './connection.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import { GrpcError, grpcStatus } from './grpc-error.ts';
 import { decodeWatch, type EtcdEvent, encodeWatchCreate, type WatchResponse } from './messages.ts';
+import type { OwnWrites } from './own-writes.ts';
 import { toReadable } from './stored.ts';
 
 const watchPath = '/etcdserverpb.Watch/Watch';
@@ -33,18 +34,19 @@ const resumeBackoff: BackoffPolicy = { initialMs: 20, maxMs: 2_000, factor: 2, j
 
 export async function* watchEtcd(options: {
   readonly client: EtcdClient;
+  readonly own: OwnWrites;
+  readonly cipher: ValueCipher | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly cipher: ValueCipher | undefined;
   readonly fromVersion: number;
   readonly signal: AbortSignal;
 }): AsyncGenerator<StorageBatch> {
-  const { client, clock, logger, cipher, signal } = options;
+  const { client, clock, signal } = options;
   const generation = client.identity.generation;
   const position = { revision: revisionOf(options.fromVersion) };
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {
-      for await (const batch of watchOnce({ client, logger, cipher, position, generation, signal })) {
+      for await (const batch of watchOnce({ ...options, position, generation })) {
         attempt = 0;
         yield batch;
       }
@@ -59,13 +61,14 @@ export async function* watchEtcd(options: {
 /** One stream, from `position`, which it moves, until it breaks. */
 async function* watchOnce(options: {
   readonly client: EtcdClient;
-  readonly logger: Logger;
+  readonly own: OwnWrites;
   readonly cipher: ValueCipher | undefined;
+  readonly logger: Logger;
   readonly position: { revision: number };
   readonly generation: number;
   readonly signal: AbortSignal;
 }): AsyncGenerator<StorageBatch> {
-  const { client, logger, cipher, position, generation, signal } = options;
+  const { client, position, generation, signal } = options;
   await requireSameStore(client, position.revision, generation);
   const connection = await client.watches.connection(connectMs);
   const stream = connection.stream(watchPath);
@@ -75,7 +78,7 @@ async function* watchOnce(options: {
   release.push(() => signal.removeEventListener('abort', close));
   try {
     stream.send(encodeWatchCreate({ ...wholeKeyspace, startRevision: Math.max(1, position.revision) }));
-    yield* readBatches({ client, logger, cipher, connection, stream, position });
+    yield* readBatches({ ...options, connection, stream });
   } finally {
     for (const each of release) each();
     stream.close();
@@ -93,13 +96,14 @@ async function requireSameStore(client: EtcdClient, revision: number, generation
 
 async function* readBatches(source: {
   readonly client: EtcdClient;
-  readonly logger: Logger;
+  readonly own: OwnWrites;
   readonly cipher: ValueCipher | undefined;
+  readonly logger: Logger;
   readonly connection: EtcdConnection;
   readonly stream: GrpcStream;
   readonly position: { revision: number };
 }): AsyncGenerator<StorageBatch> {
-  const { client, logger, cipher, connection, stream, position } = source;
+  const { client, connection, stream, position } = source;
   let fragments: EtcdEvent[] = [];
   for await (const message of stream.messages) {
     const response = decodeWatch(message);
@@ -114,9 +118,7 @@ async function* readBatches(source: {
       const revision = events[0]?.kv.modRevision ?? 0;
       if (revision <= position.revision) continue;
       position.revision = revision;
-      const read = (event: EtcdEvent, at: number): StorageEvent[] =>
-        toReadable(event.kv.key, logger, () => toEvent(event, at, cipher));
-      yield toBatch(revision, events, read);
+      yield toBatch(revision, events, source);
     }
     fragments = [];
   }
@@ -145,22 +147,27 @@ function* byRevision(events: readonly EtcdEvent[]): Generator<readonly EtcdEvent
   }
 }
 
-function toBatch(
-  revision: number,
-  events: readonly EtcdEvent[],
-  read: (event: EtcdEvent, at: number) => StorageEvent[],
-): StorageBatch {
-  const changes = events.flatMap((event, at) =>
-    event.kv.key.startsWith(registryPrefix) ? read(event, at) : [],
-  );
+interface EventReader {
+  readonly own: OwnWrites;
+  readonly cipher: ValueCipher | undefined;
+  readonly logger: Logger;
+}
+
+function toBatch(revision: number, events: readonly EtcdEvent[], reader: EventReader): StorageBatch {
+  const changes: StorageEvent[] = [];
+  for (const [at, event] of events.entries())
+    if (event.kv.key.startsWith(registryPrefix))
+      changes.push(...toReadable(event.kv.key, reader.logger, () => toEvent(event, at, reader)));
   return { version: wholeVersion(revision), events: changes };
 }
 
-function toEvent({ type, kv }: EtcdEvent, at: number, cipher: ValueCipher | undefined): StorageEvent {
+function toEvent({ type, kv }: EtcdEvent, at: number, { own, cipher }: EventReader): StorageEvent {
   const { key, modRevision } = kv;
   if (type === 'delete') return { type, key, version: versionOf(modRevision, at) };
-  const envelope = openEnvelope(key, kv.value, cipher);
-  const version = versionOf(modRevision, envelope.index);
+  const { index, writeId } = readHeader(key, kv.value);
+  const version = versionOf(modRevision, index);
   const created = kv.createRevision === modRevision;
-  return { type, key, version, json: spliceVersion(envelope, version), created };
+  const written = own.event(writeId, version);
+  if (written !== undefined) return { type, key, version, created, ...written };
+  return { type, key, version, created, json: spliceVersion(openEnvelope(key, kv.value, cipher), version) };
 }
