@@ -68,7 +68,11 @@ function separate(
   report.setEncoding('latin1');
   report.on('data', (chunk: string) => {
     for (const { stream, content } of reader.read(chunk)) {
-      (stream === 'stderr' ? (stderr ?? stdout) : stdout).write(content);
+      const target = stream === 'stderr' ? (stderr ?? stdout) : stdout;
+      // A slow viewer slows the reading down; the container's log is conmon's, and goes on.
+      if (target.write(content) || report.isPaused()) continue;
+      report.pause();
+      target.once('drain', () => report.resume());
     }
   });
   report.once('end', () => {

@@ -1,31 +1,51 @@
+/**
+ * `exec`, `attach` and `portForward`, over a WebSocket or over SPDY/3.1. What is wrong with a request is said as an HTTP
+ * answer, before the upgrade.
+ */
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 import { messageOf } from '../../base/invariant.ts';
 import { currentSandbox } from '../pod/plan-containers.ts';
 import { containerNamed } from '../pod/pod-spec.ts';
 import type { PodWorker } from '../pod/pod-worker.ts';
-import type { PortConnection } from '../runtime/runtime.ts';
+import type { ExecSession } from '../runtime/runtime.ts';
 import { runningInstance, workerFor } from './container-target.ts';
 import { flag, RequestError } from './log-query.ts';
-import { parsePorts, startPortForward } from './port-forward.ts';
+import { type PortTarget, parsePorts, runWebSocketPortForward } from './port-forward.ts';
+import type { RemoteStreams, WantedStreams } from './remote-streams.ts';
 import type { ServerContext } from './routes.ts';
-import { chooseProtocol, failureStatus, type StreamProtocol, streamProtocols } from './stream-channels.ts';
-import { finish, runStreamSession } from './stream-session.ts';
+import { portForwardProtocol, runSpdyPortForward } from './spdy-port-forward.ts';
+import { spdyCommandProtocols, spdyStreams } from './spdy-streams.ts';
+import { failureStatus, streamProtocols } from './stream-channels.ts';
+import { runStreamSession } from './stream-session.ts';
+import { beginUpgrade, chooseProtocol, refuseUpgrade, type Upgrade } from './upgrade.ts';
+import { webSocketStreams } from './websocket-streams.ts';
 
+/** kubectl's messages are 32 KiB. */
 const maxMessageBytes = 4 * 1024 * 1024;
+/** A client that has gone without a word is noticed, and connections that are quiet are kept open on the way. */
+const pingPeriodMs = 30_000;
 
-export interface Upgrade {
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  readonly head: Buffer;
-}
+/** SPDY inside a WebSocket: what kubectl does by default. */
+const tunnelProtocol = `SPDY/3.1+${portForwardProtocol}`;
+const commandProtocols: readonly string[] = streamProtocols;
+const forwardProtocols: readonly string[] = [
+  tunnelProtocol,
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  ...['v5.channel.k8s.io', 'channel.k8s.io', 'base64.channel.k8s.io'],
+];
 
 const server = new WebSocketServer({
   noServer: true,
   maxPayload: maxMessageBytes,
-  handleProtocols: (offered) => chooseProtocol(offered) ?? false,
+  handleProtocols: (offered, request) =>
+    chooseProtocol(isPortForward(request) ? forwardProtocols : commandProtocols, offered) ?? false,
 });
+
+function isPortForward(request: IncomingMessage): boolean {
+  return request.url?.startsWith('/portForward/') === true;
+}
 
 interface Target {
   readonly worker: PodWorker;
@@ -34,36 +54,97 @@ interface Target {
   readonly context: ServerContext;
 }
 
-/** `exec`, `attach` and `portForward`. What is wrong with the request is said as an HTTP answer, before the upgrade. */
+/** What a request does, over either protocol. */
+type Route =
+  | { readonly kind: 'command'; readonly wanted: WantedStreams; readonly run: RunCommand }
+  | {
+      readonly kind: 'forward';
+      readonly target: PortTarget;
+      readonly ports: readonly number[] | undefined;
+    };
+type RunCommand = (streams: RemoteStreams) => Promise<void>;
+
 export function acceptUpgrade(upgrade: Upgrade, context: ServerContext): void {
   try {
-    const begin = routeOf(upgrade.request, context);
-    server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
-      // What the client sends before its process runs must not be lost.
-      socket.pause();
-      socket.on('error', (error) => context.logger.debug({ err: error }, 'stream'));
-      begin(socket, protocolOf(socket)).catch((error: unknown) => {
-        finish({ socket, protocol: protocolOf(socket) }, failureStatus(messageOf(error)));
-      });
-    });
+    const route = routeOf(upgrade.request, context);
+    const protocol = upgrade.request.headers.upgrade?.toLowerCase();
+    if (protocol === 'websocket') acceptWebSocket(upgrade, route, context);
+    else if (protocol === 'spdy/3.1') acceptSpdy(upgrade, route, context);
+    else throw new RequestError(400, `unable to upgrade: unknown protocol "${protocol}"`);
   } catch (error) {
-    const status = error instanceof RequestError ? error.status : 500;
-    const text = messageOf(error);
-    const head = `HTTP/1.1 ${status} ${status === 404 ? 'Not Found' : 'Bad Request'}`;
-    upgrade.socket.end(
-      `${head}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
-    );
+    refuseUpgrade(upgrade, error);
   }
 }
 
-function protocolOf(socket: WebSocket): StreamProtocol {
-  return streamProtocols.find((protocol) => protocol === socket.protocol) ?? 'channel.k8s.io';
+function acceptWebSocket(upgrade: Upgrade, route: Route, context: ServerContext): void {
+  const offered = upgrade.request.headers['sec-websocket-protocol'] ?? '';
+  if (route.kind === 'forward' && route.ports === undefined && !offered.includes(tunnelProtocol))
+    throw new RequestError(400, 'query parameter "port" is required');
+  server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
+    socket.on('error', (error) => context.logger.debug({ err: error }, 'stream'));
+    const pings = setPings(socket, context);
+    serveWebSocket(socket, route, context)
+      .catch((error: unknown) => {
+        context.logger.warn({ err: error }, 'stream');
+        socket.terminate();
+      })
+      .finally(() => pings.cancel());
+  });
 }
 
-type Begin = (socket: WebSocket, protocol: StreamProtocol) => Promise<void>;
+async function serveWebSocket(socket: WebSocket, route: Route, context: ServerContext): Promise<void> {
+  if (route.kind === 'command') return runCommand(route.run, webSocketStreams(socket, route.wanted));
+  const { target, ports } = route;
+  if (socket.protocol !== tunnelProtocol)
+    return runWebSocketPortForward({ socket, target, ports: ports ?? [] });
+  const transport = createWebSocketStream(socket);
+  // The end of the WebSocket, however it comes, ends the connection's reading.
+  transport.on('error', (error) => context.logger.debug({ err: error }, 'tunnel'));
+  await runSpdyPortForward({ transport, target, clock: context.clock, logger: context.logger }).catch(
+    (error: unknown) => context.logger.debug({ err: error }, 'tunnel'),
+  );
+}
+
+function setPings(socket: WebSocket, { clock }: ServerContext): { cancel(): void } {
+  const closed = new AbortController();
+  const next = (): void => {
+    const timer = clock.setTimer(pingPeriodMs, () => {
+      if (closed.signal.aborted || socket.readyState !== socket.OPEN) return;
+      socket.ping();
+      next();
+    });
+    closed.signal.addEventListener('abort', () => timer.cancel(), { once: true });
+  };
+  next();
+  socket.once('close', () => closed.abort());
+  return { cancel: () => closed.abort() };
+}
+
+function acceptSpdy(upgrade: Upgrade, route: Route, context: ServerContext): void {
+  const known = route.kind === 'forward' ? [portForwardProtocol] : spdyCommandProtocols;
+  const protocol = beginUpgrade(upgrade, known);
+  const { clock, logger } = context;
+  const transport = upgrade.socket;
+  const served =
+    route.kind === 'forward'
+      ? runSpdyPortForward({ transport, target: route.target, clock, logger })
+      : spdyStreams({ transport, protocol, wanted: route.wanted, clock }).then((streams) =>
+          runCommand(route.run, streams),
+        );
+  served.catch((error: unknown) => logger.debug({ err: error }, 'SPDY stream'));
+}
+
+/** A command that cannot be begun is told of like one that failed. */
+async function runCommand(run: RunCommand, streams: RemoteStreams): Promise<void> {
+  try {
+    await run(streams);
+  } catch (error) {
+    await streams.finish(failureStatus(messageOf(error)));
+  }
+}
 
 /** @throws RequestError */
-function routeOf(request: IncomingMessage, context: ServerContext): Begin {
+function routeOf(request: IncomingMessage, context: ServerContext): Route {
   const url = new URL(request.url ?? '/', 'https://agent');
   const [kind, namespace = '', pod = '', container] = url.pathname
     .split('/')
@@ -87,42 +168,53 @@ function routeOf(request: IncomingMessage, context: ServerContext): Begin {
   }
 }
 
-function execRoute({ worker, query, container, context }: Target): Begin {
+function execRoute({ worker, query, container, context }: Target): Route {
   const instance = runningInstance(worker, container);
   const command = query.getAll('command');
   if (command.length === 0)
     throw new RequestError(400, 'you must specify at least 1 command for the container');
-  const request = { command, stdin: wants(query, 'stdin', 'input'), tty: flag(query, 'tty') };
-  return async (socket, protocol) => {
+  const wanted = wantedStreams(query);
+  const request = { command, stdin: wanted.stdin, tty: wanted.tty };
+  const run = async (streams: RemoteStreams): Promise<void> => {
     const session = await context.runtime.exec(instance.id, request);
-    await runStreamSession({ socket, protocol, session, command, wants: outputs(query) });
+    await runStreamSession({ streams, session, command });
   };
+  return { kind: 'command', wanted, run };
 }
 
-function attachRoute({ worker, query, container, context }: Target): Begin {
+function attachRoute({ worker, query, container, context }: Target): Route {
   const instance = runningInstance(worker, container);
   const spec = containerNamed(worker.pod, instance.name)?.spec;
-  const request = { stdin: wants(query, 'stdin', 'input') && spec?.stdin === true, tty: spec?.tty === true };
-  return async (socket, protocol) => {
-    const session = await context.runtime.attach(instance.id, request);
-    await runStreamSession({ socket, protocol, session, command: [], wants: outputs(query) });
+  const wanted = wantedStreams(query);
+  const request = { stdin: wanted.stdin && spec?.stdin === true, tty: spec?.tty === true };
+  const run = async (streams: RemoteStreams): Promise<void> => {
+    const session: ExecSession = await context.runtime.attach(instance.id, request);
+    await runStreamSession({ streams, session, command: [] });
   };
+  return { kind: 'command', wanted, run };
 }
 
-function portForwardRoute({ worker, query, context }: Target): Begin {
-  const ports = parsePorts(query);
-  if (ports === undefined) throw new RequestError(400, 'query parameter "port" is required');
+function portForwardRoute({ worker, query, context }: Target): Route {
   const sandbox = currentSandbox(worker.memory);
   if (sandbox === undefined) throw new RequestError(400, 'the pod is not running');
-  const connect = (port: number): PortConnection => context.runtime.connectPort(sandbox.id, port);
-  return async (socket) => startPortForward({ socket, connect, ports });
+  const { name, uid } = worker.pod.metadata;
+  const target: PortTarget = {
+    connect: (port) => context.runtime.connectPort(sandbox.id, port),
+    pod: `${name}, uid ${uid}`,
+  };
+  return { kind: 'forward', target, ports: parsePorts(query) };
 }
 
-/** The apiserver passes on `stdin`; older ones say `input`, `output`, `error`. */
-function wants(query: URLSearchParams, name: string, olderName: string): boolean {
-  return flag(query, name) || flag(query, olderName);
-}
-
-function outputs(query: URLSearchParams): { readonly stdout: boolean; readonly stderr: boolean } {
-  return { stdout: wants(query, 'stdout', 'output'), stderr: wants(query, 'stderr', 'error') };
+/** The apiserver passes on `stdin`; older ones say `input`, `output`, `error`. @throws RequestError */
+function wantedStreams(query: URLSearchParams): WantedStreams {
+  const wants = (name: string, olderName: string): boolean => flag(query, name) || flag(query, olderName);
+  const wanted = {
+    stdin: wants('stdin', 'input'),
+    stdout: wants('stdout', 'output'),
+    stderr: wants('stderr', 'error'),
+    tty: flag(query, 'tty'),
+  };
+  if (!wanted.stdin && !wanted.stdout && !wanted.stderr)
+    throw new RequestError(400, 'you must specify at least 1 of stdin, stdout, stderr');
+  return wanted;
 }

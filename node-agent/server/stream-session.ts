@@ -1,62 +1,48 @@
-import type { RawData, WebSocket } from 'ws';
+import type { Writable } from 'node:stream';
 import { messageOf } from '../../base/invariant.ts';
 import type { ExecSession } from '../runtime/runtime.ts';
-import {
-  channels,
-  errorText,
-  exitStatus,
-  failureStatus,
-  parseResize,
-  type StreamProtocol,
-  type TerminalSize,
-  toMessage,
-} from './stream-channels.ts';
+import { type RemoteStreams, writeTo } from './remote-streams.ts';
+import { exitStatus, failureStatus, type TerminalSize } from './stream-channels.ts';
 
 export interface StreamSessionOptions {
-  readonly socket: WebSocket;
-  readonly protocol: StreamProtocol;
+  readonly streams: RemoteStreams;
   readonly session: ExecSession;
   readonly command: readonly string[];
-  readonly wants: { readonly stdout: boolean; readonly stderr: boolean };
 }
 
-/** Joins a WebSocket and a process: streams both ways, then how the process ended. Resolves when both are done. */
-export async function runStreamSession(options: StreamSessionOptions): Promise<void> {
-  const { socket, session, wants } = options;
+/**
+ * Joins a client and a process: streams both ways, then how the process ended. Resolves when both are done. A process
+ * whose client goes is killed; an attached container only loses its viewer.
+ */
+export async function runStreamSession({ streams, session, command }: StreamSessionOptions): Promise<void> {
   const size = new LastingSize(session);
-  socket.on('message', (data) => receive(session, size, toBuffer(data)));
-  socket.on('close', () => {
+  streams.onResize((next) => size.set(next));
+  void streams.closed.then(() => {
     session.stdin?.end();
     session.kill();
   });
-  socket.resume();
-  session.stdin?.on('error', () => undefined);
-  const copies = [
-    copyOut(
-      socket,
-      channels.stdout,
-      firstly(session.stdout, () => size.repeat()),
-      wants.stdout,
-    ),
-  ];
-  if (session.stderr !== undefined)
-    copies.push(copyOut(socket, channels.stderr, session.stderr, wants.stderr));
+  joinInput(streams, session);
+  const copies = [copyOut(session.stdout, streams.stdout, () => size.repeat())];
+  if (session.stderr !== undefined) copies.push(copyOut(session.stderr, streams.stderr));
   try {
     const [exitCode] = await Promise.all([session.exit, ...copies]);
-    finish(options, exitStatus(exitCode, options.command));
+    await streams.finish(exitStatus(exitCode, command));
   } catch (error) {
-    finish(options, failureStatus(messageOf(error)));
+    await streams.finish(failureStatus(messageOf(error)));
   }
 }
 
-export function finish(
-  { socket, protocol }: Pick<StreamSessionOptions, 'socket' | 'protocol'>,
-  status: object,
-): void {
-  if (socket.readyState !== socket.OPEN) return;
-  const text = errorText(status, protocol);
-  if (text !== undefined) socket.send(toMessage(channels.error, Buffer.from(text)));
-  socket.close(1000);
+function joinInput({ stdin }: RemoteStreams, session: ExecSession): void {
+  if (stdin === undefined) return;
+  const target = session.stdin;
+  if (target === undefined) {
+    stdin.resume();
+    return;
+  }
+  // A process that has closed its input wants no more of it; the rest is read and dropped.
+  target.on('error', () => undefined);
+  target.on('close', () => stdin.resume());
+  stdin.pipe(target);
 }
 
 /** A size that comes before the process has its terminal is given to it again with its first output. */
@@ -78,54 +64,16 @@ class LastingSize {
   }
 }
 
-function receive(session: ExecSession, terminal: LastingSize, message: Buffer): void {
-  const data = message.subarray(1);
-  switch (message[0]) {
-    case channels.stdin:
-      if (data.length > 0) session.stdin?.write(data);
-      return;
-    case channels.resize: {
-      const size = parseResize(data);
-      if (size !== undefined) terminal.set(size);
-      return;
-    }
-    case channels.close:
-      if (data[0] === channels.stdin) session.stdin?.end();
-      return;
-    default:
-  }
-}
-
-function toBuffer(data: RawData): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
-}
-
-async function* firstly(stream: NodeJS.ReadableStream, run: () => void): AsyncGenerator<string | Buffer> {
-  let isFirst = true;
-  for await (const chunk of stream) {
-    if (isFirst) run();
-    isFirst = false;
-    yield chunk;
-  }
-}
-
-/** A slow client slows the process down, never this server. */
+/** A slow client slows the process down, never this server. Output that nobody takes is read all the same. */
 async function copyOut(
-  socket: WebSocket,
-  channel: number,
-  stream: AsyncIterable<string | Buffer>,
-  wanted: boolean,
+  from: AsyncIterable<string | Buffer>,
+  to: Writable | undefined,
+  onFirst?: () => void,
 ): Promise<void> {
-  for await (const chunk of stream) {
-    if (!wanted || socket.readyState !== socket.OPEN) continue;
-    await send(socket, toMessage(channel, typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
+  let isFirst = true;
+  for await (const chunk of from) {
+    if (isFirst) onFirst?.();
+    isFirst = false;
+    if (to !== undefined) await writeTo(to, typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
   }
-}
-
-function send(socket: WebSocket, message: Buffer): Promise<void> {
-  return new Promise((resolve) => {
-    // An error means that the socket has closed, which its own event tells of.
-    socket.send(message, () => resolve());
-  });
 }

@@ -194,7 +194,9 @@ describe("the agent's server", () => {
     });
     const refused = await open('/portForward/default/ports?port=7001', 'v4.channel.k8s.io');
     await refused.closed;
-    expect(refused.texts.get(1)?.slice(2)).toMatch(/forwarding 7001 -> 7001: .*Connection refused/);
+    expect(refused.texts.get(1)?.slice(2)).toMatch(
+      /^error forwarding port 7001 to pod ports, uid \S+: dial tcp4 127\.0\.0\.1:7001: connect: connection refused$/,
+    );
   });
 
   it('refuses a stream to what is not there as plain HTTP', async () => {
