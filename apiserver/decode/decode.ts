@@ -38,6 +38,11 @@ export interface Decoded {
 }
 
 const mismatchCodes: ReadonlySet<string> = new Set(['TYPE_MISMATCH', 'INVALID_TIME', 'INVALID_QUANTITY']);
+
+/** Is it the fault of a value that does not fit its field? */
+export const isMismatch = (error: unknown): error is Error =>
+  error instanceof Error && mismatchCodes.has(codeOf(error) ?? '');
+
 const maxSummaryBytes = 30;
 const maxBodyBytes = 3 * 1024 * 1024;
 const envelope =
@@ -184,7 +189,7 @@ function readTyped(request: DecodeRequest, reader: TypedReader, value: unknown):
     const identity = { apiVersion: toApiVersion(request.kind), kind: request.kind.kind };
     return Object.assign({ ...identity, metadata }, object, identity);
   } catch (error) {
-    if (!(error instanceof Error) || !mismatchCodes.has(codeOf(error) ?? '')) throw error;
+    if (!isMismatch(error)) throw error;
     throw cannotDecode(request.kind, request.kind.kind, error.message);
   }
 }

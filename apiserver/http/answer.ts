@@ -22,7 +22,7 @@ export function jsonAnswer(
   negotiated: Negotiated,
   warnings: readonly string[] = [],
 ): Answer {
-  const headers = warnings.length === 0 ? undefined : { warning: warnings.map(toWarning) };
+  const headers = warnings.length === 0 ? undefined : { warning: toWarnings(warnings) };
   if (negotiated.media === 'yaml')
     return {
       status,
@@ -96,10 +96,28 @@ export function toYaml(value: unknown): string {
   return stringify(value, { sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-/** @see RFC 7234, section 5.5: code, agent, quoted text. */
-export function toWarning(text: string): string {
-  const clean = text.replace(/[\p{Cc}]/gu, ' ');
-  return `299 - "${clean.replace(/([\\"])/g, '\\$1')}"`;
+/** Warnings are for people: of many long ones the beginnings are told, as far as they fit. */
+const maxWarningsCharacters = 4_096;
+const maxLongWarningCharacters = 256;
+
+/** Values of `Warning` headers, each told once. */
+function toWarnings(texts: readonly string[]): string[] {
+  const once = [...new Set(texts)];
+  const total = once.reduce((sum, text) => sum + text.length, 0);
+  if (total <= maxWarningsCharacters) return once.map(toWarning);
+  const short = once.map((text) => [...text].slice(0, maxLongWarningCharacters).join(''));
+  let left = maxWarningsCharacters;
+  const fitting = short.filter((text) => {
+    left -= text.length;
+    return left >= 0;
+  });
+  return fitting.map(toWarning);
+}
+
+/** Code, agent, quoted text, whose UTF-8 bytes Node wants one by one. @see RFC 7234, section 5.5 */
+function toWarning(text: string): string {
+  const clean = text.replace(/[\p{Cc}]/gu, ' ').replace(/([\\"])/g, '\\$1');
+  return Buffer.from(`299 - "${clean}"`).toString('latin1');
 }
 
 export function send(response: ClientResponse, answer: Answer): void {

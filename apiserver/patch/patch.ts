@@ -2,7 +2,13 @@ import type { AnyObject } from '../../api/kind-info.ts';
 import { toApiVersion } from '../../api/kind-info.ts';
 import { badRequest, StatusError } from '../../api/status-error.ts';
 import { codeOf } from '../../base/invariant.ts';
-import { type Decoded, type ExpectedKind, type FieldValidation, strictProblems } from '../decode/decode.ts';
+import {
+  type Decoded,
+  type ExpectedKind,
+  type FieldValidation,
+  isMismatch,
+  strictProblems,
+} from '../decode/decode.ts';
 import { parseJson } from '../decode/json-text.ts';
 import type { StructType } from '../decode/schema.ts';
 import { jsonType, TypedReader } from '../decode/walk.ts';
@@ -135,13 +141,11 @@ function readPatched(request: PatchRequest, patched: unknown, duplicates: readon
   };
 }
 
-const mismatchCodes: ReadonlySet<string> = new Set(['TYPE_MISMATCH', 'INVALID_TIME', 'INVALID_QUANTITY']);
-
 function readTyped(request: PatchRequest, reader: TypedReader, patched: unknown): Record<string, unknown> {
   try {
     return reader.object(request.schema, structuredClone(patched));
   } catch (error) {
-    if (!(error instanceof Error) || !mismatchCodes.has(codeOf(error) ?? '')) throw error;
+    if (!isMismatch(error)) throw error;
     throw invalidPatch(patched, error.message);
   }
 }

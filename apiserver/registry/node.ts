@@ -1,7 +1,8 @@
-import type { Node, Taint } from '../../api/generated/core-v1.ts';
+import type { Node, NodeSpec, Taint } from '../../api/generated/core-v1.ts';
 import { nodes } from '../../api/generated/resources.ts';
 import { ageColumn, column, nameColumn, wide } from './columns.ts';
 import { duplicate, forbidden, invalid, required, unsupported } from './field-error.ts';
+import { isCidr } from './ip-ranges.ts';
 import type { KindRules } from './kind-rules.ts';
 import { labelValueProblems, qualifiedNameProblems } from './names.ts';
 import { roundToMillis } from './pod-spec-defaults.ts';
@@ -31,6 +32,13 @@ function validateTaints(taints: readonly Taint[]): FieldError[] {
     seen.add(key);
   }
   return errors;
+}
+
+function validatePodCidrs(cidrs: readonly string[]): FieldError[] {
+  const problem = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
+  return cidrs.flatMap((cidr, index) =>
+    isCidr(cidr) ? [] : [invalid(`spec.podCIDRs[${index}]`, cidr, problem)],
+  );
 }
 
 function validateAmounts(node: Node): FieldError[] {
@@ -79,10 +87,19 @@ function addressOf(node: Node, wanted: string): string {
 const orUnknown = (text: string | undefined): string =>
   text === undefined || text === '' ? '<unknown>' : text;
 
+/** The older field is the first of the newer one; where they differ, the older one counts. */
+function alignPodCidrs(spec: NodeSpec): void {
+  const cidr = spec.podCIDR ?? '';
+  const [first] = spec.podCIDRs ?? [];
+  if (cidr === '' && first !== undefined) spec.podCIDR = first;
+  else if (cidr !== '' && cidr !== first) spec.podCIDRs = [cidr];
+}
+
 export const nodeRules: KindRules<Node> = {
   type: nodes,
   keepsStatusAtCreate: true,
   setDefaults(node) {
+    alignPodCidrs(node.spec ?? {});
     const status = node.status;
     if (status === undefined) return;
     if (status.capacity !== undefined) {
@@ -92,14 +109,13 @@ export const nodeRules: KindRules<Node> = {
     if (status.allocatable !== undefined) roundToMillis(status.allocatable);
   },
   prepareForUpdate(next, current) {
-    const cidr = next.spec?.podCIDR ?? '';
-    if (next.spec !== undefined && cidr !== '' && (next.spec.podCIDRs ?? []).length === 0)
-      next.spec.podCIDRs = [cidr];
-    const [first] = next.spec?.podCIDRs ?? [];
-    if (next.spec !== undefined && cidr === '' && first !== undefined) next.spec.podCIDR = first;
     if (next.status === undefined && current.status !== undefined) next.status = current.status;
   },
-  validate: (node) => [...validateTaints(node.spec?.taints ?? []), ...validateAmounts(node)],
+  validate: (node) => [
+    ...validatePodCidrs(node.spec?.podCIDRs ?? []),
+    ...validateTaints(node.spec?.taints ?? []),
+    ...validateAmounts(node),
+  ],
   validateUpdate,
   validateStatus: validateAmounts,
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },

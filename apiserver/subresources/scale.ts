@@ -69,7 +69,7 @@ async function patchScale(deps: WriteDependencies, request: ResourceRequest): Pr
   if (!applies && !patchTypes.has(contentType)) throw unsupportedPatch();
   const options = parseWriteOptions(request.query, 'PatchOptions', applies);
   // A Scale has one field that can be claimed: applying it is merging it.
-  const body = applies ? Buffer.from(JSON.stringify(parseYaml(request.body.toString('utf8')))) : request.body;
+  const body = applies ? fromYaml(request.body) : request.body;
   return writeScale(deps, request, options, (current) => {
     const { object, warnings } = applyPatch({
       kind: scaleKind,
@@ -81,6 +81,15 @@ async function patchScale(deps: WriteDependencies, request: ResourceRequest): Pr
     });
     return { scale: object, warnings };
   });
+}
+
+function fromYaml(body: Buffer): Buffer {
+  try {
+    return Buffer.from(JSON.stringify(parseYaml(body.toString('utf8'))));
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw badRequest(`error decoding YAML: ${error.message}`);
+  }
 }
 
 async function writeScale(

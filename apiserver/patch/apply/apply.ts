@@ -2,6 +2,7 @@ import type { ManagedFieldsEntry } from '../../../api/generated/meta-v1.ts';
 import { type AnyObject, toApiVersion } from '../../../api/kind-info.ts';
 import { badRequest, StatusError } from '../../../api/status-error.ts';
 import { toTime } from '../../../base/clock.ts';
+import { cannotDecode, isMismatch } from '../../decode/decode.ts';
 import { emptyStruct } from '../../decode/schema.ts';
 import { TypedReader } from '../../decode/walk.ts';
 import { parseYaml } from '../../decode/yaml-text.ts';
@@ -104,13 +105,22 @@ function prune(
 }
 
 function toObject(strategy: KindStrategy, next: unknown, managedFields: ManagedFieldsEntry[]): AnyObject {
-  const reader = new TypedReader();
-  const object = reader.object(strategy.schema, structuredClone(next));
+  const object = readTyped(strategy, structuredClone(next));
   const metadata = { ...(object['metadata'] ?? {}) } as AnyObject['metadata'];
   delete metadata.managedFields;
   if (managedFields.length > 0) metadata.managedFields = managedFields;
   const identity = { apiVersion: toApiVersion(strategy.kind), kind: strategy.kind.kind };
   return { ...object, ...identity, metadata };
+}
+
+/** What structured merge takes for text may be no time and no quantity. */
+function readTyped({ kind, schema }: KindStrategy, next: unknown): Record<string, unknown> {
+  try {
+    return new TypedReader().object(schema, next);
+  } catch (error) {
+    if (!isMismatch(error)) throw error;
+    throw cannotDecode(kind, kind.kind, error.message);
+  }
 }
 
 function readConfiguration(request: ApplyRequest): Record<string, unknown> {

@@ -1,0 +1,64 @@
+import { Campaign } from './campaign.ts';
+import { createWorld, type FuzzRequest } from './requests.ts';
+import { FuzzTarget } from './target.ts';
+
+export interface FuzzOptions {
+  readonly seed: number;
+  readonly count: number;
+  readonly clients: number;
+  readonly etcdServers: string | undefined;
+}
+
+export interface FuzzReport {
+  readonly findings: readonly { readonly index: number; readonly what: string; readonly request: string }[];
+  readonly summary: string;
+  readonly heapBytesBefore: number;
+  readonly heapBytesAfter: number;
+}
+
+/** So many requests before the heap is looked at first: by then all that is made once has been made. */
+const warmUpRequests = 3_000;
+/** What a heap may grow by, besides a share of what it was: pages of code, pools, the window of past events. */
+const allowedGrowthBytes = 8 * 1024 * 1024;
+const maxShownBytes = 2_000;
+
+/** A campaign with its own server, from start to end. */
+export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const target = await FuzzTarget.start(options.etcdServers);
+  try {
+    const world = createWorld();
+    const campaign = (seed: number, count: number): Campaign =>
+      new Campaign({ target, world, seed, count, clients: options.clients });
+    const first = await campaign(options.seed + 1_000_000, Math.min(warmUpRequests, options.count)).run();
+    const heapBytesBefore = await target.heapBytes();
+    const startMs = performance.now();
+    const cpuBefore = target.cpuSeconds();
+    const main = await campaign(options.seed, options.count).run();
+    const seconds = (performance.now() - startMs) / 1000;
+    const cpuSeconds = target.isAlive ? target.cpuSeconds() - cpuBefore : Number.NaN;
+    const heapBytesAfter = target.isAlive ? await target.heapBytes() : Number.NaN;
+    const findings = [...first.findings, ...main.findings].map(({ index, what, request }) => ({
+      ...{ index, what },
+      request: show(request),
+    }));
+    const fault = (what: string): void => void findings.push({ index: -1, what, request: '' });
+    if (!target.isAlive) fault('the server has ended');
+    if (heapBytesAfter > heapBytesBefore * 1.2 + allowedGrowthBytes)
+      fault(`the heap grew from ${heapBytesBefore} to ${heapBytesAfter} bytes`);
+    for (const line of target.errors.slice(0, 50)) fault(`logged: ${line.slice(0, maxShownBytes)}`);
+    const answers = [...main.answers].sort().map(([kind, number]) => `${number} ${kind}`);
+    const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+    const summary =
+      `seed ${options.seed}: ${main.sent} requests in ${seconds.toFixed(1)} s (${Math.round(main.sent / seconds)}/s, ` +
+      `${((cpuSeconds / main.sent) * 1000).toFixed(2)} ms of CPU each), ${answers.join(', ')}, ${main.unsendable} unsendable, ` +
+      `${main.readBack} read back; heap ${megabytes(heapBytesBefore)} -> ${megabytes(heapBytesAfter)}; ${findings.length} findings`;
+    return { findings, summary, heapBytesBefore, heapBytesAfter };
+  } finally {
+    await target.stop();
+  }
+}
+
+function show({ method, path, headers, body }: FuzzRequest): string {
+  const text = body?.subarray(0, maxShownBytes).toString() ?? '';
+  return `${method} ${path} ${JSON.stringify(headers)} ${JSON.stringify(text)}`;
+}
