@@ -1,6 +1,6 @@
 import type { AnyObject, KindInfo } from '../api/kind-info.ts';
 import type { Clock } from '../base/clock.ts';
-import { silentLogger } from '../base/logger.ts';
+import type { Logger } from '../base/logger.ts';
 import { systemRandom } from '../base/random.ts';
 import type { RawRequest, RawResponse } from '../client/client.ts';
 import type { ClientConfig } from '../client/client-config.ts';
@@ -12,6 +12,15 @@ import { Transport } from '../client/transport.ts';
 
 const userAgent = 'kubectl-lite';
 const defaultTimeoutMs = 60_000;
+
+/** What a command has to say goes to the terminal. Not base's silent logger, which brings pino into every start. */
+const noLog: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => noLog,
+};
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -52,7 +61,7 @@ export class Api {
       config,
       clock,
       random: systemRandom,
-      logger: silentLogger,
+      logger: noLog,
       failFast: true,
     });
     this.#transport = new Transport({

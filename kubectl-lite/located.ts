@@ -15,7 +15,7 @@ export interface Located {
 /** Reads `-f` and looks up every kind before anything is written. */
 export async function locateManifests(session: Session): Promise<Located[]> {
   const { flags } = session;
-  const manifests = readManifests(
+  const manifests = await readManifests(
     flags.list('filename'),
     flags.bool('recursive'),
     !['false', 'ignore'].includes(flags.text('validate') ?? ''),

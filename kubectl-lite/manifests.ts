@@ -3,8 +3,7 @@ import { extname, join } from 'node:path';
 import type { AnyObject } from '../api/kind-info.ts';
 import { codeOf, messageOf } from '../base/invariant.ts';
 import { type CliError, usageError } from './cli-error.ts';
-
-import { parseYaml } from './yaml-text.ts';
+import type { parseYaml as ParseYaml } from './yaml-text.ts';
 
 /** An object of a file, and the name of the file for messages. */
 export interface Manifest {
@@ -15,10 +14,15 @@ export interface Manifest {
 const extensions: ReadonlySet<string> = new Set(['.json', '.yaml', '.yml']);
 
 /** All objects of files, directories and `-` (standard input), in their order; lists are taken apart. */
-export function readManifests(paths: readonly string[], recursive: boolean, validates = true): Manifest[] {
+export async function readManifests(
+  paths: readonly string[],
+  recursive: boolean,
+  validates = true,
+): Promise<Manifest[]> {
+  const { parseYaml } = await import('./yaml-text.ts');
   const manifests = paths
     .flatMap((path) => filesOf(path, recursive))
-    .flatMap((path) => readFile(path, validates));
+    .flatMap((path) => readFile(path, parseYaml, validates));
   if (manifests.length === 0) throw usageError('no objects passed to apply');
   return manifests;
 }
@@ -40,7 +44,7 @@ function filesOf(path: string, recursive: boolean): string[] {
   return files;
 }
 
-function readFile(path: string, validates: boolean): Manifest[] {
+function readFile(path: string, parseYaml: typeof ParseYaml, validates: boolean): Manifest[] {
   const source = path === '-' ? 'STDIN' : path;
   const text = readFileSync(path === '-' ? 0 : path, 'utf8');
   const manifests: Manifest[] = [];

@@ -5,17 +5,17 @@ import { objectPrinter } from './printers/objects.ts';
 import type { Session } from './session.ts';
 
 /** Says what was done with an object: `deployment.apps/web created`, or the object itself when `-o` asks for it. */
-export function report(
+export async function report(
   session: Session,
   kind: KindInfo,
   object: AnyObject,
   done: string,
   dryRun: DryRun,
-): void {
+): Promise<void> {
   const name = `${qualifiedKind(kind)}/${object.metadata.name}`;
   const format = session.flags.text('output') ?? '';
   if (format === '') session.io.out(`${name} ${done}${dryRunSuffix(dryRun)}\n`);
-  else session.io.out(objectPrinter(format, () => name)(object));
+  else session.io.out((await objectPrinter(format, () => name))(object));
 }
 
 /** Query of a write. `validate` is kubectl's: strict, warn, ignore, or true and false. */

@@ -2,7 +2,6 @@ import type { AnyObject } from '../../api/kind-info.ts';
 import { isConflict, isNotFound, StatusError } from '../../api/status-error.ts';
 import { pathOf } from '../api.ts';
 import { lastAppliedOf, withLastApplied } from '../apply/last-applied.ts';
-import { planMergePatch, planStrategicPatch } from '../apply/three-way.ts';
 import { describeFailure, usageError } from '../cli-error.ts';
 import {
   type Command,
@@ -74,7 +73,7 @@ async function applyOnServer({ session, flags }: Invocation, item: Located, dryR
     contentType: 'application/apply-patch+yaml',
     query,
   });
-  report(session, item.kind, applied, 'serverside-applied', dryRun);
+  await report(session, item.kind, applied, 'serverside-applied', dryRun);
 }
 
 async function applyHere(invocation: Invocation, item: Located, dryRun: DryRun): Promise<void> {
@@ -136,6 +135,8 @@ async function patchUntilSettled(
 ): Promise<void> {
   const { session } = invocation;
   const api = await session.api();
+  // With its facts about every kind it is a fifth of the program: loaded when there is something to merge.
+  const { planMergePatch, planStrategicPatch } = await import('../apply/three-way.ts');
   let current = first;
   for (let attempt = 0; ; attempt += 1) {
     const original = lastAppliedOf(current) ?? {};

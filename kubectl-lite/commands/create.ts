@@ -66,7 +66,7 @@ async function createOne({ session, flags }: Invocation, item: Located, dryRun: 
   const query = writeQueryOf(session, dryRun, 'kubectl-create');
   const place = { kind: item.kind, namespace: item.namespace };
   const created = dryRun === 'client' ? wanted : await api.create(place, wanted, query);
-  report(session, item.kind, created, 'created', dryRun);
+  await report(session, item.kind, created, 'created', dryRun);
 }
 
 type Generator = (name: string, flags: Flags) => Record<string, unknown>;

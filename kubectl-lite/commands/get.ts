@@ -57,7 +57,7 @@ export const getCommand: Command = {
     }
     const requests = await requestsOf(invocation);
     const format = flags.text('output') ?? '';
-    if (format !== '' && format !== 'wide') printerOf(format, flags.bool('show-managed-fields'), true);
+    if (format !== '' && format !== 'wide') await printerOf(format, flags.bool('show-managed-fields'), true);
     if (flags.bool('watch') || flags.bool('watch-only')) return watchRequests(invocation, requests);
     const isTable = format === '' || format === 'wide';
     const isSeveral = args.some((arg) => /[,]|^all$/.test(arg)) || requests.length > 1;
@@ -250,17 +250,17 @@ async function printObjects(
     metadata: Object.assign({}, { resourceVersion: '' }) as AnyObject['metadata'],
     items: bodies.flatMap(itemsOf),
   };
-  const print = printerOf(format, flags.bool('show-managed-fields'), !flags.bool('no-headers'), kinds);
+  const print = await printerOf(format, flags.bool('show-managed-fields'), !flags.bool('no-headers'), kinds);
   session.io.out(print(isOne && bodies[0] !== undefined ? bodies[0] : list));
   return failed ? 1 : undefined;
 }
 
-function printerOf(
+async function printerOf(
   format: string,
   managedFields: boolean,
   headers: boolean,
   kinds: ReadonlyMap<string, KindInfo> = new Map(),
-): (object: AnyObject) => string {
+): Promise<(object: AnyObject) => string> {
   const nameOf = (object: AnyObject): string => {
     const kind = kinds.get(object.kind);
     return `${kind === undefined ? object.kind.toLowerCase() : qualifiedKind(kind)}/${object.metadata.name}`;
@@ -281,7 +281,7 @@ async function watchRequests(
   const isTable = format === '' || format === 'wide';
   const show = isTable
     ? tablePrinter(invocation, request.kind)
-    : eventPrinter(invocation, request.kind, format);
+    : await eventPrinter(invocation, request.kind, format);
   const accept = isTable ? tableAccept : 'application/json';
   const first = await fetchWhole(invocation, { kind: request.kind, namespace: request.namespace }, accept);
   const api = await session.api();
@@ -331,9 +331,14 @@ function tablePrinter(invocation: Invocation, kind: KindInfo): ShowEvent {
   };
 }
 
-function eventPrinter(invocation: Invocation, kind: KindInfo, format: string): ShowEvent {
+async function eventPrinter(invocation: Invocation, kind: KindInfo, format: string): Promise<ShowEvent> {
   const { session, flags } = invocation;
-  const print = printerOf(format, flags.bool('show-managed-fields'), false, new Map([[kind.kind, kind]]));
+  const print = await printerOf(
+    format,
+    flags.bool('show-managed-fields'),
+    false,
+    new Map([[kind.kind, kind]]),
+  );
   return (type, body) => {
     for (const item of itemsOf(body)) {
       const text = print(item);

@@ -164,7 +164,7 @@ async function changeOne(
   };
   const query = { dryRun: dryRun === 'server' ? 'All' : undefined, fieldManager: `kubectl-${wording.noun}` };
   const after = dryRun === 'client' ? before : await api.patch(place, 'merge-patch', patch, query);
-  report(session, place.kind, after, doneOf(before, after, changes, wording), dryRun);
+  await report(session, place.kind, after, doneOf(before, after, changes, wording), dryRun);
 }
 
 function refuseOverwrites(

@@ -133,7 +133,7 @@ async function restart({ session, flags }: Invocation, place: NamedPlace): Promi
   const dryRun = dryRunOf(flags, session.io);
   const query = { dryRun: dryRun === 'server' ? 'All' : undefined, fieldManager: 'kubectl-rollout' };
   const after = dryRun === 'client' ? current : await api.patch(place, 'strategic-merge-patch', patch, query);
-  report(session, place.kind, after, 'restarted', dryRun);
+  await report(session, place.kind, after, 'restarted', dryRun);
 }
 
 async function setPaused({ session, flags }: Invocation, place: NamedPlace, paused: boolean): Promise<void> {
@@ -149,5 +149,5 @@ async function setPaused({ session, flags }: Invocation, place: NamedPlace, paus
   const patch = { spec: { paused: paused ? true : null } };
   const query = { dryRun: dryRun === 'server' ? 'All' : undefined, fieldManager: 'kubectl-rollout' };
   const after = dryRun === 'client' ? current : await api.patch(place, 'strategic-merge-patch', patch, query);
-  report(session, place.kind, after, paused ? 'paused' : 'resumed', dryRun);
+  await report(session, place.kind, after, paused ? 'paused' : 'resumed', dryRun);
 }

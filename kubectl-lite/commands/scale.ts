@@ -80,5 +80,5 @@ async function scaleOne({ session, flags }: Invocation, place: NamedPlace, repli
     const query = { dryRun: dryRun === 'server' ? 'All' : undefined };
     await api.patch(scalePlace, 'merge-patch', { spec: { replicas } }, query);
   }
-  report(session, place.kind, await api.get(place), 'scaled', dryRun);
+  await report(session, place.kind, await api.get(place), 'scaled', dryRun);
 }

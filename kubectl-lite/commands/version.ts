@@ -1,5 +1,4 @@
 import type { Command } from '../command.ts';
-import { toYaml } from '../yaml-text.ts';
 
 /** The API that this client speaks. */
 const clientVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0-coracle' };
@@ -18,8 +17,10 @@ export const versionCommand: Command = {
     if (!flags.bool('client'))
       versions['serverVersion'] = await (await session.api()).send('GET', '/version');
     if (format === 'json') session.io.out(`${JSON.stringify(versions, undefined, 2)}\n`);
-    else if (format === 'yaml') session.io.out(toYaml(versions));
-    else {
+    else if (format === 'yaml') {
+      const { toYaml } = await import('../yaml-text.ts');
+      session.io.out(toYaml(versions));
+    } else {
       session.io.out(`Client Version: ${clientVersion.gitVersion}\n`);
       const server: { gitVersion?: string } = Object(versions['serverVersion']);
       if (server.gitVersion !== undefined) session.io.out(`Server Version: ${server.gitVersion}\n`);

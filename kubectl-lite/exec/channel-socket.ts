@@ -1,4 +1,3 @@
-import { WebSocket } from 'ws';
 import type { StatusBody } from '../../api/status-error.ts';
 import type { ClientConfig } from '../../client/client-config.ts';
 import { decodeJson, toStatusError } from '../../client/response.ts';
@@ -23,11 +22,13 @@ export interface ChannelSocket {
 }
 
 /** @throws StatusError when the server refuses the upgrade */
-export function openChannels(
+export async function openChannels(
   config: ClientConfig,
   path: string,
   onData: (channelNumber: number, bytes: Buffer) => void,
 ): Promise<ChannelSocket> {
+  // Other commands start without it.
+  const { WebSocket } = await import('ws');
   const socket = new WebSocket(`${config.server.replace(/^http/, 'ws')}${path}`, protocols, {
     ...(config.ca === undefined ? {} : { ca: config.ca }),
     ...(config.cert === undefined ? {} : { cert: config.cert }),

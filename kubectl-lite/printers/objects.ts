@@ -1,6 +1,5 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { usageError } from '../cli-error.ts';
-import { toYaml } from '../yaml-text.ts';
 import { customColumns } from './custom-columns.ts';
 import { evaluateTemplate } from './jsonpath.ts';
 
@@ -11,11 +10,11 @@ const formats =
   'custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml';
 
 /** @param name how an object is called: `deployment.apps/web` */
-export function objectPrinter(
+export async function objectPrinter(
   format: string,
   name: (object: AnyObject) => string,
   options: { readonly managedFields?: boolean; readonly headers?: boolean } = {},
-): ObjectPrinter {
+): Promise<ObjectPrinter> {
   const clean = (object: AnyObject): unknown =>
     sorted(options.managedFields === true ? object : withoutManaged(object));
   const equals = format.indexOf('=');
@@ -24,8 +23,11 @@ export function objectPrinter(
   switch (kind) {
     case 'json':
       return (object) => `${JSON.stringify(clean(object), undefined, 4)}\n`;
-    case 'yaml':
+    case 'yaml': {
+      // Half of the program is the YAML library: loaded for what needs it.
+      const { toYaml } = await import('../yaml-text.ts');
       return (object) => toYaml(clean(object));
+    }
     case 'name':
       return (object) =>
         itemsOf(object)

@@ -103,7 +103,7 @@ export async function undoDeployment(
   const query = { dryRun: dryRun === 'server' ? 'All' : undefined };
   const api = await session.api();
   const after = dryRun === 'client' ? deployment : await api.patch(place, 'json-patch', patch, query);
-  report(session, place.kind, after, 'rolled back', dryRun);
+  await report(session, place.kind, after, 'rolled back', dryRun);
 }
 
 function withoutHash(template: NonNullable<ReplicaSet['spec']>['template'] | undefined): unknown {
