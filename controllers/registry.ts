@@ -1,5 +1,6 @@
 import type { ControllerContext } from './context.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
+import { DisruptionController } from './disruption/disruption-controller.ts';
 import { EndpointsController } from './endpoints/endpoints-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -24,6 +25,7 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   ReplicaSetController,
   DeploymentController,
   JobController,
+  DisruptionController,
   NodeLifecycleController,
   TaintEvictionController,
   LoadBalancerController,

@@ -53,6 +53,7 @@ import { TaskGroup } from '../base/task-group.ts';
 import type { ApiClient } from '../client/client.ts';
 import { Informer, type InformerHandler, type InformerOptions } from '../client/informer.ts';
 import { controllerOf } from './ownership.ts';
+import { selectorIndex, selectorTerms } from './selector-index.ts';
 
 export interface SharedInformersOptions {
   readonly client: ApiClient;
@@ -158,7 +159,11 @@ export class SharedInformers {
     this.controllerRevisions = this.#add(controllerrevisions, {
       indexers: { [controllerIndex]: byController },
     });
-    this.disruptionBudgets = this.#add(poddisruptionbudgets, {});
+    this.disruptionBudgets = this.#add(poddisruptionbudgets, {
+      indexers: {
+        [selectorIndex]: ({ metadata, spec }) => selectorTerms(metadata.namespace, spec.selector),
+      },
+    });
     this.autoscalers = this.#add(horizontalpodautoscalers, {});
     this.volumeClaims = this.#add(persistentvolumeclaims, {});
     this.volumes = this.#add(persistentvolumes, {});

@@ -121,12 +121,21 @@ async function takeFromBudget(
     });
   const strategy = deps.registry.byResource('policy', 'v1', 'poddisruptionbudgets');
   const name = budgets[0]?.metadata.name ?? '';
-  if (strategy === undefined) return;
+  if (strategy === undefined || needsNoLeave(pod, budgets[0])) return;
   await deps.store.mutate({
     ...{ strategy, user: request.user, dryRun, attempts, internal: true, fieldManager: '' },
     ...{ namespace: request.info.namespace, name, subresource: 'status' },
     next: (current) => withDisruption(current as PodDisruptionBudget & AnyObject, pod, deps.clock.nowMs()),
   });
+}
+
+/** A pod that is not ready serves nobody: it may go when its budget says so, or when enough others are healthy. */
+function needsNoLeave(pod: Pod, budget: PodDisruptionBudget | undefined): boolean {
+  const isReady = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+  if (isReady === true || budget === undefined) return false;
+  if (budget.spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow') return true;
+  const { currentHealthy = 0, desiredHealthy = 0 } = budget.status ?? {};
+  return currentHealthy >= desiredHealthy && desiredHealthy > 0;
 }
 
 function budgetsOf(deps: WriteDependencies, pod: Pod): PodDisruptionBudget[] {

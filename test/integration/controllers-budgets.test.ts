@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
+import { deployments, poddisruptionbudgets, pods } from '../../api/generated/resources.ts';
+import { StatusError } from '../../api/status-error.ts';
+import { systemClock } from '../../base/clock.ts';
+import { systemRandom } from '../../base/random.ts';
+import type { ApiClient } from '../../client/client.ts';
+import { runControllers } from '../../controllers/program.ts';
+import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
+import { eventually } from '../support/eventually.ts';
+import { HollowAgent } from '../support/hollow-agent.ts';
+
+const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined };
+const namespace = 'default';
+const stopping = new AbortController();
+const running: Promise<void>[] = [];
+/** New pods stay unready while it says so. */
+let becomeReady = true;
+let server: TestApiServer;
+let admin: ApiClient;
+
+beforeAll(async () => {
+  server = await startApiServer(['host-1']);
+  admin = await server.clientAs('admin');
+  const client = await server.clientAs('controllers');
+  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
+  const agent = new HollowAgent({ client: admin, nodes: ['host-1'], isReady: () => becomeReady });
+  await agent.register();
+  running.push(runControllers({ ...common, client, settings }, stopping.signal), agent.run(stopping.signal));
+  await admin.create(deployments, {
+    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace } },
+    spec: {
+      replicas: 3,
+      selector: { matchLabels: { app: 'web' } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        spec: { containers: [{ name: 'main', image: 'nginx' }] },
+      },
+    },
+  });
+});
+
+afterAll(async () => {
+  stopping.abort();
+  await Promise.all(running);
+  await server?.stop();
+});
+
+const createBudget = (spec: PodDisruptionBudget['spec']): Promise<PodDisruptionBudget> =>
+  admin.create(poddisruptionbudgets, {
+    ...{ apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'web', namespace } },
+    spec: { selector: { matchLabels: { app: 'web' } }, ...spec },
+  });
+
+const untilStatus = (status: PodDisruptionBudget['status']): Promise<void> =>
+  eventually(async () => {
+    const budget = await admin.get(poddisruptionbudgets, { namespace, name: 'web' });
+    expect(budget.status).toMatchObject(status ?? {});
+  });
+
+const podsOf = async (): Promise<Pod[]> =>
+  (await admin.list(pods, { namespace, labelSelector: 'app=web' })).items.filter(
+    ({ metadata }) => metadata.deletionTimestamp === undefined,
+  );
+
+async function evict(pod: Pod | undefined): Promise<number> {
+  const name = pod?.metadata.name ?? '';
+  try {
+    await admin.createSubresource(pods, { namespace, name }, 'eviction', {
+      ...{ apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } },
+    });
+    return 201;
+  } catch (error) {
+    if (error instanceof StatusError) return error.code;
+    throw error;
+  }
+}
+
+describe('a disruption budget', () => {
+  it('allows as many evictions as leave enough healthy pods, and more when others have come', async () => {
+    await createBudget({ maxUnavailable: 1 });
+    await untilStatus({ expectedPods: 3, currentHealthy: 3, desiredHealthy: 2, disruptionsAllowed: 1 });
+    becomeReady = false;
+    const [first, second] = await podsOf();
+    expect(await evict(first)).toBe(201);
+    expect(await evict(second)).toBe(429);
+    await untilStatus({ currentHealthy: 2, disruptionsAllowed: 0 });
+    const unready = (await podsOf()).find(
+      ({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True',
+    );
+    // Enough others are healthy: one that serves nobody may go.
+    expect(await evict(unready)).toBe(201);
+    becomeReady = true;
+    await eventually(async () => expect(await podsOf()).toHaveLength(3));
+    for (const pod of await podsOf())
+      if (pod.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'False')
+        await admin.delete(pods, pod.metadata);
+    await untilStatus({ currentHealthy: 3, disruptionsAllowed: 1 });
+    expect(await evict((await podsOf())[0])).toBe(201);
+  });
+
+  it('allows nothing while it cannot know what is expected', async () => {
+    await admin.create(pods, {
+      ...{ apiVersion: 'v1', kind: 'Pod' },
+      metadata: {
+        ...{ name: 'stray', namespace, labels: { app: 'web' } },
+        ownerReferences: [
+          { apiVersion: 'example.com/v1', kind: 'Odd', name: 'odd', uid: 'no-uid', controller: true },
+        ],
+      },
+      spec: { containers: [{ name: 'main', image: 'nginx' }] },
+    });
+    await untilStatus({
+      disruptionsAllowed: 0,
+      conditions: [
+        {
+          ...{ type: 'DisruptionAllowed', status: 'False', reason: 'SyncFailed' },
+          ...{ message: 'found no controllers for pod "stray"', lastTransitionTime: expect.any(String) },
+        },
+      ],
+    });
+    await admin.delete(pods, { namespace, name: 'stray' });
+    await untilStatus({ disruptionsAllowed: 1 });
+  });
+});
