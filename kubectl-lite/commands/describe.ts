@@ -1,3 +1,4 @@
+import type { Lease } from '../../api/generated/coordination-v1.ts';
 import type { Event } from '../../api/generated/core-v1.ts';
 import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
 import { isNotFound } from '../../api/status-error.ts';
@@ -116,6 +117,16 @@ async function relatedTo({ session }: Invocation, object: AnyObject): Promise<Re
     query: Record<string, string>,
   ): Promise<AnyObject[]> =>
     itemsOf(await api.get({ kind: await kinds.byName(plural), namespace: place }, { query }));
+  const leaseOf = async (node: string): Promise<(AnyObject & Lease) | undefined> => {
+    const place = { kind: await kinds.byName('leases'), namespace: 'kube-node-lease', name: node };
+    try {
+      return (await api.get(place)) as AnyObject & Lease;
+    } catch (error) {
+      // A node that never sent a heartbeat.
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  };
   const labelSelector = selectorOf(object) ?? '';
   const isWorkload = object.kind === 'Deployment' || object.kind === 'ReplicaSet';
   return {
@@ -130,6 +141,7 @@ async function relatedTo({ session }: Invocation, object: AnyObject): Promise<Re
       object.kind === 'Service'
         ? await list('endpointslices', namespace, { labelSelector: `kubernetes.io/service-name=${name}` })
         : [],
+    lease: object.kind === 'Node' ? await leaseOf(name) : undefined,
     replicaSets: object.kind === 'Deployment' ? await list('replicasets', namespace, { labelSelector }) : [],
   };
 }

@@ -1,82 +1,147 @@
+import type { Lease } from '../../api/generated/coordination-v1.ts';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
+import { formatQuantity } from '../../api/quantity.ts';
 import { age, longTime, type Outline, pairs } from './outline.ts';
+import { amountOf, type Demand, demandOf, shareOf, sumOf } from './pod-demand.ts';
 import type { Related } from './registry.ts';
 
 export function describeNode(outline: Outline, object: AnyObject, related: Related): void {
   const { metadata, spec, status } = object as AnyObject & Node;
-  const roles = Object.keys(metadata.labels ?? {})
-    .filter((label) => label.startsWith('node-role.kubernetes.io/'))
-    .map((label) => label.slice('node-role.kubernetes.io/'.length));
-  outline.field('Name', metadata.name).field('Roles', roles.join(','));
+  outline.field('Name', metadata.name).field('Roles', rolesOf(metadata.labels ?? {}).join(','));
   outline.field('Labels', pairs(metadata.labels)).field('Annotations', pairs(metadata.annotations, ': '));
   outline.field('CreationTimestamp', longTime(metadata.creationTimestamp));
   const taints = (spec?.taints ?? []).map(
     ({ key, value, effect }) => `${key}${value === undefined || value === '' ? '' : `=${value}`}:${effect}`,
   );
-  outline.field('Taints', taints.length === 0 ? '<none>' : taints);
+  outline.field('Taints', taints.length === 0 ? '<none>' : taints.sort());
   outline.field('Unschedulable', String(spec?.unschedulable ?? false));
-  outline.heading('Conditions');
-  outline.row(['Type', 'Status', 'LastHeartbeatTime', 'LastTransitionTime', 'Reason', 'Message']);
-  outline.row(['----', '------', '-----------------', '------------------', '------', '-------']);
-  for (const condition of status?.conditions ?? [])
-    outline.row([
-      condition.type,
-      condition.status,
-      longTime(condition.lastHeartbeatTime),
-      longTime(condition.lastTransitionTime),
-      condition.reason ?? '',
-      condition.message ?? '',
-    ]);
+  describeLease(outline, related.lease);
+  describeConditions(outline, status?.conditions ?? []);
   outline.heading('Addresses');
   for (const { type, address } of status?.addresses ?? []) outline.field(type, address, 1);
   for (const [label, values] of [
     ['Capacity', status?.capacity],
     ['Allocatable', status?.allocatable],
   ] as const) {
-    outline.heading(label);
-    for (const [name, value] of Object.entries(values ?? {})) outline.field(name, String(value), 1);
+    const entries = Object.entries(values ?? {}).sort(([x], [y]) => (x < y ? -1 : 1));
+    if (entries.length > 0) outline.heading(label);
+    for (const [name, value] of entries) outline.field(name, String(value), 1);
   }
-  outline.heading('System Info');
-  for (const [name, value] of Object.entries(status?.nodeInfo ?? {}))
-    if (typeof value === 'string') outline.field(titleOf(name), value, 1);
-  if (spec?.podCIDR !== undefined)
-    outline.field('PodCIDR', spec.podCIDR).field('PodCIDRs', (spec.podCIDRs ?? []).join(','));
-  describePods(outline, related);
+  describeSystem(outline, status?.nodeInfo);
+  if ((spec?.podCIDR ?? '') !== '')
+    outline.field('PodCIDR', spec?.podCIDR).field('PodCIDRs', (spec?.podCIDRs ?? []).join(','));
+  if ((spec?.providerID ?? '') !== '') outline.field('ProviderID', spec?.providerID);
+  describePods(outline, object as AnyObject & Node, related);
 }
 
-function describePods(outline: Outline, { pods, nowMs }: Related): void {
+function rolesOf(labels: Readonly<Record<string, string>>): string[] {
+  const prefix = 'node-role.kubernetes.io/';
+  return Object.entries(labels)
+    .flatMap(([label, value]) =>
+      label.startsWith(prefix)
+        ? [label.slice(prefix.length)]
+        : label === 'kubernetes.io/role' && value !== ''
+          ? [value]
+          : [],
+    )
+    .sort();
+}
+
+function describeLease(outline: Outline, lease: (AnyObject & Lease) | undefined): void {
+  outline.heading('Lease');
+  const { holderIdentity, acquireTime, renewTime } = lease?.spec ?? {};
+  outline.field('HolderIdentity', holderIdentity ?? '<unset>', 1);
+  outline.field('AcquireTime', longTime(acquireTime), 1).field('RenewTime', longTime(renewTime), 1);
+}
+
+/** kubectl ends each cell of these rows with a blank. */
+function describeConditions(
+  outline: Outline,
+  conditions: NonNullable<NonNullable<Node['status']>['conditions']>,
+): void {
+  if (conditions.length === 0) return;
+  outline.heading('Conditions');
+  outline.row(['Type', 'Status', 'LastHeartbeatTime', 'LastTransitionTime', 'Reason', 'Message']);
+  outline.row(['----', '------', '-----------------', '------------------', '------', '-------']);
+  for (const { type, status, lastHeartbeatTime, lastTransitionTime, reason, message } of conditions)
+    outline.row([
+      `${type} `,
+      `${status} `,
+      `${longTime(lastHeartbeatTime)} `,
+      `${longTime(lastTransitionTime)} `,
+      `${reason ?? ''} `,
+      message ?? '',
+    ]);
+}
+
+function describeSystem(outline: Outline, info: NonNullable<Node['status']>['nodeInfo'] | undefined): void {
+  const rows: readonly (readonly [string, string | undefined])[] = [
+    ['Machine ID', info?.machineID],
+    ['System UUID', info?.systemUUID],
+    ['Boot ID', info?.bootID],
+    ['Kernel Version', info?.kernelVersion],
+    ['OS Image', info?.osImage],
+    ['Operating System', info?.operatingSystem],
+    ['Architecture', info?.architecture],
+    ['Container Runtime Version', info?.containerRuntimeVersion],
+    ['Kubelet Version', info?.kubeletVersion],
+    ['Kube-Proxy Version', info?.kubeProxyVersion],
+  ];
+  outline.heading('System Info');
+  for (const [label, value] of rows) outline.row([`${label}:`, value ?? '']);
+}
+
+function describePods(outline: Outline, node: AnyObject & Node, { pods, nowMs }: Related): void {
   const running = (pods as readonly (AnyObject & Pod)[]).filter(
     ({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed',
   );
+  const allocatable = node.status?.allocatable ?? node.status?.capacity ?? {};
   outline.field('Non-terminated Pods', `(${running.length} in total)`);
-  outline.row(['Namespace', 'Name', 'CPU Requests', 'Memory Requests', 'Age']);
-  outline.row(['---------', '----', '------------', '---------------', '---']);
-  for (const { metadata, spec } of running) {
-    const requested = (name: string): string => {
-      const values = (spec?.containers ?? []).map(({ resources }) => resources?.requests?.[name]);
-      const given = values.filter((value) => value !== undefined);
-      return given.length === 0 ? '0' : given.join('+');
-    };
+  const headings = ['CPU Requests', 'CPU Limits', 'Memory Requests', 'Memory Limits', 'Age'];
+  outline.row(['Namespace', 'Name', '', ...headings]);
+  outline.row(['---------', '----', '', ...headings.map((heading) => '-'.repeat(heading.length))]);
+  const demands = running.map((pod) => demandOf(pod.spec));
+  for (const [index, { metadata }] of running.entries()) {
+    const demand = demands[index];
     outline.row([
       metadata.namespace ?? '',
       metadata.name,
-      requested('cpu'),
-      requested('memory'),
+      '',
+      ...(['cpu', 'memory'] as const).flatMap((name) =>
+        (['requests', 'limits'] as const).map((side) => withShare(demand?.[side], name, allocatable)),
+      ),
       age(Date.parse(metadata.creationTimestamp), nowMs),
     ]);
   }
+  describeAllocated(outline, demands, allocatable);
 }
 
-function titleOf(name: string): string {
-  const words: Readonly<Record<string, string>> = {
-    machineID: 'Machine ID',
-    systemUUID: 'System UUID',
-    bootID: 'Boot ID',
-    osImage: 'OS Image',
-    kubeletVersion: 'Kubelet Version',
-    kubeProxyVersion: 'Kube-Proxy Version',
-  };
-  const spaced = name.replace(/([a-z])([A-Z])/g, '$1 $2');
-  return words[name] ?? spaced.charAt(0).toUpperCase() + spaced.slice(1);
+type Amounts = Demand['requests'];
+
+const withShare = (
+  amounts: Amounts | undefined,
+  name: string,
+  allocatable: Readonly<Record<string, string>>,
+): string => {
+  const amount = amountOf(amounts, name);
+  return `${formatQuantity(amount)} (${shareOf(amount, name, allocatable[name])}%)`;
+};
+
+function describeAllocated(
+  outline: Outline,
+  demands: readonly Demand[],
+  allocatable: Readonly<Record<string, string>>,
+): void {
+  const requests = sumOf(demands.map((demand) => demand.requests));
+  const limits = sumOf(demands.map((demand) => demand.limits));
+  outline.heading('Allocated resources');
+  outline.row(['(Total limits may be over 100 percent, i.e., overcommitted.)']);
+  outline.row(['Resource', 'Requests', 'Limits']).row(['--------', '--------', '------']);
+  const names = Object.keys(allocatable).sort();
+  const pages = names.filter((name) => name.startsWith('hugepages-'));
+  for (const name of ['cpu', 'memory', 'ephemeral-storage', ...pages])
+    outline.row([name, withShare(requests, name, allocatable), withShare(limits, name, allocatable)]);
+  for (const name of names.filter((each) => each.includes('/')))
+    outline.row([name, formatQuantity(amountOf(requests, name)), formatQuantity(amountOf(limits, name))]);
 }

@@ -1,3 +1,4 @@
+import type { Lease } from '../../api/generated/coordination-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { describeAny } from './any.ts';
 import { describeConfigMap, describeSecret } from './data.ts';
@@ -13,6 +14,8 @@ export interface Related {
   readonly pods: readonly AnyObject[];
   readonly slices: readonly AnyObject[];
   readonly replicaSets: readonly AnyObject[];
+  /** A node's. */
+  readonly lease: (AnyObject & Lease) | undefined;
   readonly nowMs: number;
 }
 
