@@ -68,6 +68,7 @@ describe('an apiserver with an encryption configuration', () => {
     });
     try {
       await run(await server.client('admin'));
+      await server.quit();
     } finally {
       await server.stop();
     }

@@ -156,9 +156,15 @@ interface EventReader {
 function toBatch(revision: number, events: readonly EtcdEvent[], reader: EventReader): StorageBatch {
   const changes: StorageEvent[] = [];
   for (const [at, event] of events.entries())
-    if (event.kv.key.startsWith(registryPrefix))
-      changes.push(...toReadable(event.kv.key, reader.logger, () => toEvent(event, at, reader)));
+    if (event.kv.key.startsWith(registryPrefix)) changes.push(toVisible(event, at, reader));
   return { version: wholeVersion(revision), events: changes };
+}
+
+/** A value that cannot be read takes away what was there before: nobody is shown an old state as the present one. */
+function toVisible(event: EtcdEvent, at: number, reader: EventReader): StorageEvent {
+  const { key, modRevision } = event.kv;
+  const [visible] = toReadable(key, reader.logger, () => toEvent(event, at, reader));
+  return visible ?? { type: 'delete', key, version: versionOf(modRevision, at) };
 }
 
 function toEvent({ type, kv }: EtcdEvent, at: number, { own, cipher }: EventReader): StorageEvent {
