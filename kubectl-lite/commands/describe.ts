@@ -24,12 +24,12 @@ export const describeCommand: Command = {
   ],
   async run(invocation) {
     const { session } = invocation;
-    const { objects, failures } = await objectsOf(invocation);
+    const { objects, failures, namespace } = await objectsOf(invocation);
     const texts: string[] = [];
     for (const { kind, object } of objects) texts.push(await describeOne(invocation, kind, object));
     session.io.out(texts.join('\n\n'));
     if (objects.length === 0 && failures.length === 0)
-      session.io.err(`No resources found in ${await session.namespace()} namespace.\n`);
+      session.io.err(`No resources found${namespace === undefined ? '' : ` in ${namespace} namespace.`}\n`);
     if (failures.length > 0) session.io.err(`${failures.join('\n')}\n`);
     return failures.length > 0 ? 1 : undefined;
   },
@@ -40,11 +40,19 @@ interface Found {
   readonly object: AnyObject;
 }
 
-async function objectsOf(invocation: Invocation): Promise<{ objects: Found[]; failures: string[] }> {
+interface Sought {
+  readonly objects: Found[];
+  readonly failures: string[];
+  /** Where they were looked for; undefined: everywhere. */
+  readonly namespace: string | undefined;
+}
+
+async function objectsOf(invocation: Invocation): Promise<Sought> {
   const { session, flags, args } = invocation;
   const api = await session.api();
   const objects: Found[] = [];
   const failures: string[] = [];
+  let searched: string | undefined;
   if (flags.has('filename'))
     for (const item of await locateManifests(session))
       objects.push({ kind: item.kind, object: await api.get(item) });
@@ -55,6 +63,7 @@ async function objectsOf(invocation: Invocation): Promise<{ objects: Found[]; fa
   else
     for (const { kind, names } of await parseTargets(args, await session.kinds())) {
       const namespace = await session.namespaceFor(kind, flags.bool('all-namespaces'));
+      searched = namespace;
       if (names === undefined) objects.push(...(await listed(invocation, kind, namespace)));
       for (const name of names ?? []) {
         try {
@@ -64,7 +73,7 @@ async function objectsOf(invocation: Invocation): Promise<{ objects: Found[]; fa
         }
       }
     }
-  return { objects, failures };
+  return { objects, failures, namespace: searched };
 }
 
 async function listed(

@@ -1,32 +1,45 @@
 import type { AnyObject } from '../../api/kind-info.ts';
-import { type Outline, pairs } from './outline.ts';
+import { annotationLines, type Outline, pairs } from './outline.ts';
 
-/** A kind without a form of its own: its metadata, and every field under its name. */
+/** What stands above the fields, or is of no use to a reader. */
+const shownAbove: ReadonlySet<string> = new Set(
+  ['annotations', 'labels', 'managedFields', 'name', 'namespace'].map((field) => `.metadata.${field}`),
+);
+const acronyms: ReadonlySet<string> = new Set(['api', 'url', 'uid', 'guid']);
+
+/** A kind without a form of its own: its metadata, and every field under its name, in the order of the alphabet. */
 export function describeAny(outline: Outline, object: AnyObject): void {
-  const { metadata, apiVersion, kind, ...fields } = object;
-  outline.field('Name', metadata.name);
-  if (metadata.namespace !== undefined) outline.field('Namespace', metadata.namespace);
-  outline.field('Labels', pairs(metadata.labels));
-  outline.field('Annotations', pairs(metadata.annotations, ': '));
-  outline.field('API Version', apiVersion).field('Kind', kind);
-  outline.heading('Metadata').field('Creation Timestamp', metadata.creationTimestamp, 1);
-  outline.field('Resource Version', metadata.resourceVersion, 1).field('UID', metadata.uid, 1);
-  for (const [name, value] of Object.entries(fields)) describeValue(outline, titleOf(name), value, 0);
+  const { metadata } = object;
+  outline.field('Name', metadata.name).row(['Namespace:', metadata.namespace ?? ''], 0);
+  outline.field('Labels', pairs(metadata.labels)).field('Annotations', annotationLines(metadata.annotations));
+  describeFields(outline, object, 0, '');
 }
 
-function describeValue(outline: Outline, label: string, value: unknown, level: number): void {
-  if (typeof value !== 'object' || value === null) {
-    outline.field(label, String(value), level);
-    return;
+function describeFields(outline: Outline, fields: object, level: number, path: string): void {
+  for (const [name, value] of Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const place = `${path}.${name}`;
+    if (shownAbove.has(place)) continue;
+    if (typeof value !== 'object' || value === null) {
+      outline.row([`${titleOf(name)}:`, value === null ? '<nil>' : String(value)], level);
+      continue;
+    }
+    outline.heading(titleOf(name), level);
+    if (!Array.isArray(value)) describeFields(outline, value, level + 1, place);
+    else
+      for (const item of value) {
+        if (typeof item === 'object' && item !== null) describeFields(outline, item, level + 1, place);
+        else outline.row([String(item)], level + 1);
+      }
   }
-  outline.heading(label, level);
-  const entries = Array.isArray(value) ? value.map((item) => ['-', item] as const) : Object.entries(value);
-  for (const [name, inner] of entries)
-    describeValue(outline, Array.isArray(value) ? '-' : titleOf(name), inner, level + 1);
 }
 
-/** `podCIDR` -> `Pod CIDR` */
+/** `podCIDR` -> `Pod CIDR`; names that are somebody's own, such as label keys, stay as they are. */
 function titleOf(name: string): string {
-  const spaced = name.replace(/([a-z0-9])([A-Z])/g, '$1 $2');
-  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
+  if (!/^[\w-]+$/.test(name)) return name;
+  const words = name.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+/g) ?? [name];
+  return words
+    .map((word) =>
+      acronyms.has(word.toLowerCase()) ? word.toUpperCase() : word.charAt(0).toUpperCase() + word.slice(1),
+    )
+    .join(' ');
 }

@@ -1,4 +1,10 @@
-import type { Container, ContainerState, ContainerStatus, Probe } from '../../api/generated/core-v1.ts';
+import type {
+  Container,
+  ContainerPort,
+  ContainerState,
+  ContainerStatus,
+  Probe,
+} from '../../api/generated/core-v1.ts';
 import { longTime, type Outline } from './outline.ts';
 
 /** The block of one kind of container of a pod or a template. */
@@ -20,17 +26,22 @@ export function describeContainers(
     if (status !== undefined) outline.field('Container ID', status.containerID, level + 2);
     outline.field('Image', container.image, level + 2);
     if (status !== undefined) outline.field('Image ID', status.imageID, level + 2);
-    const ports = (container.ports ?? []).map((port) => `${port.containerPort}/${port.protocol ?? 'TCP'}`);
+    const ports = portTexts(container, ({ containerPort }) => containerPort);
     outline.field(ports.length > 1 ? 'Ports' : 'Port', ports.join(', '), level + 2);
-    const hostPorts = (container.ports ?? []).map(
-      (port) => `${port.hostPort ?? 0}/${port.protocol ?? 'TCP'}`,
-    );
+    const hostPorts = portTexts(container, ({ hostPort }) => hostPort ?? 0);
     outline.field(ports.length > 1 ? 'Host Ports' : 'Host Port', hostPorts.join(', '), level + 2);
     if (container.command !== undefined) describeWords(outline, 'Command', container.command, level + 2);
     if (container.args !== undefined) describeWords(outline, 'Args', container.args, level + 2);
     if (status !== undefined) describeStatus(outline, status, level + 2);
     describeDetails(outline, container, level + 2);
   }
+}
+
+function portTexts({ ports }: Container, number: (port: ContainerPort) => number): string[] {
+  return (ports ?? []).map((port) => {
+    const name = port.name === undefined || port.name === '' ? '' : ` (${port.name})`;
+    return `${number(port)}/${port.protocol ?? 'TCP'}${name}`;
+  });
 }
 
 function describeWords(outline: Outline, label: string, words: readonly string[], level: number): void {
@@ -74,7 +85,8 @@ function describeDetails(outline: Outline, container: Container, level: number):
   ] as const) {
     if (values === undefined || Object.keys(values).length === 0) continue;
     outline.heading(label, level);
-    for (const [name, value] of Object.entries(values)) outline.field(name, String(value), level + 1);
+    for (const [name, value] of Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)))
+      outline.field(name, String(value), level + 1);
   }
   for (const [label, probe] of [
     ['Liveness', container.livenessProbe],
@@ -82,6 +94,7 @@ function describeDetails(outline: Outline, container: Container, level: number):
     ['Startup', container.startupProbe],
   ] as const)
     if (probe !== undefined) outline.field(label, probeText(probe), level);
+  describeEnvironmentSources(outline, container, level);
   if (container.env === undefined || container.env.length === 0)
     outline.field('Environment', '<none>', level);
   else {
@@ -98,6 +111,23 @@ function describeDetails(outline: Outline, container: Container, level: number):
         [`${mount.mountPath} from ${mount.name} (${mount.readOnly === true ? 'ro' : 'rw'})`],
         level + 1,
       );
+  }
+}
+
+function describeEnvironmentSources(outline: Outline, { envFrom }: Container, level: number): void {
+  if (envFrom === undefined || envFrom.length === 0) return;
+  outline.heading('Environment Variables from', level);
+  for (const { configMapRef, secretRef, prefix } of envFrom) {
+    const source = configMapRef ?? secretRef;
+    const withPrefix = prefix === undefined || prefix === '' ? '' : ` with prefix '${prefix}'`;
+    outline.row(
+      [
+        source?.name ?? '',
+        `${configMapRef === undefined ? 'Secret' : 'ConfigMap'}${withPrefix}`,
+        `Optional: ${source?.optional === true}`,
+      ],
+      level + 1,
+    );
   }
 }
 

@@ -1,10 +1,10 @@
 import type { ConfigMap, Secret } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
-import { type Outline, pairs } from './outline.ts';
+import { annotationLines, type Outline, pairs } from './outline.ts';
 
 function describeHead(outline: Outline, { metadata }: AnyObject): void {
   outline.field('Name', metadata.name).field('Namespace', metadata.namespace);
-  outline.field('Labels', pairs(metadata.labels)).field('Annotations', pairs(metadata.annotations, ': '));
+  outline.field('Labels', pairs(metadata.labels)).field('Annotations', annotationLines(metadata.annotations));
 }
 
 export function describeConfigMap(outline: Outline, object: AnyObject): void {

@@ -18,6 +18,8 @@ export function describeEvents(outline: Outline, events: readonly Event[], nowMs
     const last = age(timeOf(event), nowMs);
     const when = count > 1 ? `${last} (x${count} over ${age(first, nowMs)})` : last;
     const from = event.source?.component ?? event.reportingComponent ?? '';
-    outline.row([event.type ?? '', event.reason ?? '', when, from, (event.message ?? '').trim()]);
+    const path = event.involvedObject.fieldPath ?? '';
+    const message = `${path === '' ? '' : `${path}: `}${(event.message ?? '').trim()}`;
+    outline.row([event.type ?? '', event.reason ?? '', when, from, message]);
   }
 }

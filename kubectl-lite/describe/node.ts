@@ -2,14 +2,14 @@ import type { Lease } from '../../api/generated/coordination-v1.ts';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { formatQuantity } from '../../api/quantity.ts';
-import { age, longTime, type Outline, pairs } from './outline.ts';
+import { age, annotationLines, longTime, type Outline, pairs } from './outline.ts';
 import { amountOf, type Demand, demandOf, shareOf, sumOf } from './pod-demand.ts';
 import type { Related } from './registry.ts';
 
 export function describeNode(outline: Outline, object: AnyObject, related: Related): void {
   const { metadata, spec, status } = object as AnyObject & Node;
   outline.field('Name', metadata.name).field('Roles', rolesOf(metadata.labels ?? {}).join(','));
-  outline.field('Labels', pairs(metadata.labels)).field('Annotations', pairs(metadata.annotations, ': '));
+  outline.field('Labels', pairs(metadata.labels)).field('Annotations', annotationLines(metadata.annotations));
   outline.field('CreationTimestamp', longTime(metadata.creationTimestamp));
   const taints = (spec?.taints ?? []).map(
     ({ key, value, effect }) => `${key}${value === undefined || value === '' ? '' : `=${value}`}:${effect}`,

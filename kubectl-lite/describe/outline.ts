@@ -55,14 +55,12 @@ export class Outline {
   }
 }
 
-/** `key=value` lines of labels or annotations, in the order of the alphabet. */
-export function pairs(map: Readonly<Record<string, string>> | undefined, separator = '='): string[] {
+/** `key=value` lines of labels, in the order of the alphabet. */
+export function pairs(map: Readonly<Record<string, string>> | undefined): string[] {
   const entries = Object.entries(map ?? {}).filter(
     ([key]) => key !== 'kubectl.kubernetes.io/last-applied-configuration',
   );
-  return entries.length === 0
-    ? ['<none>']
-    : entries.map(([key, value]) => `${key}${separator}${value}`).sort();
+  return entries.length === 0 ? ['<none>'] : entries.map(([key, value]) => `${key}=${value}`).sort();
 }
 
 /** As kubectl shows an age: `45s`, `3m20s`, `2h`, `5d`. */
@@ -83,6 +81,28 @@ export function age(sinceMs: number, nowMs: number): string {
   if (days < 8) return both(days, 'd', hours % 24, 'h');
   if (days < 730) return `${days}d`;
   return days < 2_920 ? both(Math.floor(days / 365), 'y', days % 365, 'd') : `${Math.floor(days / 365)}y`;
+}
+
+/** Longer ones stand on lines of their own, cut. */
+const maxAnnotationLength = 140;
+
+/** `key: value` lines of annotations; what is long or has several lines goes below its key. */
+export function annotationLines(map: Readonly<Record<string, string>> | undefined): string[] {
+  const entries = Object.entries(map ?? {})
+    .filter(([key]) => key !== 'kubectl.kubernetes.io/last-applied-configuration')
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  if (entries.length === 0) return ['<none>'];
+  return entries.flatMap(([key, whole]) => {
+    const value = whole.replace(/\n$/, '');
+    if (key.length + value.length + 2 <= maxAnnotationLength && !value.includes('\n'))
+      return [`${key}: ${value}`];
+    const room = maxAnnotationLength - 2;
+    const lines = value.split('\n');
+    return [
+      `${key}:`,
+      ...lines.map((line) => `  ${line.length > room ? `${line.slice(0, room)}...` : line}`),
+    ];
+  });
 }
 
 /** A time as kubectl writes it in descriptions: RFC 1123 with the zone's offset. */

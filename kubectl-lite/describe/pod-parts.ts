@@ -13,13 +13,83 @@ export function describeVolumes(
     return;
   }
   outline.heading('Volumes', base);
-  for (const { name, ...source } of volumes) {
-    const [type = '', value] = Object.entries(source)[0] ?? [];
-    outline.heading(name, 1).field('Type', type.charAt(0).toUpperCase() + type.slice(1), 2);
-    for (const [field, detail] of Object.entries(Object(value)))
-      if (typeof detail !== 'object')
-        outline.field(field.charAt(0).toUpperCase() + field.slice(1), String(detail), 2);
+  for (const volume of volumes) {
+    outline.heading(volume.name, 1);
+    for (const [label, value] of volumeLines(volume)) outline.row([`${label}:`, value], 2);
   }
+}
+
+type VolumeLine = readonly [label: string, value: string];
+
+function volumeLines({ name: _, ...source }: Volume): VolumeLine[] {
+  const { configMap, downwardAPI, emptyDir, hostPath, persistentVolumeClaim, projected, secret } = source;
+  if (hostPath !== undefined)
+    return [
+      ['Type', 'HostPath (bare host directory volume)'],
+      ['Path', hostPath.path],
+      ['HostPathType', hostPath.type ?? ''],
+    ];
+  if (emptyDir !== undefined)
+    return [
+      ['Type', "EmptyDir (a temporary directory that shares a pod's lifetime)"],
+      ['Medium', emptyDir.medium ?? ''],
+      ['SizeLimit', emptyDir.sizeLimit ?? '<unset>'],
+    ];
+  if (secret !== undefined)
+    return [
+      ['Type', 'Secret (a volume populated by a Secret)'],
+      ['SecretName', secret.secretName ?? ''],
+      ['Optional', String(secret.optional === true)],
+    ];
+  if (configMap !== undefined)
+    return [
+      ['Type', 'ConfigMap (a volume populated by a ConfigMap)'],
+      ['Name', configMap.name ?? ''],
+      ['Optional', String(configMap.optional === true)],
+    ];
+  if (persistentVolumeClaim !== undefined)
+    return [
+      ['Type', 'PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)'],
+      ['ClaimName', persistentVolumeClaim.claimName],
+      ['ReadOnly', String(persistentVolumeClaim.readOnly === true)],
+    ];
+  if (downwardAPI !== undefined)
+    return [
+      ['Type', 'DownwardAPI (a volume populated by information about the pod)'],
+      ...(downwardAPI.items ?? []).map(({ fieldRef, resourceFieldRef, path }): VolumeLine => {
+        const from = fieldRef?.fieldPath ?? resourceFieldRef?.resource ?? '';
+        return ['Item', `${from} -> ${path}`];
+      }),
+    ];
+  if (projected !== undefined) return projectedLines(projected.sources ?? []);
+  return otherLines(source);
+}
+
+function projectedLines(sources: NonNullable<NonNullable<Volume['projected']>['sources']>): VolumeLine[] {
+  const lines: VolumeLine[] = [
+    ['Type', 'Projected (a volume that contains injected data from multiple sources)'],
+  ];
+  for (const { secret, downwardAPI, configMap, serviceAccountToken } of sources) {
+    if (secret !== undefined)
+      lines.push(['SecretName', secret.name ?? ''], ['Optional', String(secret.optional === true)]);
+    else if (downwardAPI !== undefined) lines.push(['DownwardAPI', 'true']);
+    else if (configMap !== undefined)
+      lines.push(['ConfigMapName', configMap.name ?? ''], ['Optional', String(configMap.optional === true)]);
+    else if (serviceAccountToken !== undefined)
+      lines.push(['TokenExpirationSeconds', String(serviceAccountToken.expirationSeconds ?? 3_600)]);
+  }
+  return lines;
+}
+
+/** A type of volume that has no words of its own: its plain fields. */
+function otherLines(source: Omit<Volume, 'name'>): VolumeLine[] {
+  const [type = '', value] = Object.entries(source)[0] ?? [];
+  const title = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+  const plain = Object.entries(Object(value)).filter(([, detail]) => typeof detail !== 'object');
+  return [
+    ['Type', title(type)],
+    ...plain.map(([field, detail]): VolumeLine => [title(field), String(detail)]),
+  ];
 }
 
 /** `key=value:Effect for 300s` */

@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { describeContainers } from './containers.ts';
-import { longTime, type Outline, pairs } from './outline.ts';
+import { annotationLines, longTime, type Outline, pairs } from './outline.ts';
 import { describeVolumes, tolerationText } from './pod-parts.ts';
 
 export function describePod(outline: Outline, object: AnyObject): void {
@@ -12,7 +12,7 @@ export function describePod(outline: Outline, object: AnyObject): void {
   outline.field('Node', spec?.nodeName === undefined ? '<none>' : `${spec.nodeName}/${status?.hostIP ?? ''}`);
   if (status?.startTime !== undefined) outline.field('Start Time', longTime(status.startTime));
   outline.field('Labels', pairs(metadata.labels));
-  outline.field('Annotations', pairs(metadata.annotations, ': '));
+  outline.field('Annotations', annotationLines(metadata.annotations));
   if (metadata.deletionTimestamp !== undefined) {
     outline.field('Status', `Terminating (lasts <since ${metadata.deletionTimestamp}>)`);
     outline.field('Termination Grace Period', `${metadata.deletionGracePeriodSeconds ?? 0}s`);
@@ -44,7 +44,7 @@ export function describeConditions(
 ): void {
   if (conditions.length === 0) return;
   outline.heading('Conditions');
-  const width = Math.max(...conditions.map(({ type }) => type.length), 4) + 2;
-  outline.row([`${'Type'.padEnd(width)}Status`]);
-  for (const { type, status } of conditions) outline.row([`${type.padEnd(width)}${status} `]);
+  outline.row(['Type', 'Status']);
+  // kubectl ends each cell of these rows with a blank.
+  for (const { type, status } of conditions) outline.row([`${type} `, `${status} `]);
 }

@@ -1,13 +1,13 @@
 import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
-import { type Outline, pairs } from './outline.ts';
+import { annotationLines, type Outline, pairs } from './outline.ts';
 import type { Related } from './registry.ts';
 
 export function describeService(outline: Outline, object: AnyObject, related: Related): void {
   const { metadata, spec, status } = object as AnyObject & Service;
   outline.field('Name', metadata.name).field('Namespace', metadata.namespace);
-  outline.field('Labels', pairs(metadata.labels)).field('Annotations', pairs(metadata.annotations, ': '));
+  outline.field('Labels', pairs(metadata.labels)).field('Annotations', annotationLines(metadata.annotations));
   const selector = Object.entries(spec.selector ?? {}).map(([key, value]) => `${key}=${value}`);
   outline.field('Selector', selector.sort().join(','));
   outline.field('Type', spec.type).field('IP Family Policy', spec.ipFamilyPolicy);
@@ -16,7 +16,10 @@ export function describeService(outline: Outline, object: AnyObject, related: Re
   if (spec.externalIPs !== undefined) outline.field('External IPs', spec.externalIPs.join(','));
   if (spec.externalName !== undefined && spec.externalName !== '')
     outline.field('External Name', spec.externalName);
-  const ingress = (status?.loadBalancer?.ingress ?? []).map((entry) => entry.ip ?? entry.hostname ?? '');
+  const ingress = (status?.loadBalancer?.ingress ?? []).map((entry) => {
+    const mode = entry.ipMode === undefined ? '' : ` (${entry.ipMode})`;
+    return entry.ip === undefined ? (entry.hostname ?? '') : `${entry.ip}${mode}`;
+  });
   if (ingress.length > 0) outline.field('LoadBalancer Ingress', ingress.join(', '));
   for (const port of spec.ports ?? []) {
     const name = port.name === undefined || port.name === '' ? '<unset>' : port.name;

@@ -2,7 +2,7 @@ import type { Deployment, ReplicaSet } from '../../api/generated/apps-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { selectorOf } from '../pod-choice.ts';
 import { describeContainers } from './containers.ts';
-import { longTime, type Outline, pairs } from './outline.ts';
+import { annotationLines, longTime, type Outline, pairs } from './outline.ts';
 import { describeVolumes, tolerationText } from './pod-parts.ts';
 import type { Related } from './registry.ts';
 
@@ -13,13 +13,13 @@ export function describeWorkload(outline: Outline, object: AnyObject, related: R
   if (object.kind === 'Deployment') outline.field('CreationTimestamp', longTime(metadata.creationTimestamp));
   const selector = selectorOf(object) ?? '';
   if (object.kind === 'ReplicaSet') outline.field('Selector', selector);
-  outline.field('Labels', pairs(metadata.labels)).field('Annotations', pairs(metadata.annotations, ': '));
+  outline.field('Labels', pairs(metadata.labels)).field('Annotations', annotationLines(metadata.annotations));
   if (object.kind === 'Deployment') describeDeployment(outline, object as AnyObject & Deployment, selector);
   else describeReplicaSet(outline, object as AnyObject & ReplicaSet, related);
   const { template } = Object((object as AnyObject & Deployment).spec);
   outline.heading('Pod Template').field('Labels', pairs(template?.metadata?.labels), 1);
   const { annotations = {} } = template?.metadata ?? {};
-  if (Object.keys(annotations).length > 0) outline.field('Annotations', pairs(annotations, ': '), 1);
+  if (Object.keys(annotations).length > 0) outline.field('Annotations', annotationLines(annotations), 1);
   describeContainers(outline, 'Init Containers', template?.spec?.initContainers ?? [], undefined, 'template');
   describeContainers(outline, 'Containers', template?.spec?.containers ?? [], undefined, 'template');
   describeVolumes(outline, template?.spec?.volumes ?? [], 'template');
