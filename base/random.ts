@@ -35,19 +35,16 @@ export function randomSuffix(random: Random, length = 5): string {
 
 /** A version 4 UUID, for identities that need not be secret. @see RFC 9562, section 5.4 */
 export function randomUuid(random: Random): string {
-  const hex = Array.from({ length: 32 }, () => Math.floor(random.next() * 16).toString(16));
-  hex[12] = '4';
-  hex[16] = (8 + Math.floor(random.next() * 4)).toString(16);
-  const text = hex.join('');
-  return [
-    [0, 8],
-    [8, 12],
-    [12, 16],
-    [16, 20],
-    [20, 32],
-  ]
-    .map(([from, to]) => text.slice(from, to))
-    .join('-');
+  let uuid = '';
+  for (let group = 0; group < 8; group += 1) {
+    let bits = Math.floor(random.next() * 65_536);
+    // The version stands in the first four bits of the fourth group of 16, the variant in two bits of the fifth.
+    if (group === 3) bits = (bits & 0x0fff) | 0x4000;
+    else if (group === 4) bits = (bits & 0x3fff) | 0x8000;
+    const hex = (bits + 65_536).toString(16).slice(1);
+    uuid += group >= 2 && group <= 5 ? `-${hex}` : hex;
+  }
+  return uuid;
 }
 
 /** Hex of `bytes` unpredictable bytes, for secrets and identities. */

@@ -5,6 +5,7 @@ import { toTime } from '../../../base/clock.ts';
 import { emptyStruct, type StructType } from '../../decode/schema.ts';
 import type { KindStrategy } from '../../registry/strategy.ts';
 import { FieldSet, showPath } from './field-set.ts';
+import { FieldShapes, signatureOf } from './field-shapes.ts';
 import { type Comparison, compareValues } from './typed-value.ts';
 
 /** Who owns which fields. */
@@ -175,12 +176,44 @@ export function updateManagedFields(
   const given = next.metadata.managedFields;
   delete next.metadata.managedFields;
   if (isReset(given)) return;
+  if (current === undefined && given === undefined) {
+    const fieldsV1 = fieldsOfNew(strategy, next, writer);
+    if (fieldsV1 !== undefined) next.metadata.managedFields = [entryOfNew(strategy, writer, fieldsV1)];
+    return;
+  }
   const read = readManagers(given);
   const base = read !== undefined && read.size > 0 ? read : readManagers(current?.metadata.managedFields);
   if (current !== undefined && (base === undefined || base.size === 0)) return;
   const managers = ownershipAfter({ strategy, next, current, managers: base ?? new Map() }, writer);
   const entries = writeManagers(managers);
   if (entries.length > 0) next.metadata.managedFields = entries;
+}
+
+const shapes = new WeakMap<StructType, FieldShapes<FieldsV1 | undefined>>();
+
+type FieldsV1 = NonNullable<ManagedFieldsEntry['fieldsV1']>;
+
+/** What the creator of `next` owns; undefined for nothing. Shared by all objects of this shape: never changed. */
+function fieldsOfNew(strategy: KindStrategy, next: AnyObject, writer: FieldWriter): FieldsV1 | undefined {
+  const { schema } = strategy;
+  const known = shapes.get(schema) ?? new FieldShapes<FieldsV1 | undefined>();
+  shapes.set(schema, known);
+  const signature = signatureOf(schema, emptyOf(schema), next);
+  const id = signature === undefined ? undefined : `${writer.subresource} ${signature}`;
+  if (id !== undefined && known.has(id)) return known.get(id);
+  const write = { strategy, next, current: undefined, managers: new Map<string, Manager>() };
+  const [entry] = writeManagers(ownershipAfter(write, writer));
+  const fieldsV1 = entry?.fieldsV1;
+  if (id !== undefined) known.set(id, fieldsV1);
+  return fieldsV1;
+}
+
+function entryOfNew(strategy: KindStrategy, writer: FieldWriter, fieldsV1: FieldsV1): ManagedFieldsEntry {
+  const { fieldManager: manager, subresource, nowMs } = writer;
+  const apiVersion = toApiVersion(strategy.kind);
+  const time = toTime(nowMs);
+  const entry = { manager, operation: 'Update', apiVersion, time, fieldsType: 'FieldsV1', fieldsV1 } as const;
+  return subresource === '' ? entry : { ...entry, subresource };
 }
 
 interface Write {

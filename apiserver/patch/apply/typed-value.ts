@@ -28,6 +28,11 @@ export function childType(type: SchemaType, key: string): SchemaType | undefined
 /** How an item of a keyed list or a set is named in a path. Keys that are left out have their default. */
 export function itemElement(type: ListType, item: unknown): string {
   if (type.listType === 'set') return `v:${JSON.stringify(item)}`;
+  const [only, ...more] = type.mapKeys;
+  if (only !== undefined && more.length === 0 && isObject(item)) {
+    const value = item[only];
+    if (typeof value === 'string') return `k:{${JSON.stringify(only)}:${JSON.stringify(value)}}`;
+  }
   const keys: Record<string, unknown> = {};
   for (const key of [...type.mapKeys].sort()) {
     const field = type.items.kind === 'struct' ? type.items.fields.get(key) : undefined;
