@@ -1,4 +1,5 @@
 import type { ControllerContext } from './context.ts';
+import { CronJobController } from './cronjob/cronjob-controller.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
 import { DisruptionController } from './disruption/disruption-controller.ts';
 import { EndpointsController } from './endpoints/endpoints-controller.ts';
@@ -15,6 +16,7 @@ import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
 import { RootCaController } from './root-ca/root-ca-controller.ts';
 import { ServiceAccountController } from './service-account/service-account-controller.ts';
 import { TaintEvictionController } from './taint-eviction/taint-eviction-controller.ts';
+import { TtlAfterFinishedController } from './ttl-after-finished/ttl-after-finished-controller.ts';
 
 /** Every control loop of the `controllers` program, in the order in which they start. */
 export const controlLoops: readonly (new (context: ControllerContext) => ControlLoop)[] = [
@@ -25,6 +27,8 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   ReplicaSetController,
   DeploymentController,
   JobController,
+  CronJobController,
+  TtlAfterFinishedController,
   DisruptionController,
   NodeLifecycleController,
   TaintEvictionController,

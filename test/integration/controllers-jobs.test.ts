@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Job, JobSpec } from '../../api/generated/batch-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { events, jobs, pods } from '../../api/generated/resources.ts';
+import { cronjobs, events, jobs, pods } from '../../api/generated/resources.ts';
+import { isNotFound } from '../../api/status-error.ts';
 import { systemClock } from '../../base/clock.ts';
 import { systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
@@ -201,5 +202,48 @@ describe('a job', () => {
     await untilJob('gone', ({ status }) => expect(status).toMatchObject({ failed: 1 }));
     await admin.delete(jobs, { namespace, name: 'gone' }, { propagationPolicy: 'Background' });
     await eventually(async () => expect(await podsOf('gone')).toHaveLength(0));
+  });
+});
+
+describe('a finished job', () => {
+  it('goes when its time to live is over', async () => {
+    await createJob('brief', 'ok', { ttlSecondsAfterFinished: 1 });
+    await untilEnd('brief', ...complete);
+    await eventually(async () => {
+      await expect(admin.get(jobs, { namespace, name: 'brief' })).rejects.toSatisfy(isNotFound);
+    });
+    expect(await podsOf('brief')).toEqual([]);
+  });
+});
+
+describe('a cron job', () => {
+  it('makes one job a minute, follows it, and takes it along when it goes', async () => {
+    const { template } = (await createJob('model', 'ok', { suspend: true })).spec;
+    const labels = { ends: 'ok' };
+    await admin.create(cronjobs, {
+      ...{ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'tick', namespace } },
+      spec: {
+        schedule: '@every 1s',
+        jobTemplate: { metadata: { labels }, spec: { template: { ...template, metadata: { labels } } } },
+      },
+    });
+    const cronJob = await eventually(async () => {
+      const found = await admin.get(cronjobs, { namespace, name: 'tick' });
+      expect(found.status?.lastSuccessfulTime).toBeDefined();
+      expect(found.status?.active ?? []).toEqual([]);
+      return found;
+    });
+    const made = (await admin.list(jobs, { namespace, labelSelector: 'ends=ok' })).items.filter(
+      ({ metadata }) => metadata.ownerReferences?.[0]?.uid === cronJob.metadata.uid,
+    );
+    expect(made[0]?.metadata.name).toMatch(/^tick-\d{8}$/);
+    expect(made[0]?.metadata.annotations).toHaveProperty(['batch.kubernetes.io/cronjob-scheduled-timestamp']);
+    expect(new Set(made.map(({ metadata }) => metadata.name)).size).toBe(made.length);
+    await admin.delete(cronjobs, { namespace, name: 'tick' }, { propagationPolicy: 'Foreground' });
+    await eventually(async () => {
+      await expect(admin.get(cronjobs, { namespace, name: 'tick' })).rejects.toSatisfy(isNotFound);
+    });
+    const left = (await admin.list(jobs, { namespace })).items.map(({ metadata }) => metadata.name);
+    expect(left.filter((name) => name.startsWith('tick-'))).toEqual([]);
   });
 });
