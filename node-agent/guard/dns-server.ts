@@ -87,7 +87,10 @@ export class DnsServer {
     if (zone.isOurs(key)) return { ...answer, answers: [...answer.answers, ...zone.addressesOf(key)] };
     const question = Buffer.concat([Buffer.from(key, 'latin1'), Buffer.from([0, recordType.a, 0, 1])]);
     const header = Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-    const reply = await forwarder.forward(Buffer.concat([header, question]), question.length, false);
+    const asked = Buffer.concat([header, question]);
+    const short = await forwarder.forward(asked, question.length, false);
+    const reply =
+      short !== undefined && isCut(short) ? await forwarder.forward(asked, question.length, true) : short;
     return reply === undefined
       ? { ...answer, code: responseCode.serverFailure }
       : withAnswersOf(answer, reply);
@@ -185,6 +188,9 @@ const failure: Answer = {
   authority: [],
   additional: [],
 };
+
+/** The upstream had more than fits a datagram. */
+const isCut = (reply: Buffer): boolean => (reply.readUInt16BE(2) & 0x0200) !== 0;
 
 function withAnswersOf(answer: Answer, reply: Buffer): Answer {
   const more = (decode(reply).answers ?? []).flatMap((record) =>

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,7 @@ let hosts: TestHosts;
 let pod: TestPod;
 let directory: string;
 let guard: ChildProcess | undefined;
+let upstream: ChildProcess | undefined;
 
 function host(): TestHosts['hosts'][number] {
   const first = hosts.hosts[0];
@@ -49,21 +51,42 @@ async function startGuard(): Promise<void> {
   );
 }
 
+/** In the namespace of the machine outside, which every host reaches. */
+const upstreamAddress = '172.30.0.250';
+
+async function startUpstream(): Promise<void> {
+  const program = join(root, 'test/support/dns-upstream.ts');
+  const argv = [`--net=/run/netns/${hosts.outside}`, process.execPath, program, upstreamAddress];
+  const child = spawn('nsenter', argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  upstream = child;
+  await once(child.stdout, 'data');
+}
+
 interface DnsReply {
   readonly rcode: number;
+  readonly isCut: boolean;
   readonly answers: readonly { readonly type: string; readonly name: string; readonly data: unknown }[];
   readonly authorities: readonly { readonly type: string }[];
   readonly medianUs: number;
 }
 
-async function resolve(name: string, type = 'A', count = 1): Promise<DnsReply> {
+async function resolve(
+  name: string,
+  type = 'A',
+  count = 1,
+  transport: 'udp' | 'tcp' = 'udp',
+): Promise<DnsReply> {
   const client = join(root, 'test/support/dns-client.ts');
-  const text = await inNetns(pod.netns, process.execPath, client, '10.96.0.10', String(count), name, type);
+  const args = ['10.96.0.10', String(count), name, type, transport];
+  const text = await inNetns(pod.netns, process.execPath, client, ...args);
   return JSON.parse(text) as DnsReply;
 }
 
+const addressesIn = ({ answers }: DnsReply): unknown[] =>
+  answers.filter(({ type }) => type === 'A').map(({ data }) => data);
+
 async function addressesOf(name: string): Promise<unknown[]> {
-  return (await resolve(name)).answers.filter(({ type }) => type === 'A').map(({ data }) => data);
+  return addressesIn(await resolve(name));
 }
 
 async function nextBeat(): Promise<Beat | undefined> {
@@ -96,6 +119,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   guard?.kill('SIGKILL');
+  upstream?.kill('SIGKILL');
   await hosts?.[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });
 });
@@ -157,6 +181,40 @@ test('a restarted guard answers and beats on before the agent has told it anythi
   await eventually(async () =>
     expect(await addressesOf('web.default.svc.cluster.local')).toEqual(['10.96.1.1']),
   );
+});
+
+test('what does not fit a datagram is cut, and whole over TCP', async () => {
+  const endpoints = Array.from({ length: 400 }, (_, i) => ({ ip: `10.244.${10 + (i >> 8)}.${i & 255}` }));
+  hosts.state.services.put(aService('crowd', 'None'));
+  hosts.state.endpointSlices.put(aSlice('crowd', endpoints));
+  const name = 'crowd.default.svc.cluster.local';
+  await eventually(async () => expect(await resolve(name)).toMatchObject({ rcode: 0, isCut: true }));
+  const whole = await resolve(name, 'A', 1, 'tcp');
+  expect(whole.isCut).toBe(false);
+  expect(new Set(addressesIn(whole))).toEqual(new Set(endpoints.map(({ ip }) => ip)));
+});
+
+test('other names are asked of the upstream, and an ExternalName leads to them', async () => {
+  await startUpstream();
+  await writeFile(join(directory, 'resolv.conf'), `nameserver 10.96.0.10\nnameserver ${upstreamAddress}\n`);
+  guard?.kill('SIGKILL');
+  await startGuard();
+  await eventually(async () => expect(await addressesOf('small.test')).toEqual(['192.0.2.1']));
+  expect((await resolve('nowhere.test')).rcode).toBe(3);
+  expect(await resolve('big.test')).toMatchObject({ rcode: 0, isCut: true, answers: [] });
+  expect(addressesIn(await resolve('big.test', 'A', 1, 'tcp'))).toHaveLength(300);
+  const external = { type: 'ExternalName', clusterIPs: [], ports: [] };
+  for (const target of ['small', 'big'])
+    hosts.state.services.put(aService(`to-${target}`, '', { ...external, externalName: `${target}.test` }));
+  await eventually(async () => {
+    const { answers } = await resolve('to-small.default.svc.cluster.local');
+    expect(answers.map(({ type, data }) => [type, data])).toEqual([
+      ['CNAME', 'small.test'],
+      ['A', '192.0.2.1'],
+    ]);
+  });
+  const big = await resolve('to-big.default.svc.cluster.local', 'A', 1, 'tcp');
+  expect(addressesIn(big)).toHaveLength(300);
 });
 
 test('a lookup from a pod takes little', async () => {

@@ -1,8 +1,10 @@
-/** Runs inside a namespace: `dns-client.ts SERVER COUNT NAME TYPE` asks and prints the answer, and times as JSON. */
+/** Runs inside a namespace: `dns-client.ts SERVER COUNT NAME TYPE [tcp]` asks and prints the answer, and times as JSON. */
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { decode, encode, type RecordType } from 'dns-packet';
 
-const [server = '', count = '1', name = '', type = 'A'] = process.argv.slice(2);
+const [server = '', count = '1', name = '', type = 'A', transport = 'udp'] = process.argv.slice(2);
 const socket = createSocket('udp4');
 const timesUs: number[] = [];
 
@@ -25,6 +27,24 @@ function askOnce(id: number): Promise<Buffer> {
       },
     ],
   });
+  return transport === 'tcp' ? askOverTcp(query) : askOverUdp(query);
+}
+
+async function askOverTcp(query: Buffer): Promise<Buffer> {
+  const stream = connect(53, server);
+  const head = Buffer.allocUnsafe(2);
+  head.writeUInt16BE(query.length);
+  stream.write(Buffer.concat([head, query]));
+  let received = Buffer.alloc(0);
+  while (received.length < 2 || received.length < received.readUInt16BE(0) + 2) {
+    const [chunk] = (await once(stream, 'data', { signal: AbortSignal.timeout(2_000) })) as [Buffer];
+    received = Buffer.concat([received, chunk]);
+  }
+  stream.destroy();
+  return received.subarray(2);
+}
+
+function askOverUdp(query: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error('no answer')), 2_000);
     socket.once('message', (answer) => {
@@ -47,6 +67,7 @@ timesUs.sort((a, b) => a - b);
 process.stdout.write(
   JSON.stringify({
     rcode: last.readUInt16BE(2) & 15,
+    isCut: (last.readUInt16BE(2) & 0x0200) !== 0,
     answers: packet.answers,
     authorities: packet.authorities,
     medianUs: timesUs[Math.floor(timesUs.length / 2)],
