@@ -1,0 +1,115 @@
+import { toMicroTime } from '../../base/clock.ts';
+import type { UserInfo } from '../registry/strategy.ts';
+import type { AuditedRequest, AuditLevel, AuditStage } from './policy.ts';
+
+/** One request, as it is told of. */
+export interface AuditFacts {
+  readonly auditId: string;
+  readonly level: AuditLevel;
+  readonly request: AuditedRequest & { readonly version: string };
+  readonly uri: string;
+  /** Who asked, before impersonation. */
+  readonly user: UserInfo;
+  /** As whom, when that is another. */
+  readonly impersonated: UserInfo | undefined;
+  readonly sourceIps: readonly string[];
+  readonly userAgent: string;
+  readonly receivedMs: number;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface AuditOutcome {
+  readonly stage: AuditStage;
+  readonly atMs: number;
+  readonly code: number;
+  /** Of an error. */
+  readonly status?:
+    | { readonly reason?: string | undefined; readonly message?: string | undefined }
+    | undefined;
+  readonly requestBody?: Buffer | undefined;
+  readonly responseBody?: Buffer | undefined;
+}
+
+/** Larger ones are left out: the event says so. */
+const maxBodyBytes = 100 * 1024;
+
+/** One line of the log. @see https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io-v1-Event */
+export function toAuditLine(facts: AuditFacts, outcome: AuditOutcome): string {
+  const { level, request } = facts;
+  const hasBody = level === 'Request' || level === 'RequestResponse';
+  const requestObject = hasBody ? bodyOf(outcome.requestBody) : undefined;
+  const responseObject = level === 'RequestResponse' ? bodyOf(outcome.responseBody) : undefined;
+  const isCut = requestObject === tooLarge || responseObject === tooLarge;
+  return JSON.stringify({
+    kind: 'Event',
+    apiVersion: 'audit.k8s.io/v1',
+    level,
+    auditID: facts.auditId,
+    stage: outcome.stage,
+    requestURI: facts.uri,
+    verb: request.verb,
+    user: toUser(facts.user),
+    ...(facts.impersonated === undefined ? {} : { impersonatedUser: toUser(facts.impersonated) }),
+    sourceIPs: facts.sourceIps,
+    ...(facts.userAgent === '' ? {} : { userAgent: facts.userAgent }),
+    ...(request.isResource ? { objectRef: toReference(request) } : {}),
+    ...(outcome.stage === 'RequestReceived' ? {} : { responseStatus: toStatus(outcome) }),
+    ...(requestObject === undefined || isCut ? {} : { requestObject }),
+    ...(responseObject === undefined || isCut ? {} : { responseObject }),
+    requestReceivedTimestamp: toMicroTime(facts.receivedMs),
+    stageTimestamp: toMicroTime(outcome.atMs),
+    ...toAnnotations(facts.annotations, isCut),
+  });
+}
+
+const tooLarge = Symbol('too large');
+
+/** A body that is JSON; others (YAML, protobuf, streams) are not told. */
+function bodyOf(body: Buffer | undefined): unknown {
+  if (body === undefined || body[0] !== 0x7b) return undefined;
+  if (body.length > maxBodyBytes) return tooLarge;
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    // What the client sent is not what it said: the status tells so.
+    return undefined;
+  }
+}
+
+function toUser({ name, uid, groups, extra }: UserInfo): object {
+  return {
+    username: name,
+    ...(uid === '' ? {} : { uid }),
+    ...(groups.length === 0 ? {} : { groups }),
+    ...(Object.keys(extra).length === 0 ? {} : { extra }),
+  };
+}
+
+function toReference(request: AuditFacts['request']): object {
+  const { resource, namespace, name, group, version, subresource } = request;
+  return {
+    resource,
+    ...(namespace === '' ? {} : { namespace }),
+    ...(name === '' ? {} : { name }),
+    ...(group === '' ? {} : { apiGroup: group }),
+    apiVersion: version,
+    ...(subresource === '' ? {} : { subresource }),
+  };
+}
+
+function toStatus({ code, status }: AuditOutcome): object {
+  if (status === undefined) return { metadata: {}, code };
+  const { reason, message } = status;
+  return {
+    metadata: {},
+    status: 'Failure',
+    ...(message === undefined ? {} : { message }),
+    ...(reason === undefined ? {} : { reason }),
+    code,
+  };
+}
+
+function toAnnotations(annotations: Readonly<Record<string, string>>, isCut: boolean): object {
+  const all = isCut ? { ...annotations, 'audit.k8s.io/truncated': 'true' } : annotations;
+  return Object.keys(all).length === 0 ? {} : { annotations: all };
+}
