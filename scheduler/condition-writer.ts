@@ -15,6 +15,8 @@ export interface ConditionReport {
   readonly pod: Pod;
   readonly reason: 'Unschedulable' | 'SchedulerError' | 'SchedulingGated';
   readonly message: string;
+  /** Where its victims are leaving; empty takes an earlier one away. */
+  readonly nominatedNodeName?: string;
 }
 
 export interface ConditionWriterOptions {
@@ -64,7 +66,7 @@ export class ConditionWriter {
     }
   }
 
-  async #write({ pod, reason, message }: ConditionReport): Promise<void> {
+  async #write({ pod, reason, message, nominatedNodeName }: ConditionReport): Promise<void> {
     const { client, clock, logger } = this.#options;
     const previous = conditionOf(pod);
     const condition: PodCondition = {
@@ -75,7 +77,10 @@ export class ConditionWriter {
       lastTransitionTime: previous?.status === 'False' ? previous.lastTransitionTime : toTime(clock.nowMs()),
     };
     try {
-      const body = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
+      const nominated =
+        nominationOf(pod) === (nominatedNodeName ?? nominationOf(pod)) ? {} : { nominatedNodeName };
+      const status = { conditions: [condition], ...nominated };
+      const body = { metadata: { uid: pod.metadata.uid }, status };
       await client.patch(pods, pod.metadata, { type: 'strategic', body }, { subresource: 'status' });
     } catch (error) {
       // Only information for the user: the pod's next attempt writes it again.
@@ -87,7 +92,10 @@ export class ConditionWriter {
 const conditionOf = (pod: Pod): PodCondition | undefined =>
   pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
 
-function saysAlready({ pod, reason, message }: ConditionReport): boolean {
+const nominationOf = (pod: Pod): string => pod.status?.nominatedNodeName ?? '';
+
+function saysAlready({ pod, reason, message, nominatedNodeName }: ConditionReport): boolean {
   const condition = conditionOf(pod);
+  if (nominatedNodeName !== undefined && nominatedNodeName !== nominationOf(pod)) return false;
   return condition?.status === 'False' && condition.reason === reason && condition.message === message;
 }

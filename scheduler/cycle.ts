@@ -7,19 +7,25 @@ import { messageOf } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { EventSink } from '../client/event-recorder.ts';
 import type { Binder, BindOutcome } from './binder.ts';
+import type { Cluster } from './cache/cluster.ts';
 import type { ConditionWriter } from './condition-writer.ts';
 import { DiagnosisMemo } from './diagnosis-memo.ts';
+import { diagnosisMessage } from './diagnosis-message.ts';
+import type { NodeInfo } from './framework/node-info.ts';
+import type { PodClass } from './framework/pod-class.ts';
+import type { Preemptor } from './preemption/preemptor.ts';
+import type { Profile, Profiles } from './profile.ts';
 import type { QueuedPod, SchedulingQueue } from './queue/scheduling-queue.ts';
-import { type SchedulingContext, schedule } from './schedule.ts';
-import type { Strategy } from './strategies/strategy.ts';
+import { fitsOn, type SchedulingContext, schedule } from './schedule.ts';
 
 /** Longest turn of deciding before what has arrived is read. */
 const sliceMs = 8;
 
 export interface CycleOptions {
-  readonly context: SchedulingContext;
+  readonly cluster: Cluster;
   readonly queue: SchedulingQueue;
-  readonly strategies: ReadonlyMap<string, Strategy>;
+  readonly profiles: Profiles;
+  readonly preemptor: Preemptor;
   readonly binder: Binder;
   readonly conditions: ConditionWriter;
   readonly events: EventSink;
@@ -29,16 +35,15 @@ export interface CycleOptions {
 
 export class SchedulingCycle {
   readonly #options: CycleOptions;
-  readonly #diagnoses: DiagnosisMemo;
+  readonly #memos = new Map<SchedulingContext, DiagnosisMemo>();
 
   constructor(options: CycleOptions) {
     this.#options = options;
-    this.#diagnoses = new DiagnosisMemo(options.context);
   }
 
   /** Schedules until `signal` aborts, then waits for the bindings under way. */
   async run(signal: AbortSignal): Promise<void> {
-    const { queue, binder, conditions, clock } = this.#options;
+    const { queue, binder, conditions, preemptor, clock } = this.#options;
     while (!signal.aborted) {
       await queue.whenActive(signal);
       await binder.whenRoom();
@@ -46,6 +51,7 @@ export class SchedulingCycle {
       if (this.#decideForAWhile(signal)) await nextTurn(clock);
     }
     await binder.drain();
+    await preemptor.drain();
     await conditions.drain();
   }
 
@@ -63,30 +69,49 @@ export class SchedulingCycle {
   }
 
   #decide(queued: QueuedPod, signal: AbortSignal): void {
-    const { context, strategies, binder } = this.#options;
+    const { profiles, binder, cluster } = this.#options;
     const { uid, pod, podClass } = queued;
-    const strategy = strategies.get(podClass.schedulerName);
-    if (strategy === undefined) return;
-    const node = schedule(context, podClass, strategy);
+    const profile = profiles.get(podClass.schedulerName);
+    if (profile === undefined) return;
+    // Its own nomination must not stand in its way.
+    const nominatedFor = cluster.withdrawNomination(uid);
+    const node =
+      nominatedNode(profile.context, podClass, nominatedFor) ??
+      schedule(profile.context, podClass, profile.strategy);
     if (node === undefined) {
-      this.#reject(queued);
+      this.#reject(queued, profile, nominatedFor);
       return;
     }
     const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
-    context.cluster.setPod({ uid, name, podClass, nodeName: node.name, isLive: true, isAssumed: true });
+    cluster.setPod({ uid, name, podClass, nodeName: node.name, isLive: true, isAssumed: true });
     binder.start(pod, node.name, signal, (outcome) => this.#settle(queued, node.name, outcome));
   }
 
-  #reject({ uid, pod, podClass }: QueuedPod): void {
-    const { queue, conditions, events } = this.#options;
-    const message = this.#diagnoses.messageFor(podClass);
+  #reject(queued: QueuedPod, profile: Profile, nominatedFor: string | undefined): void {
+    const { queue, conditions, events, cluster, preemptor } = this.#options;
+    const { uid, pod, podClass } = queued;
+    const diagnosis = this.#memoOf(profile).diagnosisOf(podClass);
+    const outcome = preemptor.attempt({ queued, profile, diagnosis, nominatedFor });
+    const { nominatedNodeName } = outcome;
+    const message = diagnosisMessage(
+      cluster.nodeCount,
+      diagnosis,
+      outcome.nominatedNodeName === undefined ? outcome.text : undefined,
+    );
     queue.parkUnschedulable(uid);
-    conditions.report({ pod, reason: 'Unschedulable', message });
+    conditions.report({ pod, reason: 'Unschedulable', message, nominatedNodeName: nominatedNodeName ?? '' });
     events.event({ object: pod, type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' });
   }
 
+  #memoOf(profile: Profile): DiagnosisMemo {
+    const { context } = profile;
+    const memo = this.#memos.get(context) ?? new DiagnosisMemo(context);
+    this.#memos.set(context, memo);
+    return memo;
+  }
+
   #settle(queued: QueuedPod, nodeName: string, outcome: BindOutcome): void {
-    const { context, queue, events } = this.#options;
+    const { cluster, queue, events } = this.#options;
     const { uid, pod } = queued;
     switch (outcome.outcome) {
       case 'bound': {
@@ -96,12 +121,12 @@ export class SchedulingCycle {
         return;
       }
       case 'gone':
-        context.cluster.forget(uid);
+        cluster.forget(uid);
         // Usually the watch has removed it, or is about to.
         queue.retryLater(uid);
         return;
       case 'refused':
-        context.cluster.forget(uid);
+        cluster.forget(uid);
         this.#reportRefusal(queued, outcome.error);
     }
   }
@@ -116,6 +141,16 @@ export class SchedulingCycle {
     conditions.report({ pod, reason: 'SchedulerError', message });
     events.event({ object: pod, type: 'Warning', reason: 'FailedScheduling', message, action: 'Binding' });
   }
+}
+
+/** The node whose victims the pod waited for, once it fits there. */
+function nominatedNode(
+  context: SchedulingContext,
+  pod: PodClass,
+  nominatedFor: string | undefined,
+): NodeInfo | undefined {
+  const node = nominatedFor === undefined ? undefined : context.cluster.node(nominatedFor);
+  return node !== undefined && fitsOn(context, pod, node) ? node : undefined;
 }
 
 function nextTurn(clock: Clock): Promise<void> {

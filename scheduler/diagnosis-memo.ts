@@ -1,28 +1,26 @@
-import { diagnosisMessage } from './diagnosis-message.ts';
 import type { PodClass } from './framework/pod-class.ts';
-import { diagnose, type SchedulingContext } from './schedule.ts';
+import { type Diagnosis, diagnose, type SchedulingContext } from './schedule.ts';
 
 const maxRemembered = 256;
 
-/** The message for a pod that fits nowhere; computed once for all pods of a class until the cluster changes. */
+/** Why a class of pods fits nowhere; computed once for all its pods until the cluster changes. */
 export class DiagnosisMemo {
   readonly #context: SchedulingContext;
-  readonly #messages = new Map<PodClass, string>();
+  readonly #known = new Map<PodClass, Diagnosis>();
   #position = -1;
 
   constructor(context: SchedulingContext) {
     this.#context = context;
   }
 
-  messageFor(pod: PodClass): string {
-    const { cluster } = this.#context;
-    if (this.#position !== cluster.changes.position || this.#messages.size >= maxRemembered)
-      this.#messages.clear();
-    this.#position = cluster.changes.position;
-    const known = this.#messages.get(pod);
+  diagnosisOf(pod: PodClass): Diagnosis {
+    const { position } = this.#context.cluster.changes;
+    if (this.#position !== position || this.#known.size >= maxRemembered) this.#known.clear();
+    this.#position = position;
+    const known = this.#known.get(pod);
     if (known !== undefined) return known;
-    const message = diagnosisMessage(cluster.nodeCount, diagnose(this.#context, pod));
-    this.#messages.set(pod, message);
-    return message;
+    const diagnosis = diagnose(this.#context, pod);
+    this.#known.set(pod, diagnosis);
+    return diagnosis;
   }
 }

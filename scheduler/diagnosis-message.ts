@@ -1,20 +1,22 @@
 import type { Diagnosis } from './schedule.ts';
 
-/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.`, as Kubernetes words it. */
-export function diagnosisMessage(nodeCount: number, diagnosis: Diagnosis): string {
+/**
+ * `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.`, as Kubernetes words it.
+ * @param preemption what came of preemption; undefined when it found victims
+ */
+export function diagnosisMessage(
+  nodeCount: number,
+  diagnosis: Diagnosis,
+  preemption: string | undefined,
+): string {
   if (nodeCount === 0) return 'no nodes available to schedule pods';
   const reasons = [...diagnosis.values()].flatMap((rejection) => rejection.reasons);
-  return `${summary(nodeCount, reasons)} preemption: ${preemptionSummary(nodeCount, diagnosis)}`;
+  const text = summary(nodeCount, reasons);
+  return preemption === undefined ? text : `${text} preemption: ${preemption}`;
 }
 
-function preemptionSummary(nodeCount: number, diagnosis: Diagnosis): string {
-  const reasons = [...diagnosis.values()].map(({ isFinal }) =>
-    isFinal ? 'Preemption is not helpful for scheduling' : 'No preemption victims found for incoming pod',
-  );
-  return summary(nodeCount, reasons);
-}
-
-function summary(nodeCount: number, reasons: readonly string[]): string {
+/** How many nodes give which reason. */
+export function summary(nodeCount: number, reasons: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   const parts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();

@@ -4,22 +4,27 @@ import { seededRandom } from '../base/random.ts';
 import { ManualClock } from '../test/support/manual-clock.ts';
 import { aNode, aPod } from '../test/support/scheduling-objects.ts';
 import { Cluster } from './cache/cluster.ts';
+import { PlacementIndex } from './cache/placement-index.ts';
 import { NodeFeed, PodFeed } from './feed.ts';
 import { defaultPlugins } from './plugin-registry.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
+import { Waker } from './waker.ts';
 
 function feeds() {
   const cluster = new Cluster();
-  const queue = new SchedulingQueue(new ManualClock(), seededRandom(1));
+  const clock = new ManualClock();
+  const queue = new SchedulingQueue(clock, seededRandom(1));
+  const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
+  const waker = new Waker({ cluster, queue, clock, contextOf: () => context });
   const unreadable: string[] = [];
   const options = {
-    ...{ cluster, queue, plugins: defaultPlugins },
+    ...{ cluster, queue, waker },
     isOurs: (name: string) => name === 'default-scheduler',
     onGated: () => undefined,
     onLeft: () => undefined,
     onUnreadable: ({ metadata }: { metadata: { name: string } }) => void unreadable.push(metadata.name),
   };
-  return { cluster, queue, unreadable, pods: new PodFeed(options), nodes: new NodeFeed(options) };
+  return { cluster, queue, clock, unreadable, pods: new PodFeed(options), nodes: new NodeFeed(options) };
 }
 
 const on = (pod: Pod, nodeName: string): Pod => ({ ...pod, spec: { ...pod.spec, nodeName } });
@@ -65,8 +70,8 @@ describe('feed', () => {
     expect(cluster.node('late')?.requested.cpuMillis).toBe(3_000);
   });
 
-  it('wakes a pod for the change that helps it, and for no other', () => {
-    const { queue, pods, nodes } = feeds();
+  it('wakes a pod for the change that helps it, and for no other', async () => {
+    const { queue, clock, pods, nodes } = feeds();
     const blocker = on(aPod({ name: 'blocker', cpu: '4' }), 'host-1');
     nodes.replace([aNode({ name: 'host-1' }), aNode({ name: 'host-2', cpu: '1' })]);
     const small = on(aPod({ name: 'small', cpu: '500m' }), 'host-2');
@@ -74,8 +79,10 @@ describe('feed', () => {
     reject(queue);
     pods.remove(small);
     nodes.upsert(aNode({ name: 'host-2', cpu: '1500m' }));
+    await clock.advance(1);
     expect(queue.counts.unschedulable).toBe(1);
     pods.remove(blocker);
+    await clock.advance(1);
     expect(queue.counts.active).toBe(1);
   });
 

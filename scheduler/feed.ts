@@ -2,15 +2,14 @@
 import type { Node, Pod } from '../api/generated/core-v1.ts';
 import type { ReflectorSink } from '../client/reflector.ts';
 import type { Cluster } from './cache/cluster.ts';
-import { filterNode } from './framework/evaluate.ts';
-import type { PluginSet } from './framework/plugin.ts';
 import { type PodClass, PodClasses } from './framework/pod-class.ts';
 import { isGated, type SchedulingQueue } from './queue/scheduling-queue.ts';
+import type { Waker } from './waker.ts';
 
 export interface FeedOptions {
   readonly cluster: Cluster;
   readonly queue: SchedulingQueue;
-  readonly plugins: PluginSet;
+  readonly waker: Pick<Waker, 'nodeChanged' | 'podsChanged'>;
   /** Whether pods of this `spec.schedulerName` are ours. */
   readonly isOurs: (schedulerName: string) => boolean;
   /** A pod waits that has scheduling gates. */
@@ -79,41 +78,46 @@ export class PodFeed implements ReflectorSink<Pod> {
     // Its binding is on its way: the state before it may still arrive.
     if (cluster.pod(uid)?.isAssumed === true && queue.get(uid) === undefined) return;
     queue.set(pod, podClass);
+    const { nominatedNodeName = '' } = pod.status ?? {};
+    if (nominatedNodeName !== '' && cluster.nominationOf(uid) === undefined && queue.get(uid)?.attempts === 0)
+      cluster.nominate({ uid, podClass }, nominatedNodeName);
     if (isGated(pod)) onGated(pod);
   }
 
   #place(pod: Pod, podClass: PodClass, nodeName: string): void {
-    const { cluster, queue } = this.#options;
+    const { cluster, waker } = this.#options;
     const { uid, namespace, name, deletionTimestamp } = pod.metadata;
     this.#leave(uid);
     const before = cluster.pod(uid);
     const isLive = deletionTimestamp === undefined;
-    cluster.setPod({ uid, name: `${namespace}/${name}`, podClass, nodeName, isLive, isAssumed: false });
-    if (before === undefined || before.isAssumed || before.isLive !== isLive) queue.wake(looksAtOtherPods);
+    const { startTime } = pod.status ?? {};
+    cluster.setPod({
+      ...{ uid, name: `${namespace}/${name}`, podClass, nodeName, isLive, isAssumed: false },
+      ...(startTime === undefined ? {} : { startMs: Date.parse(startTime) }),
+    });
+    if (before === undefined || before.isAssumed || before.isLive !== isLive) waker.podsChanged();
   }
 
   #leave(uid: string): void {
-    this.#options.queue.delete(uid);
+    const { queue, cluster, waker } = this.#options;
+    queue.delete(uid);
+    const nominatedFor = cluster.withdrawNomination(uid);
+    if (nominatedFor !== undefined) waker.nodeChanged(nominatedFor);
     this.#options.onLeft(uid);
   }
 
   #remove(uid: string): void {
-    const { cluster, queue, plugins } = this.#options;
+    const { cluster, waker } = this.#options;
     this.#known.delete(uid);
     this.#leave(uid);
     const removed = cluster.removePod(uid);
     if (removed === undefined) return;
-    const node = cluster.node(removed.nodeName);
-    queue.wake(
-      (podClass) =>
-        looksAtOtherPods(podClass) ||
-        removed.podClass.affinity.requiredAnti.length > 0 ||
-        (node !== undefined && filterNode(plugins, podClass, node) === undefined),
-    );
+    waker.nodeChanged(removed.nodeName);
+    waker.podsChanged(removed.podClass);
   }
 }
 
-export type NodeFeedOptions = Pick<FeedOptions, 'cluster' | 'queue' | 'plugins' | 'onUnreadable'>;
+export type NodeFeedOptions = Pick<FeedOptions, 'cluster' | 'waker' | 'onUnreadable'>;
 
 export class NodeFeed implements ReflectorSink<Node> {
   readonly #options: NodeFeedOptions;
@@ -136,14 +140,9 @@ export class NodeFeed implements ReflectorSink<Node> {
   }
 
   upsert(node: Node): void {
-    const { cluster, queue, plugins } = this.#options;
     const { name } = node.metadata;
-    const isNew = !this.#known.has(name);
     this.#known.add(name);
-    if (!this.#set(node)) return;
-    const info = cluster.node(name);
-    if (info === undefined) return;
-    queue.wake((podClass) => isNew || filterNode(plugins, podClass, info) === undefined);
+    if (this.#set(node)) this.#options.waker.nodeChanged(name);
   }
 
   /** @returns whether anything changed. */
@@ -164,11 +163,8 @@ export class NodeFeed implements ReflectorSink<Node> {
     this.#known.delete(name);
     this.#options.cluster.removeNode(name);
     // The emptiest domain may be gone.
-    this.#options.queue.wake(looksAtOtherPods);
+    this.#options.waker.podsChanged();
   }
 }
-
-const looksAtOtherPods = ({ affinity, spread }: PodClass): boolean =>
-  affinity.required.length > 0 || affinity.requiredAnti.length > 0 || spread.some(({ isHard }) => isHard);
 
 const hasEnded = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';

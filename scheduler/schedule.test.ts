@@ -39,7 +39,7 @@ class Bench {
 
   message(pod: Pod): string {
     const { cluster } = this.context;
-    return diagnosisMessage(cluster.nodeCount, diagnose(this.context, this.#classes.of(pod)));
+    return diagnosisMessage(cluster.nodeCount, diagnose(this.context, this.#classes.of(pod)), undefined);
   }
 }
 
@@ -131,8 +131,7 @@ describe('diagnosis', () => {
     );
     bench.put(aPod({ cpu: '800m' }), 'full');
     expect(bench.message(aPod({ cpu: '500m' }))).toBe(
-      '0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable. ' +
-        'preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
+      '0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable.',
     );
   });
 

@@ -1,12 +1,13 @@
 import type { Cluster } from './cache/cluster.ts';
 import type { PlacementIndex } from './cache/placement-index.ts';
 import { infeasible } from './cache/score-tree.ts';
-import { type NamedRejection, prepareEvaluation } from './framework/evaluate.ts';
+import type { NamedRejection, WeighedRule } from './framework/evaluate.ts';
 import type { NodeInfo } from './framework/node-info.ts';
 import type { PluginSet } from './framework/plugin.ts';
 import type { PodClass } from './framework/pod-class.ts';
-import type { Candidates, Strategy } from './strategies/strategy.ts';
+import type { Strategy } from './strategies/strategy.ts';
 
+/** A cluster at one moment, and the plugins that judge it. Build one of your own to ask what would be. */
 export interface SchedulingContext {
   readonly cluster: Cluster;
   readonly plugins: PluginSet;
@@ -20,54 +21,86 @@ export function schedule(
   strategy: Strategy,
 ): NodeInfo | undefined {
   const { cluster, index } = context;
-  const candidates = cluster.hasTermsAround(pod) ? scan(context, pod) : indexed(index, cluster, pod);
-  const slot = strategy.choose(candidates);
+  const placement = index.placementOf(pod);
+  const slot = strategy.choose({
+    slotCount: cluster.slotCount,
+    isFeasible: (at) => placement.valueAt(at) !== infeasible,
+    best: () => placement.best(),
+  });
   return slot === undefined ? undefined : cluster.nodeAt(slot);
+}
+
+/** Whether some node would take the pod. */
+export function fitsSomewhere({ index }: SchedulingContext, pod: PodClass): boolean {
+  return index.placementOf(pod).best() !== undefined;
+}
+
+/** Whether this node would take the pod. */
+export function fitsOn({ index }: SchedulingContext, pod: PodClass, node: NodeInfo): boolean {
+  return index.placementOf(pod).valueAt(node.slot) !== infeasible;
 }
 
 /** Why each node will not do, by node name. */
 export type Diagnosis = ReadonlyMap<string, NamedRejection>;
 
-export function diagnose(context: SchedulingContext, pod: PodClass): Diagnosis {
-  const { cluster, plugins } = context;
-  const evaluation = prepareEvaluation(plugins, pod, cluster);
+export function diagnose({ cluster, index }: SchedulingContext, pod: PodClass): Diagnosis {
+  const { local, rules } = index.placementOf(pod);
   const rejections = new Map<string, NamedRejection>();
   for (const node of cluster.nodes) {
-    const rejection = evaluation.filter(node);
+    const rejection = local.reject(node) ?? rejectByDomain(cluster, rules, node);
     if (rejection !== undefined) rejections.set(node.name, rejection);
   }
   return rejections;
 }
 
-function indexed(index: PlacementIndex, cluster: Cluster, pod: PodClass): Candidates {
-  const scores = index.scoresFor(pod);
-  return {
-    slotCount: cluster.slotCount,
-    isFeasible: (slot) => scores.score(slot) !== infeasible,
-    best: () => scores.best(),
-  };
+function rejectByDomain(
+  cluster: Cluster,
+  rules: readonly WeighedRule[],
+  node: NodeInfo,
+): NamedRejection | undefined {
+  for (const { plugin, rule } of rules) {
+    const rejection = rule.reject(cluster.counters.topology(rule.topologyKey).domainOf(node.slot));
+    if (rejection !== undefined) return { plugin, ...rejection };
+  }
+  return undefined;
 }
 
-function scan({ cluster, plugins }: SchedulingContext, pod: PodClass): Candidates {
-  const evaluation = prepareEvaluation(plugins, pod, cluster);
-  const isFeasible = (slot: number): boolean => {
-    const node = cluster.nodeAt(slot);
-    return node !== undefined && evaluation.filter(node) === undefined;
-  };
-  return {
-    slotCount: cluster.slotCount,
-    isFeasible,
-    best() {
-      let best: number | undefined;
-      let highest = infeasible;
-      for (const node of cluster.nodes) {
-        if (evaluation.filter(node) !== undefined) continue;
-        const score = evaluation.score(node);
-        if (score <= highest) continue;
-        highest = score;
-        best = node.slot;
-      }
-      return best;
-    },
-  };
+/** What one node means for a pod: a refusal, or its points by plugin. Plain data. */
+export type Verdict =
+  | ({ readonly node: string; readonly fits: false } & NamedRejection)
+  | {
+      readonly node: string;
+      readonly fits: true;
+      readonly total: number;
+      readonly points: Readonly<Record<string, number>>;
+    };
+
+/** Every node's verdict, the best first. */
+export function explain({ cluster, index }: SchedulingContext, pod: PodClass): readonly Verdict[] {
+  const placement = index.placementOf(pod);
+  const { local, rules } = placement;
+  const verdicts = [...cluster.nodes].map((node): Verdict => {
+    const rejection = local.reject(node) ?? rejectByDomain(cluster, rules, node);
+    if (rejection !== undefined) return { node: node.name, fits: false, ...rejection };
+    const points: Record<string, number> = { ...local.scores(node) };
+    for (const { plugin, weight, rule } of rules) {
+      const domain = cluster.counters.topology(rule.topologyKey).domainOf(node.slot);
+      points[plugin] = (points[plugin] ?? 0) + weight * rule.score(domain);
+    }
+    return { node: node.name, fits: true, total: placement.valueAt(node.slot), points };
+  });
+  return verdicts.sort(byTotal);
+}
+
+const byTotal = (left: Verdict, right: Verdict): number =>
+  (right.fits ? right.total : infeasible) - (left.fits ? left.total : infeasible) || 0;
+
+/** The decision for a pod: its node, or why no node will do. Plain data. */
+export type Decision =
+  | { readonly node: string }
+  | { readonly node: undefined; readonly verdicts: readonly Verdict[] };
+
+export function decide(context: SchedulingContext, pod: PodClass, strategy: Strategy): Decision {
+  const node = schedule(context, pod, strategy);
+  return node === undefined ? { node: undefined, verdicts: explain(context, pod) } : { node: node.name };
 }

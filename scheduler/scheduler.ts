@@ -1,6 +1,7 @@
 /** Puts the scheduler's parts together. Follows the API server at once; decides only while it leads. */
 import type { Namespace } from '../api/generated/core-v1.ts';
-import { namespaces, nodes, pods } from '../api/generated/resources.ts';
+import type { PodDisruptionBudget } from '../api/generated/policy-v1.ts';
+import { namespaces, nodes, poddisruptionbudgets, pods } from '../api/generated/resources.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -13,13 +14,18 @@ import { LeaderElector } from '../client/leader-elector.ts';
 import { Reflector, type ReflectorSink } from '../client/reflector.ts';
 import { Binder } from './binder.ts';
 import { Cluster } from './cache/cluster.ts';
-import { PlacementIndex } from './cache/placement-index.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import { SchedulingCycle } from './cycle.ts';
 import { NodeFeed, type NodeFeedOptions, PodFeed } from './feed.ts';
-import { defaultPlugins } from './plugin-registry.ts';
+import type { PodClass } from './framework/pod-class.ts';
+import { toDisruptionBudget } from './preemption/disruption-budget.ts';
+import { Evictor } from './preemption/evictor.ts';
+import { Preemptor } from './preemption/preemptor.ts';
+import { profilesOf } from './profile.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
-import { type StrategyName, strategiesBySchedulerName } from './strategies/registry.ts';
+import type { SchedulingContext } from './schedule.ts';
+import type { StrategyName } from './strategies/registry.ts';
+import { Waker } from './waker.ts';
 
 export interface SchedulerOptions {
   readonly client: ApiClient;
@@ -61,24 +67,31 @@ interface Assembly {
 function assemble(options: SchedulerOptions): Assembly {
   const { client, clock, random, logger } = options;
   const namespaceInformer = new Informer<Namespace>({ ...options, type: namespaces });
+  const budgetInformer = new Informer<PodDisruptionBudget>({ ...options, type: poddisruptionbudgets });
   const cluster = new Cluster((name) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {});
   const queue = new SchedulingQueue(clock, random);
-  const strategies = strategiesBySchedulerName(options.strategy, random);
+  const profiles = profilesOf({ cluster, strategy: options.strategy, random });
+  const contextOf = ({ schedulerName }: PodClass): SchedulingContext | undefined =>
+    profiles.get(schedulerName)?.context;
+  const waker = new Waker({ cluster, queue, clock, contextOf });
   const events = new EventRecorder({ ...options, component: 'default-scheduler' });
   const conditions = new ConditionWriter({ client, clock, logger });
-  const plugins = defaultPlugins;
+  const evictor = new Evictor({ client, events, clock, logger });
+  const preemptor = new Preemptor(evictor, (uid) => queue.wakeOne(uid));
   const onUnreadable: NodeFeedOptions['onUnreadable'] = ({ kind, metadata }, error) =>
     logger.error({ err: error, kind, namespace: metadata.namespace, name: metadata.name }, 'left out');
+  const readBudgets = (): void => preemptor.setBudgets(budgetInformer.lister.list().map(toDisruptionBudget));
+  budgetInformer.addHandler({ onAdd: readBudgets, onUpdate: readBudgets, onDelete: readBudgets });
   const podFeed = new PodFeed({
     cluster,
     queue,
-    plugins,
-    isOurs: (name) => strategies.has(name),
+    waker,
+    isOurs: (name) => profiles.has(name),
     onGated: (pod) => conditions.report({ pod, ...gatedReport }),
     onLeft: (uid) => conditions.withdraw(uid),
     onUnreadable,
   });
-  const nodeFeed = new NodeFeed({ cluster, queue, plugins, onUnreadable });
+  const nodeFeed = new NodeFeed({ cluster, waker, onUnreadable });
   const synced = new Synced([podFeed, nodeFeed]);
   const reflector = <T>(sink: ReflectorSink<T>): ReflectorSink<T> => synced.after(sink);
   const podReflector = new Reflector({ ...options, type: pods, selection: {}, sink: reflector(podFeed) });
@@ -86,16 +99,17 @@ function assemble(options: SchedulerOptions): Assembly {
   return {
     cluster,
     cycle: new SchedulingCycle({
-      context: { cluster, plugins, index: new PlacementIndex(cluster, plugins) },
+      cluster,
       queue,
-      strategies,
+      profiles,
+      preemptor,
       binder: new Binder({ client, clock, random }),
       conditions,
       events,
       clock,
       logger,
     }),
-    followers: [podReflector, nodeReflector, namespaceInformer, events].map(
+    followers: [podReflector, nodeReflector, namespaceInformer, budgetInformer, events].map(
       (part) => (signal) => part.run(signal),
     ),
     async whenSynced(signal) {

@@ -7,11 +7,21 @@
  * the change log.
  */
 import type { Node } from '../../api/generated/core-v1.ts';
-import { type NodeFacts, type NodeInfo, NodeUsage, toNodeFacts } from '../framework/node-info.ts';
-import type { Snapshot } from '../framework/plugin.ts';
+import type { NamespaceLabels } from '../framework/affinity-term.ts';
+import {
+  type ClassCount,
+  type NodeFacts,
+  type NodeInfo,
+  type NodeLoad,
+  NodeRecord,
+  NodeUsage,
+  type Nomination,
+  toNodeFacts,
+} from '../framework/node-info.ts';
 import type { PodClass } from '../framework/pod-class.ts';
+import { ResourceSum } from '../framework/resources.ts';
 import { ChangeLog } from './change-log.ts';
-import { hasTerms, TermIndex } from './term-index.ts';
+import { Counters } from './counters.ts';
 
 export interface PlacedPod {
   readonly uid: string;
@@ -21,32 +31,32 @@ export interface PlacedPod {
   /** Not being deleted. */
   readonly isLive: boolean;
   readonly isAssumed: boolean;
+  /** When it began to run, in ms since the epoch; for preemption, which spares the pods that ran longest. */
+  readonly startMs?: number | undefined;
 }
 
 interface Entry {
   readonly name: string;
   readonly slot: number;
   readonly usage: NodeUsage;
+  readonly pods: Set<PlacedPod>;
   /** Undefined for a name that only pods mention. */
-  facts: NodeFacts | undefined;
-  /** What readers see; made anew when something changed. */
-  info: NodeInfo | undefined;
+  known: { readonly facts: NodeFacts; readonly node: NodeInfo } | undefined;
 }
 
-type NamespaceLabels = Snapshot['namespaceLabels'];
-
-export class Cluster implements Snapshot {
+export class Cluster {
   readonly changes: ChangeLog = new ChangeLog();
-  readonly namespaceLabels: NamespaceLabels;
+  readonly counters: Counters;
   readonly #entries = new Map<string, Entry>();
   readonly #slots: (Entry | undefined)[] = [];
   readonly #freeSlots: number[] = [];
   readonly #pods = new Map<string, PlacedPod>();
-  readonly #terms = new TermIndex();
+  readonly #placed = new Map<PodClass, Map<number, Readonly<ClassCount>>>();
+  readonly #nominated = new Map<string, string>();
   #nodeCount = 0;
 
   constructor(namespaceLabels: NamespaceLabels = () => undefined) {
-    this.namespaceLabels = namespaceLabels;
+    this.counters = new Counters(namespaceLabels, this);
   }
 
   get nodeCount(): number {
@@ -62,51 +72,73 @@ export class Cluster implements Snapshot {
     return this.#pods.size;
   }
 
-  get classesWithTerms(): Iterable<PodClass> {
-    return this.#terms.classes;
-  }
-
   get nodes(): Iterable<NodeInfo> {
     return this.#eachNode();
   }
 
+  get pods(): Iterable<PlacedPod> {
+    return this.#pods.values();
+  }
+
+  /** Each class that is on some node, with its pods by slot. */
+  get placedClasses(): ReadonlyMap<PodClass, ReadonlyMap<number, Readonly<ClassCount>>> {
+    return this.#placed;
+  }
+
   /** The node in a slot, if there is one. */
   nodeAt(slot: number): NodeInfo | undefined {
-    const entry = this.#slots[slot];
-    return entry === undefined ? undefined : infoOf(entry);
+    return this.#slots[slot]?.known?.node;
   }
 
   node(name: string): NodeInfo | undefined {
-    const entry = this.#entries.get(name);
-    return entry === undefined ? undefined : infoOf(entry);
+    return this.#entries.get(name)?.known?.node;
   }
 
   pod(uid: string): PlacedPod | undefined {
     return this.#pods.get(uid);
   }
 
-  podsOn(nodeName: string): PlacedPod[] {
-    return [...this.#pods.values()].filter((pod) => pod.nodeName === nodeName);
+  podsOn(nodeName: string): ReadonlySet<PlacedPod> {
+    return this.#entries.get(nodeName)?.pods ?? noPods;
   }
 
   /** @returns whether anything changed that scheduling looks at. */
   setNode(node: Node): boolean {
-    const facts = toNodeFacts(node);
+    return this.setNodeFacts(toNodeFacts(node));
+  }
+
+  setNodeFacts(facts: NodeFacts): boolean {
     const entry = this.#entryOf(facts.name);
-    if (entry.facts === undefined) this.#nodeCount += 1;
-    else if (isSame(entry.facts, facts)) return false;
-    entry.facts = facts;
+    const before = entry.known;
+    if (before === undefined) this.#nodeCount += 1;
+    else if (isSame(before.facts, facts)) return false;
+    const node = new NodeRecord(entry.slot, facts, entry.usage);
+    const moves = before === undefined || !isSameToOthers(before.facts, facts);
+    if (moves && before !== undefined) this.counters.leaveNode(before.node);
+    entry.known = { facts, node };
+    if (moves) this.counters.enterNode(node);
     this.#changed(entry);
     return true;
   }
 
   removeNode(name: string): void {
     const entry = this.#entries.get(name);
-    if (entry?.facts === undefined) return;
-    entry.facts = undefined;
+    if (entry?.known === undefined) return;
+    this.counters.leaveNode(entry.known.node);
+    entry.known = undefined;
+    entry.usage.load = undefined;
     this.#nodeCount -= 1;
     this.#changed(entry);
     this.#dropIfUnused(entry);
+  }
+
+  /** What the node's agent reports, or how much an older report is still worth. `isNew` starts a new estimate. */
+  setLoad(name: string, load: NodeLoad | undefined, isNew: boolean): void {
+    const entry = this.#entries.get(name);
+    if (entry?.known === undefined) return;
+    entry.usage.load = load;
+    if (isNew) entry.usage.sinceReport = new ResourceSum();
+    this.#changed(entry);
   }
 
   /** A pod as the API server has it: on a node. Replaces what was assumed of it. */
@@ -114,14 +146,14 @@ export class Cluster implements Snapshot {
     const known = this.#pods.get(pod.uid);
     if (known !== undefined && isSamePlacement(known, pod)) {
       this.#pods.set(pod.uid, pod);
+      const { pods } = this.#entryOf(pod.nodeName);
+      pods.delete(known);
+      pods.add(pod);
       return;
     }
     if (known !== undefined) this.removePod(known.uid);
     this.#pods.set(pod.uid, pod);
-    const entry = this.#entryOf(pod.nodeName);
-    entry.usage.add(pod.podClass, pod.isLive);
-    this.#terms.add(pod.podClass);
-    this.#changed(entry);
+    this.#count(this.#entryOf(pod.nodeName), pod, 1);
   }
 
   /** @returns the pod that was there. */
@@ -130,9 +162,7 @@ export class Cluster implements Snapshot {
     if (pod === undefined) return undefined;
     this.#pods.delete(uid);
     const entry = this.#entryOf(pod.nodeName);
-    entry.usage.remove(pod.podClass, pod.isLive);
-    this.#terms.remove(pod.podClass);
-    this.#changed(entry);
+    this.#count(entry, pod, -1);
     this.#dropIfUnused(entry);
     return pod;
   }
@@ -142,63 +172,93 @@ export class Cluster implements Snapshot {
     return this.#pods.get(uid)?.isAssumed === true ? this.removePod(uid) : undefined;
   }
 
-  /** Whether some pod on some node has terms that could concern others, or `pod` has. */
-  hasTermsAround(pod: PodClass): boolean {
-    return hasTerms(pod) || this.#terms.concerns(pod, this.namespaceLabels);
+  /** Keeps room on a node for a pod whose victims are leaving. Replaces the pod's earlier nomination. */
+  nominate(nomination: Nomination, nodeName: string): void {
+    this.withdrawNomination(nomination.uid);
+    const entry = this.#entries.get(nodeName);
+    if (entry === undefined) return;
+    entry.usage.nominations = [...entry.usage.nominations, nomination];
+    this.#nominated.set(nomination.uid, nodeName);
+    this.#changed(entry);
+  }
+
+  /** @returns the node that the pod was nominated for. */
+  withdrawNomination(uid: string): string | undefined {
+    const nodeName = this.#nominated.get(uid);
+    if (nodeName === undefined) return undefined;
+    this.#nominated.delete(uid);
+    const entry = this.#entries.get(nodeName);
+    if (entry === undefined) return nodeName;
+    entry.usage.nominations = entry.usage.nominations.filter((nomination) => nomination.uid !== uid);
+    this.#changed(entry);
+    return nodeName;
+  }
+
+  nominationOf(uid: string): string | undefined {
+    return this.#nominated.get(uid);
+  }
+
+  #count(entry: Entry, pod: PlacedPod, by: 1 | -1): void {
+    const { podClass, isLive } = pod;
+    const { usage, slot, pods } = entry;
+    if (by === 1) {
+      pods.add(pod);
+      usage.add(podClass, isLive);
+    } else {
+      pods.delete(pod);
+      usage.remove(podClass, isLive);
+    }
+    this.#countClass(podClass, slot, usage.classes.get(podClass));
+    this.counters.add(podClass, slot, by, isLive ? by : 0);
+    this.#changed(entry);
+  }
+
+  #countClass(podClass: PodClass, slot: number, count: Readonly<ClassCount> | undefined): void {
+    const slots = this.#placed.get(podClass);
+    if (count === undefined) {
+      slots?.delete(slot);
+      if (slots?.size === 0) this.#placed.delete(podClass);
+    } else if (slots === undefined) this.#placed.set(podClass, new Map([[slot, count]]));
+    else if (count.all === 1) slots.set(slot, count);
   }
 
   #entryOf(name: string): Entry {
     const known = this.#entries.get(name);
     if (known !== undefined) return known;
     const slot = this.#freeSlots.pop() ?? this.#slots.length;
-    const entry: Entry = { name, slot, usage: new NodeUsage(), facts: undefined, info: undefined };
+    const entry: Entry = { name, slot, usage: new NodeUsage(), pods: new Set(), known: undefined };
     this.#entries.set(name, entry);
     this.#slots[slot] = entry;
     return entry;
   }
 
   #changed(entry: Entry): void {
-    entry.info = undefined;
     this.changes.add(entry.slot);
     this.changes.trim(1_024 + 2 * this.#slots.length);
   }
 
   #dropIfUnused(entry: Entry): void {
-    if (entry.facts !== undefined || entry.usage.podCount > 0) return;
+    if (entry.known !== undefined || entry.usage.podCount > 0 || entry.usage.nominations.length > 0) return;
     this.#entries.delete(entry.name);
     this.#slots[entry.slot] = undefined;
     this.#freeSlots.push(entry.slot);
   }
 
   *#eachNode(): Generator<NodeInfo> {
-    for (const entry of this.#slots) {
-      const info = entry === undefined ? undefined : infoOf(entry);
-      if (info !== undefined) yield info;
-    }
+    for (const entry of this.#slots) if (entry?.known !== undefined) yield entry.known.node;
   }
 }
 
-function infoOf(entry: Entry): NodeInfo | undefined {
-  const { facts, usage, slot } = entry;
-  if (facts === undefined) return undefined;
-  const { requested, estimated, podCount, hostPorts, classes, replicasByOwner } = usage;
-  entry.info ??= {
-    ...facts,
-    slot,
-    requested,
-    estimated,
-    podCount,
-    hostPorts,
-    classes,
-    replicasByOwner,
-  };
-  return entry.info;
-}
+const noPods: ReadonlySet<PlacedPod> = new Set();
 
 const isSame = (left: NodeFacts, right: NodeFacts): boolean => textOf(left) === textOf(right);
 
-const textOf = (facts: NodeFacts): string =>
-  JSON.stringify(facts, (_, value: unknown) => (value instanceof Map ? [...value] : value));
+const textOf = (value: unknown): string =>
+  JSON.stringify(value, (_, part: unknown) => (part instanceof Map ? [...part] : part));
+
+/** Whether pods on other nodes see the same: domains and who counts in them. */
+const isSameToOthers = (left: NodeFacts, right: NodeFacts): boolean =>
+  textOf([left.labels, left.taints]) === textOf([right.labels, right.taints]);
 
 const isSamePlacement = (left: PlacedPod, right: PlacedPod): boolean =>
   left.nodeName === right.nodeName && left.podClass === right.podClass && left.isLive === right.isLive;

@@ -9,18 +9,13 @@ export class ScoreTree {
   #leaves = 1;
   #scores: Float64Array = new Float64Array(2).fill(infeasible);
 
-  /** Makes room for `slots`; all scores are forgotten. */
-  reset(slots: number): void {
-    this.#leaves = 1;
-    while (this.#leaves < slots) this.#leaves *= 2;
-    this.#scores = new Float64Array(2 * this.#leaves).fill(infeasible);
-  }
-
-  get capacity(): number {
-    return this.#leaves;
+  /** The highest score; infeasible when there is none. */
+  get top(): number {
+    return this.#scores[1] ?? infeasible;
   }
 
   set(slot: number, score: number): void {
+    if (slot >= this.#leaves) this.#grow(slot + 1);
     const scores = this.#scores;
     let at = this.#leaves + slot;
     if (scores[at] === score) return;
@@ -45,5 +40,15 @@ export class ScoreTree {
     let at = 1;
     while (at < this.#leaves) at = scores[2 * at] === highest ? 2 * at : 2 * at + 1;
     return at - this.#leaves;
+  }
+
+  #grow(slots: number): void {
+    const before = this.#scores.subarray(this.#leaves);
+    while (this.#leaves < slots) this.#leaves *= 2;
+    this.#scores = new Float64Array(2 * this.#leaves).fill(infeasible);
+    this.#scores.set(before, this.#leaves);
+    const scores = this.#scores;
+    for (let at = this.#leaves - 1; at >= 1; at -= 1)
+      scores[at] = Math.max(scores[2 * at] ?? infeasible, scores[2 * at + 1] ?? infeasible);
   }
 }

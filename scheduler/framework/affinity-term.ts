@@ -3,6 +3,8 @@ import { fromLabelSelector, matchesSelector, type Requirement, type Selector } f
 
 /** One pod (anti-)affinity term, ready to be matched. */
 export interface AffinityTerm {
+  /** Terms with one id select the same pods in the same domains. */
+  readonly id: string;
   readonly topologyKey: string;
   /** Undefined selects no pod. */
   readonly selector: Selector | undefined;
@@ -17,13 +19,27 @@ interface WeightedAffinityTerm {
   readonly weight: number;
 }
 
+/** A term of a pod as it concerns pods that are placed after it. */
+export interface CarriedTerm {
+  readonly id: string;
+  readonly kind: 'forbids' | 'pulls';
+  readonly term: AffinityTerm;
+  /** Negative pushes away; of no meaning for `forbids`. */
+  readonly weight: number;
+}
+
 export interface AffinityTerms {
   readonly required: readonly AffinityTerm[];
   readonly requiredAnti: readonly AffinityTerm[];
   readonly preferred: readonly WeightedAffinityTerm[];
+  /** What of these looks at later pods. */
+  readonly carried: readonly CarriedTerm[];
 }
 
-const none: AffinityTerms = { required: [], requiredAnti: [], preferred: [] };
+const none: AffinityTerms = { required: [], requiredAnti: [], preferred: [], carried: [] };
+
+/** As Kubernetes' default hardPodAffinityWeight: what a pod requires pulls later pods a little, too. */
+const requiredTermWeight = 1;
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -64,24 +80,53 @@ export function affinityTermsOf(
       term: compile(podAffinityTerm),
       weight: sign * weight,
     }));
-  return {
-    required: (podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(compile),
-    requiredAnti: (podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(compile),
-    preferred: [...weighted(1, podAffinity), ...weighted(-1, podAntiAffinity)],
-  };
+  const required = (podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(compile);
+  const requiredAnti = (podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(compile);
+  const preferred = merged([...weighted(1, podAffinity), ...weighted(-1, podAntiAffinity)]);
+  return { required, requiredAnti, preferred, carried: carriedTerms({ required, requiredAnti, preferred }) };
+}
+
+function carriedTerms({
+  required,
+  requiredAnti,
+  preferred,
+}: Pick<AffinityTerms, 'required' | 'requiredAnti' | 'preferred'>): CarriedTerm[] {
+  const forbids = new Map(
+    requiredAnti.map((term) => [
+      term.id,
+      { id: `forbids ${term.id}`, kind: 'forbids', term, weight: 0 } as const,
+    ]),
+  );
+  const pulls = merged([...preferred, ...required.map((term) => ({ term, weight: requiredTermWeight }))]).map(
+    ({ term, weight }) => ({ id: `pulls ${weight} ${term.id}`, kind: 'pulls', term, weight }) as const,
+  );
+  return [...forbids.values(), ...pulls];
+}
+
+/** Terms that are alike become one with the sum of their weights. */
+function merged(terms: readonly WeightedAffinityTerm[]): WeightedAffinityTerm[] {
+  const byId = new Map<string, WeightedAffinityTerm>();
+  for (const { term, weight } of terms)
+    byId.set(term.id, { term, weight: weight + (byId.get(term.id)?.weight ?? 0) });
+  return [...byId.values()];
 }
 
 function toAffinityTerm(term: PodAffinityTerm, namespace: string, labels: Labels): AffinityTerm {
   const named = term.namespaces ?? [];
   const own = named.length === 0 && term.namespaceSelector === undefined ? [namespace] : named;
+  const { topologyKey } = term;
+  const selector = withLabelKeys(fromLabelSelector(term.labelSelector), labels, {
+    match: term.matchLabelKeys ?? [],
+    mismatch: term.mismatchLabelKeys ?? [],
+  });
+  const namespaceSelector = fromLabelSelector(term.namespaceSelector);
+  const namespaces = [...own].sort();
   return {
-    topologyKey: term.topologyKey,
-    selector: withLabelKeys(fromLabelSelector(term.labelSelector), labels, {
-      match: term.matchLabelKeys ?? [],
-      mismatch: term.mismatchLabelKeys ?? [],
-    }),
-    namespaces: new Set(own),
-    namespaceSelector: fromLabelSelector(term.namespaceSelector),
+    id: JSON.stringify([topologyKey, selector, namespaces, namespaceSelector]),
+    topologyKey,
+    selector,
+    namespaces: new Set(namespaces),
+    namespaceSelector,
   };
 }
 

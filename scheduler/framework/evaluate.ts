@@ -1,56 +1,60 @@
 import type { NodeInfo } from './node-info.ts';
-import type { PluginSet, Rejection, Snapshot } from './plugin.ts';
+import type { CounterSource, DomainRule, PluginSet, Rejection } from './plugin.ts';
 import type { PodClass } from './pod-class.ts';
 
 export interface NamedRejection extends Rejection {
   readonly plugin: string;
 }
 
-/** The verdict of the filters that look at one node only. */
-export function filterNode(plugins: PluginSet, pod: PodClass, node: NodeInfo): NamedRejection | undefined {
-  for (const plugin of plugins.nodeFilters) {
-    const rejection = plugin.filter(pod, node);
-    if (rejection !== undefined) return { plugin: plugin.name, ...rejection };
-  }
-  return undefined;
-}
-
-export function scoreNode(plugins: PluginSet, pod: PodClass, node: NodeInfo): number {
-  let total = 0;
-  for (const plugin of plugins.nodeScores) total += plugin.weight * plugin.score(pod, node);
-  return total;
-}
-
-export interface Evaluation {
-  filter(node: NodeInfo): NamedRejection | undefined;
+/** The plugins that look at one node only, those left out that have nothing to say about this class of pods. */
+export interface LocalEvaluation {
+  admits(node: NodeInfo): boolean;
+  reject(node: NodeInfo): NamedRejection | undefined;
   score(node: NodeInfo): number;
+  /** What each plugin gives, weighted. */
+  scores(node: NodeInfo): Readonly<Record<string, number>>;
 }
 
-/** All plugins, those that look at the whole cluster included, ready to be asked about each node. */
-export function prepareEvaluation(plugins: PluginSet, pod: PodClass, snapshot: Snapshot): Evaluation {
-  const filters = plugins.clusterFilters.flatMap((plugin) => {
-    const filter = plugin.prepare(pod, snapshot);
-    return filter === undefined ? [] : [{ plugin: plugin.name, filter }];
-  });
-  const scores = plugins.clusterScores.flatMap((plugin) => {
-    const score = plugin.prepare(pod, snapshot);
-    return score === undefined ? [] : [{ weight: plugin.weight, score }];
-  });
+export function prepareLocal(plugins: PluginSet, pod: PodClass): LocalEvaluation {
+  const filters = plugins.nodeFilters.filter((plugin) => plugin.concerns(pod));
+  const scores = plugins.nodeScores.filter((plugin) => plugin.weight !== 0 && plugin.concerns(pod));
   return {
-    filter(node) {
-      const local = filterNode(plugins, pod, node);
-      if (local !== undefined) return local;
-      for (const { plugin, filter } of filters) {
-        const rejection = filter(node);
-        if (rejection !== undefined) return { plugin, ...rejection };
-      }
-      return undefined;
+    admits(node) {
+      for (const filter of filters) if (!filter.admits(pod, node)) return false;
+      return true;
+    },
+    reject(node) {
+      const filter = filters.find((each) => !each.admits(pod, node));
+      return filter === undefined ? undefined : { plugin: filter.name, ...filter.reject(pod, node) };
     },
     score(node) {
-      return scores.reduce(
-        (total, { weight, score }) => total + weight * score(node),
-        scoreNode(plugins, pod, node),
-      );
+      let total = 0;
+      for (const plugin of scores) total += plugin.weight * plugin.score(pod, node);
+      return total;
     },
+    scores: (node) =>
+      Object.fromEntries(scores.map((plugin) => [plugin.name, plugin.weight * plugin.score(pod, node)])),
   };
 }
+
+export interface WeighedRule {
+  readonly plugin: string;
+  readonly weight: number;
+  readonly rule: DomainRule;
+}
+
+/** What the class wants of domains, in the order of the plugins. */
+export function weighRules(
+  plugins: PluginSet,
+  pod: PodClass,
+  counters: CounterSource,
+): readonly WeighedRule[] {
+  return plugins.domainPlugins.flatMap((plugin) =>
+    plugin
+      .rulesOf(pod, counters)
+      .map((rule): WeighedRule => ({ plugin: plugin.name, weight: plugin.weight, rule })),
+  );
+}
+
+export const ruleKey = (rules: readonly WeighedRule[]): string =>
+  rules.map(({ plugin, rule }) => `${plugin} ${rule.id}`).join('\n');

@@ -3,7 +3,7 @@ import { toUnits } from '../../api/quantity.ts';
 import { HostPortSet } from './host-port.ts';
 import type { SelectableNode } from './node-affinity-term.ts';
 import type { PodClass } from './pod-class.ts';
-import { addResources, noResources, type Resources, subtractResources, toResources } from './resources.ts';
+import { ResourceSum, type Resources, toResources } from './resources.ts';
 
 /** A node as stored, in the form that plugins read. */
 export interface NodeFacts extends SelectableNode {
@@ -23,7 +23,21 @@ export interface ClassCount {
   live: number;
 }
 
-/** What plugins see of one node: the node and the sum of what is on it. */
+/** What a node's agent reported last of what is really used. */
+export interface NodeLoad {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  /** 0 (worthless) to 1 (fresh): old reports say less. */
+  readonly confidence: number;
+}
+
+/** A pod that waits for its victims to leave this node; pods of lower priority must not take its room. */
+export interface Nomination {
+  readonly uid: string;
+  readonly podClass: PodClass;
+}
+
+/** What plugins see of one node: the node and the sum of what is on it. A live view: read it, do not keep it. */
 export interface NodeInfo extends NodeFacts {
   readonly slot: number;
   readonly requested: Resources;
@@ -34,6 +48,10 @@ export interface NodeInfo extends NodeFacts {
   readonly classes: ReadonlyMap<PodClass, Readonly<ClassCount>>;
   /** Live pods by owner uid. */
   readonly replicasByOwner: ReadonlyMap<string, number>;
+  readonly load: NodeLoad | undefined;
+  /** Estimate of the pods that came after the last report. */
+  readonly sinceReport: Resources;
+  readonly nominations: readonly Nomination[];
 }
 
 export function toNodeFacts(node: Node): NodeFacts {
@@ -54,25 +72,29 @@ export function toNodeFacts(node: Node): NodeFacts {
   };
 }
 
-/** The writable side of a `NodeInfo`; belongs to the cluster that holds it. */
+/** The writable side of what is on a node; belongs to the cluster that holds it. */
 export class NodeUsage {
-  requested: Resources = noResources;
-  estimated: Resources = noResources;
-  podCount = 0;
+  readonly requested: ResourceSum = new ResourceSum();
+  readonly estimated: ResourceSum = new ResourceSum();
   readonly hostPorts: HostPortSet = new HostPortSet();
   readonly classes: Map<PodClass, ClassCount> = new Map();
   readonly replicasByOwner: Map<string, number> = new Map();
+  podCount = 0;
+  load: NodeLoad | undefined;
+  sinceReport: ResourceSum = new ResourceSum();
+  nominations: readonly Nomination[] = [];
 
   add(podClass: PodClass, isLive: boolean): void {
-    this.requested = addResources(this.requested, podClass.requests);
-    this.estimated = addResources(this.estimated, podClass.estimate);
+    this.requested.add(podClass.requests, 1);
+    this.estimated.add(podClass.estimate, 1);
+    if (this.load !== undefined) this.sinceReport.add(podClass.estimate, 1);
     for (const port of podClass.hostPorts) this.hostPorts.add(port);
     this.#count(podClass, isLive, 1);
   }
 
   remove(podClass: PodClass, wasLive: boolean): void {
-    this.requested = subtractResources(this.requested, podClass.requests);
-    this.estimated = subtractResources(this.estimated, podClass.estimate);
+    this.requested.add(podClass.requests, -1);
+    this.estimated.add(podClass.estimate, -1);
     for (const port of podClass.hostPorts) this.hostPorts.remove(port);
     this.#count(podClass, wasLive, -1);
   }
@@ -83,10 +105,75 @@ export class NodeUsage {
     count.all += by;
     if (isLive) count.live += by;
     if (count.all === 0) this.classes.delete(podClass);
-    else this.classes.set(podClass, count);
+    else if (by === 1 && count.all === 1) this.classes.set(podClass, count);
     if (!isLive || podClass.owner === undefined) return;
     const replicas = (this.replicasByOwner.get(podClass.owner) ?? 0) + by;
     if (replicas === 0) this.replicasByOwner.delete(podClass.owner);
     else this.replicasByOwner.set(podClass.owner, replicas);
+  }
+}
+
+/** Facts and usage of one node together. */
+export class NodeRecord implements NodeInfo {
+  readonly slot: number;
+  readonly #facts: NodeFacts;
+  readonly #usage: NodeUsage;
+
+  constructor(slot: number, facts: NodeFacts, usage: NodeUsage) {
+    this.slot = slot;
+    this.#facts = facts;
+    this.#usage = usage;
+  }
+
+  get name(): string {
+    return this.#facts.name;
+  }
+  get labels(): NodeFacts['labels'] {
+    return this.#facts.labels;
+  }
+  get unschedulable(): boolean {
+    return this.#facts.unschedulable;
+  }
+  get taints(): readonly Taint[] {
+    return this.#facts.taints;
+  }
+  get softTaints(): readonly Taint[] {
+    return this.#facts.softTaints;
+  }
+  get allocatable(): Resources {
+    return this.#facts.allocatable;
+  }
+  get allowedPods(): number {
+    return this.#facts.allowedPods;
+  }
+  get images(): ReadonlyMap<string, number> {
+    return this.#facts.images;
+  }
+  get requested(): Resources {
+    return this.#usage.requested;
+  }
+  get estimated(): Resources {
+    return this.#usage.estimated;
+  }
+  get podCount(): number {
+    return this.#usage.podCount;
+  }
+  get hostPorts(): Pick<HostPortSet, 'conflictsWith'> {
+    return this.#usage.hostPorts;
+  }
+  get classes(): ReadonlyMap<PodClass, Readonly<ClassCount>> {
+    return this.#usage.classes;
+  }
+  get replicasByOwner(): ReadonlyMap<string, number> {
+    return this.#usage.replicasByOwner;
+  }
+  get load(): NodeLoad | undefined {
+    return this.#usage.load;
+  }
+  get sinceReport(): Resources {
+    return this.#usage.sinceReport;
+  }
+  get nominations(): readonly Nomination[] {
+    return this.#usage.nominations;
   }
 }

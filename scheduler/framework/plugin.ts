@@ -1,35 +1,33 @@
-import type { NodeInfo } from './node-info.ts';
+import type { CarriedTerm, NamespaceLabels } from './affinity-term.ts';
+import type { NodeFacts, NodeInfo } from './node-info.ts';
 import type { PodClass } from './pod-class.ts';
 
-/** Why a plugin refuses a node, in Kubernetes' words. */
+/** What a node lacks of one resource for one pod; in the resource's base unit (CPU in thousandths). */
+export interface Shortfall {
+  readonly resource: string;
+  readonly needed: number;
+  readonly free: number;
+}
+
+/** Why a plugin refuses a node. Plain data: it is sent and stored as it is. */
 export interface Rejection {
+  /** In Kubernetes' words. */
   readonly reasons: readonly string[];
   /** True when evicting pods from the node cannot help. */
   readonly isFinal: boolean;
-  /** What the words leave out, e.g. the taint, or needed against free. */
-  readonly detail?: string | undefined;
-}
-
-/** Everything at one moment. Read-only to plugins. */
-export interface Snapshot {
-  readonly nodes: Iterable<NodeInfo>;
-  readonly nodeCount: number;
-  /** Classes of which a pod that is on some node carries (anti-)affinity terms of its own. */
-  readonly classesWithTerms: Iterable<PodClass>;
-  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | undefined;
+  readonly shortfalls?: readonly Shortfall[];
+  /** The smallest change with which this plugin would accept the node. */
+  readonly change?: string;
 }
 
 /** Looks at one node only, so that its verdict holds until that node changes. */
 export interface NodeFilter {
   readonly name: string;
-  filter(pod: PodClass, node: NodeInfo): Rejection | undefined;
-}
-
-/** Looks at pods on other nodes, too: prepared once for a pod, then asked for each node. */
-export interface ClusterFilter {
-  readonly name: string;
-  /** Undefined when it has nothing to say about this pod. */
-  prepare(pod: PodClass, snapshot: Snapshot): ((node: NodeInfo) => Rejection | undefined) | undefined;
+  /** Whether it can say no to this pod at all. */
+  concerns(pod: PodClass): boolean;
+  admits(pod: PodClass, node: NodeInfo): boolean;
+  /** Called only for a node that it does not admit. */
+  reject(pod: PodClass, node: NodeInfo): Rejection;
 }
 
 /**
@@ -39,20 +37,77 @@ export interface ClusterFilter {
 export interface NodeScore {
   readonly name: string;
   readonly weight: number;
+  concerns(pod: PodClass): boolean;
   score(pod: PodClass, node: NodeInfo): number;
 }
 
-export interface ClusterScore {
+/** A domain is the set of nodes that share a topology label's value; nodes without the label are in none. */
+export const noDomain = -1;
+
+/** Pods of some kind, counted by topology domain. */
+export interface DomainCounts {
+  count(domain: number): number;
+  readonly total: number;
+  /** The fewest in any domain that has an eligible node; 0 when there is no domain. */
+  readonly least: number;
+  /** Domains that have an eligible node. */
+  readonly domainCount: number;
+}
+
+export interface CounterSpec {
+  /** Two specs with one id count the same. */
+  readonly id: string;
+  readonly topologyKey: string;
+  readonly counts: (pod: PodClass) => boolean;
+  /** Leaves out pods that are being deleted. */
+  readonly liveOnly: boolean;
+  /** Nodes that do not count, nor the pods on them; undefined: all count. */
+  readonly isEligible?: (node: NodeFacts) => boolean;
+}
+
+/** What domain plugins look at. */
+export interface CounterSource {
+  readonly namespaceLabels: NamespaceLabels;
+  /** Terms that some pod on some node carries: they look at pods that are placed later. */
+  readonly carriedTerms: Iterable<CarriedTerm>;
+  counter(spec: CounterSpec): DomainCounts;
+  /** Counts pods that carry the term. */
+  carriersOf(carried: CarriedTerm): DomainCounts;
+}
+
+/**
+ * What one class of pods wants of the domains of one topology key. Answers hang on the counters alone: they hold
+ * for a domain until its counts change, or the threshold does.
+ */
+export interface DomainRule {
+  /** Two rules of a class with one id are the same. */
+  readonly id: string;
+  readonly topologyKey: string;
+  readonly counters: readonly DomainCounts[];
+  /** Whether it can refuse a domain at all. */
+  readonly isHard: boolean;
+  /** `noDomain` for nodes without the key. */
+  reject(domain: number): Rejection | undefined;
+  /** Points, 0 in the middle or at the worst. */
+  score(domain: number): number;
+  /**
+   * On what the answers for all domains hang: with `limit` only those domains change whose count lies between the
+   * old and the new value, with `all` every one.
+   */
+  readonly threshold?: { readonly affects: 'limit' | 'all'; value(): number };
+}
+
+/** Looks at pods on other nodes, too, by counters of topology domains. */
+export interface DomainPlugin {
   readonly name: string;
   readonly weight: number;
-  prepare(pod: PodClass, snapshot: Snapshot): ((node: NodeInfo) => number) | undefined;
+  rulesOf(pod: PodClass, counters: CounterSource): readonly DomainRule[];
 }
 
 export interface PluginSet {
   readonly nodeFilters: readonly NodeFilter[];
-  readonly clusterFilters: readonly ClusterFilter[];
   readonly nodeScores: readonly NodeScore[];
-  readonly clusterScores: readonly ClusterScore[];
+  readonly domainPlugins: readonly DomainPlugin[];
 }
 
 export const maxScore = 100;

@@ -41,8 +41,20 @@ export function addResources(left: Resources, right: Resources): Resources {
   return combine(left, right, (a, b) => a + b);
 }
 
-export function subtractResources(left: Resources, right: Resources): Resources {
-  return combine(left, right, (a, b) => a - b);
+/** A sum of resources that is kept up to date in place. */
+export class ResourceSum implements Resources {
+  cpuMillis = 0;
+  memoryBytes = 0;
+  ephemeralStorageBytes = 0;
+  scalars: ReadonlyMap<string, number> = noScalars;
+
+  add(resources: Resources, times: number): void {
+    this.cpuMillis += times * resources.cpuMillis;
+    this.memoryBytes += times * resources.memoryBytes;
+    this.ephemeralStorageBytes += times * resources.ephemeralStorageBytes;
+    if (resources.scalars.size > 0)
+      this.scalars = combineScalars(this.scalars, resources.scalars, (a, b) => a + times * b);
+  }
 }
 
 function maxResources(left: Resources, right: Resources): Resources {

@@ -11,6 +11,8 @@ export interface SpreadConstraint {
   readonly isHard: boolean;
   /** Undefined selects no pod. */
   readonly selector: Selector | undefined;
+  /** Selects the pods of this owner instead; for constraints that a profile adds. */
+  readonly owner?: string | undefined;
   /** Only nodes that the pod's node selector and affinity admit count as domains. */
   readonly honoursNodeAffinity: boolean;
   /** Only nodes whose taints the pod tolerates count as domains. */

@@ -149,6 +149,12 @@ export class SchedulingQueue {
     }
   }
 
+  /** Something changed for this very pod. */
+  wakeOne(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry?.place === 'unschedulable') this.#activate(entry);
+  }
+
   /** Resolves when a pod is active, or `signal` aborts. */
   whenActive(signal: AbortSignal): Promise<void> {
     if (this.#places.active.size > 0 || signal.aborted) return Promise.resolve();

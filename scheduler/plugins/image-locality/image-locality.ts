@@ -8,6 +8,7 @@ const mostBytesPerContainer = 1_000 * 1024 * 1024;
 export const imageLocality: NodeScore = {
   name: 'ImageLocality',
   weight: 1,
+  concerns: () => true,
   score(pod, node) {
     if (node.images.size === 0) return 0;
     let bytes = 0;

@@ -1,178 +1,157 @@
-import { type AffinityTerm, matchesAffinityTerm } from '../../framework/affinity-term.ts';
-import { labelOf } from '../../framework/node-affinity-term.ts';
-import type { NodeInfo } from '../../framework/node-info.ts';
+/**
+ * Required and preferred (anti-)affinity between pods, both ways: what the pod wants of those that are there, and
+ * what they want of it. All of it is asked of counters per domain: pods that a term selects, and pods that carry a
+ * term.
+ */
+import { type AffinityTerm, type CarriedTerm, matchesAffinityTerm } from '../../framework/affinity-term.ts';
 import {
-  type ClusterFilter,
-  type ClusterScore,
+  type CounterSource,
+  type DomainCounts,
+  type DomainPlugin,
+  type DomainRule,
   maxScore,
+  noDomain,
   type Rejection,
-  type Snapshot,
 } from '../../framework/plugin.ts';
 import type { PodClass } from '../../framework/pod-class.ts';
 
-const reasons = {
-  affinity: "node(s) didn't match pod affinity rules",
-  antiAffinity: "node(s) didn't match pod anti-affinity rules",
-  existing: "node(s) didn't satisfy existing pods anti-affinity rules",
-};
+const reject = (reason: string, isFinal: boolean, change: string): Rejection => ({
+  reasons: [reason],
+  isFinal,
+  change,
+});
+const affinityUnmet = reject(
+  "node(s) didn't match pod affinity rules",
+  true,
+  "a pod that the pod's required affinity selects, in the node's domain",
+);
+const antiAffinityUnmet = reject(
+  "node(s) didn't match pod anti-affinity rules",
+  false,
+  "no pod that the pod's required anti-affinity selects, in the node's domain",
+);
+const existingUnmet = reject(
+  "node(s) didn't satisfy existing pods anti-affinity rules",
+  false,
+  "no pod whose required anti-affinity selects this pod, in the node's domain",
+);
 
-/** Topology value -> number of pods there that concern a term. */
-type DomainCounts = Map<string, number>;
-
-const countIn = (counts: DomainCounts, term: AffinityTerm, node: NodeInfo): number | undefined => {
-  const domain = labelOf(node, term.topologyKey);
-  return domain === undefined ? undefined : (counts.get(domain) ?? 0);
-};
-
-/** Required affinity and anti-affinity, of the pod and of the pods that are there (anti-affinity is symmetric). */
-export const interPodAffinity: ClusterFilter = {
+export const interPodAffinity: DomainPlugin = {
   name: 'InterPodAffinity',
-  prepare(pod, snapshot) {
-    const { required, requiredAnti } = pod.affinity;
-    const forbidden = domainsForbiddenByOthers(pod, snapshot);
-    if (required.length === 0 && requiredAnti.length === 0 && forbidden.length === 0) return undefined;
-    const wanted = countPodsMatchingAll(required, snapshot);
-    const avoided = requiredAnti.map((term) => countMatchingPods(term, snapshot));
-    const isFirst = isFirstOfItsGroup(pod, wanted, snapshot);
-    return (node) => {
-      if (!satisfiesAffinity(required, wanted, isFirst, node)) return reject(reasons.affinity, true);
-      if (requiredAnti.some((term, i) => (countIn(avoided[i] ?? new Map(), term, node) ?? 0) > 0))
-        return reject(reasons.antiAffinity, false);
-      if (forbidden.some(({ topologyKey, domains }) => domains.has(labelOf(node, topologyKey) ?? '\0')))
-        return reject(reasons.existing, false);
-      return undefined;
-    };
+  weight: 2,
+  rulesOf(pod, counters) {
+    const concerning = termsConcerning(pod, counters);
+    return [
+      ...requiredRules(pod, counters),
+      ...pod.affinity.requiredAnti.map((term) =>
+        emptyRule(`avoids ${term.id}`, term, countOf(term, counters), antiAffinityUnmet),
+      ),
+      ...concerning
+        .filter(({ kind }) => kind === 'forbids')
+        .map((carried) => emptyRule(carried.id, carried.term, counters.carriersOf(carried), existingUnmet)),
+      ...pullRules(pod, concerning, counters),
+    ];
   },
 };
 
-const reject = (reason: string, isFinal: boolean): Rejection => ({ reasons: [reason], isFinal });
+/** Terms that others carry (or the pod itself will, so that its rules stay the same) and that select the pod. */
+function termsConcerning(pod: PodClass, counters: CounterSource): readonly CarriedTerm[] {
+  const found = new Map<string, CarriedTerm>();
+  const look = (carried: CarriedTerm): void => {
+    if (matchesAffinityTerm(carried.term, pod, counters.namespaceLabels)) found.set(carried.id, carried);
+  };
+  for (const carried of pod.affinity.carried) look(carried);
+  for (const carried of counters.carriedTerms) look(carried);
+  return [...found.values()];
+}
 
-function satisfiesAffinity(
-  terms: readonly AffinityTerm[],
-  counts: readonly DomainCounts[],
-  isFirst: boolean,
-  node: NodeInfo,
-): boolean {
-  return terms.every((term, i) => {
-    const count = countIn(counts[i] ?? new Map(), term, node);
-    return count !== undefined && (count > 0 || isFirst);
+const countOf = (term: AffinityTerm, counters: CounterSource): DomainCounts =>
+  counters.counter({
+    id: `selects ${term.id}`,
+    topologyKey: term.topologyKey,
+    counts: (other) => matchesAffinityTerm(term, other, counters.namespaceLabels),
+    liveOnly: false,
+  });
+
+/**
+ * A pod counts only when it matches every required term, as in Kubernetes. A pod whose terms match itself and no
+ * other pod yet may go anywhere its topology keys exist; else the first of a group could never be placed.
+ */
+function requiredRules(pod: PodClass, counters: CounterSource): DomainRule[] {
+  const { required } = pod.affinity;
+  const ids = JSON.stringify(required.map(({ id }) => id));
+  const matchesAll = (other: PodClass): boolean =>
+    required.every((term) => matchesAffinityTerm(term, other, counters.namespaceLabels));
+  const counts = required.map(({ topologyKey }) =>
+    counters.counter({
+      id: `selects all ${topologyKey} ${ids}`,
+      topologyKey,
+      counts: matchesAll,
+      liveOnly: false,
+    }),
+  );
+  const selectsItself = matchesAll(pod);
+  const isFirst = (): boolean => selectsItself && counts.every(({ total }) => total === 0);
+  return required.flatMap(({ id, topologyKey }, i) => {
+    const count = counts[i];
+    if (count === undefined) return [];
+    return {
+      id: `wants ${id} of ${ids}`,
+      topologyKey,
+      counters: [count],
+      isHard: true,
+      reject: (domain) =>
+        domain !== noDomain && (count.count(domain) > 0 || isFirst()) ? undefined : affinityUnmet,
+      score: () => 0,
+      threshold: { affects: 'all', value: () => (isFirst() ? 1 : 0) },
+    };
   });
 }
 
-/**
- * A pod whose terms match itself and no other pod yet may go anywhere its topology keys exist; else the first of a
- * group could never be placed.
- */
-function isFirstOfItsGroup(pod: PodClass, counts: readonly DomainCounts[], snapshot: Snapshot): boolean {
-  return (
-    counts.every((domains) => domains.size === 0) &&
-    pod.affinity.required.every((term) => matchesAffinityTerm(term, pod, snapshot.namespaceLabels))
-  );
-}
-
-/** For required affinity a pod counts only when it matches every term, as in Kubernetes. */
-function countPodsMatchingAll(terms: readonly AffinityTerm[], snapshot: Snapshot): DomainCounts[] {
-  const matches = memoized((other) =>
-    terms.every((term) => matchesAffinityTerm(term, other, snapshot.namespaceLabels)),
-  );
-  return terms.map((term) => (terms.length === 0 ? new Map() : countWhere(term, matches, snapshot)));
-}
-
-function countMatchingPods(term: AffinityTerm, snapshot: Snapshot): DomainCounts {
-  return countWhere(
-    term,
-    memoized((other) => matchesAffinityTerm(term, other, snapshot.namespaceLabels)),
-    snapshot,
-  );
-}
-
-function countWhere(
-  term: AffinityTerm,
-  matches: (other: PodClass) => boolean,
-  snapshot: Snapshot,
-): DomainCounts {
-  const counts: DomainCounts = new Map();
-  for (const node of snapshot.nodes) {
-    const domain = labelOf(node, term.topologyKey);
-    if (domain === undefined) continue;
-    let here = 0;
-    for (const [other, { all }] of node.classes) if (matches(other)) here += all;
-    if (here > 0) counts.set(domain, (counts.get(domain) ?? 0) + here);
-  }
-  return counts;
-}
-
-function memoized(matches: (other: PodClass) => boolean): (other: PodClass) => boolean {
-  const known = new Map<PodClass, boolean>();
-  return (other) => {
-    const answer = known.get(other) ?? matches(other);
-    known.set(other, answer);
-    return answer;
-  };
-}
-
-interface ForbiddenDomains {
-  readonly topologyKey: string;
-  readonly domains: ReadonlySet<string>;
-}
-
-function domainsForbiddenByOthers(pod: PodClass, snapshot: Snapshot): ForbiddenDomains[] {
-  const forbidden: ForbiddenDomains[] = [];
-  for (const other of snapshot.classesWithTerms) {
-    for (const term of other.affinity.requiredAnti) {
-      if (!matchesAffinityTerm(term, pod, snapshot.namespaceLabels)) continue;
-      const domains = new Set(countWhere(term, (present) => present === other, snapshot).keys());
-      forbidden.push({ topologyKey: term.topologyKey, domains });
-    }
-  }
-  return forbidden;
-}
-
-/** As Kubernetes' default hardPodAffinityWeight. */
-const requiredTermWeight = 1;
-
-/**
- * Preferred terms of the pod, and those of the pods that are there towards it. The scale is fixed: the sum of the
- * weights times the pods that match, brought into 0..100 around 50 by a curve that never reaches either end.
- */
-export const interPodAffinityScore: ClusterScore = {
-  name: 'InterPodAffinity',
-  weight: 2,
-  prepare(pod, snapshot) {
-    const pulls = [...ownPulls(pod, snapshot), ...pullsOfOthers(pod, snapshot)];
-    if (pulls.length === 0) return undefined;
-    return (node) => {
-      let sum = 0;
-      for (const { term, weight, counts } of pulls) sum += weight * (countIn(counts, term, node) ?? 0);
-      return (maxScore / 2) * (1 + sum / (maxScore + Math.abs(sum)));
-    };
-  },
-};
+const emptyRule = (
+  id: string,
+  { topologyKey }: AffinityTerm,
+  count: DomainCounts,
+  rejection: Rejection,
+): DomainRule => ({
+  id,
+  topologyKey,
+  counters: [count],
+  isHard: true,
+  reject: (domain) => (count.count(domain) > 0 ? rejection : undefined),
+  score: () => 0,
+});
 
 interface Pull {
-  readonly term: AffinityTerm;
+  readonly id: string;
   readonly weight: number;
-  readonly counts: DomainCounts;
+  readonly count: DomainCounts;
 }
 
-const ownPulls = (pod: PodClass, snapshot: Snapshot): Pull[] =>
-  pod.affinity.preferred.map(({ term, weight }) => ({
-    term,
-    weight,
-    counts: countMatchingPods(term, snapshot),
+/**
+ * Preferred terms, both ways. The scale is fixed: for each topology key the sum of the weights times the pods that
+ * match, brought into -50..50 by a curve that never reaches either end.
+ */
+function pullRules(pod: PodClass, concerning: readonly CarriedTerm[], counters: CounterSource): DomainRule[] {
+  const byKey = new Map<string, Pull[]>();
+  const add = ({ topologyKey }: AffinityTerm, pull: Pull): void => {
+    byKey.set(topologyKey, [...(byKey.get(topologyKey) ?? []), pull]);
+  };
+  for (const { term, weight } of pod.affinity.preferred)
+    add(term, { id: `prefers ${weight} ${term.id}`, weight, count: countOf(term, counters) });
+  for (const carried of concerning)
+    if (carried.kind === 'pulls')
+      add(carried.term, { id: carried.id, weight: carried.weight, count: counters.carriersOf(carried) });
+  return [...byKey].map(([topologyKey, pulls]) => ({
+    id: JSON.stringify(pulls.map(({ id }) => id)),
+    topologyKey,
+    counters: pulls.map(({ count }) => count),
+    isHard: false,
+    reject: () => undefined,
+    score: (domain) => {
+      let sum = 0;
+      for (const { weight, count } of pulls) sum += weight * count.count(domain);
+      return (maxScore / 2) * (sum / (maxScore + Math.abs(sum)));
+    },
   }));
-
-function pullsOfOthers(pod: PodClass, snapshot: Snapshot): Pull[] {
-  const pulls: Pull[] = [];
-  for (const other of snapshot.classesWithTerms) {
-    const terms = [
-      ...other.affinity.preferred,
-      ...other.affinity.required.map((term) => ({ term, weight: requiredTermWeight })),
-    ];
-    for (const { term, weight } of terms) {
-      if (!matchesAffinityTerm(term, pod, snapshot.namespaceLabels)) continue;
-      pulls.push({ term, weight, counts: countWhere(term, (present) => present === other, snapshot) });
-    }
-  }
-  return pulls;
 }

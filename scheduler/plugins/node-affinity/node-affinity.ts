@@ -1,19 +1,39 @@
-import { matchesNodeSelectorTerm } from '../../framework/node-affinity-term.ts';
+import { labelOf, matchesNodeSelectorTerm } from '../../framework/node-affinity-term.ts';
+import type { NodeInfo } from '../../framework/node-info.ts';
 import { maxScore, type NodeFilter, type NodeScore } from '../../framework/plugin.ts';
+import type { PodClass } from '../../framework/pod-class.ts';
 import { admitsNode } from '../../framework/required-nodes.ts';
 
 export const nodeAffinity: NodeFilter = {
   name: 'NodeAffinity',
-  filter(pod, node) {
-    if (admitsNode(pod, node)) return undefined;
-    return { reasons: ["node(s) didn't match Pod's node affinity/selector"], isFinal: true };
-  },
+  concerns: ({ nodeSelector, requiredNodes }) =>
+    requiredNodes !== undefined || Object.keys(nodeSelector).length > 0,
+  admits: admitsNode,
+  reject: (pod, node) => ({
+    reasons: ["node(s) didn't match Pod's node affinity/selector"],
+    isFinal: true,
+    change: missingLabels(pod, node),
+  }),
 };
+
+function missingLabels({ nodeSelector, requiredNodes }: PodClass, node: NodeInfo): string {
+  const missing = Object.entries(nodeSelector)
+    .filter(([key, value]) => labelOf(node, key) !== value)
+    .map(([key, value]) => `label ${key}=${value} on the node`);
+  if (missing.length > 0) return missing.join(', ');
+  const keys = (requiredNodes?.nodeSelectorTerms ?? []).flatMap((term) =>
+    [...(term.matchExpressions ?? []), ...(term.matchFields ?? [])].map(
+      ({ key, operator, values }) => `${key} ${operator} ${(values ?? []).join(',')}`,
+    ),
+  );
+  return `the node would have to match ${keys.join(' or ')}`;
+}
 
 /** The share, by weight, of the pod's preferred terms that the node satisfies. */
 export const nodeAffinityScore: NodeScore = {
   name: 'NodeAffinity',
   weight: 2,
+  concerns: ({ preferredNodes }) => preferredNodes.length > 0,
   score(pod, node) {
     let matched = 0;
     let total = 0;

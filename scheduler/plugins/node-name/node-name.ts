@@ -2,8 +2,11 @@ import type { NodeFilter } from '../../framework/plugin.ts';
 
 export const nodeName: NodeFilter = {
   name: 'NodeName',
-  filter(pod, node) {
-    if (pod.nodeName === undefined || pod.nodeName === node.name) return undefined;
-    return { reasons: ["node(s) didn't match the requested node name"], isFinal: true };
-  },
+  concerns: (pod) => pod.nodeName !== undefined,
+  admits: (pod, node) => pod.nodeName === node.name,
+  reject: (pod) => ({
+    reasons: ["node(s) didn't match the requested node name"],
+    isFinal: true,
+    change: `the node would have to be ${pod.nodeName}`,
+  }),
 };

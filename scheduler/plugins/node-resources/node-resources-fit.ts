@@ -1,92 +1,103 @@
 import type { NodeInfo } from '../../framework/node-info.ts';
-import { maxScore, type NodeFilter, type NodeScore } from '../../framework/plugin.ts';
+import type { NodeFilter, Shortfall } from '../../framework/plugin.ts';
 import type { PodClass } from '../../framework/pod-class.ts';
+import { ResourceSum, type Resources } from '../../framework/resources.ts';
 
-interface Need {
-  readonly name: string;
-  readonly needed: number;
-  readonly free: number;
+interface Need extends Shortfall {
   readonly allocatable: number;
 }
 
+/** Room that pods of this or a higher priority wait for is taken, too. */
 export const nodeResourcesFit: NodeFilter = {
   name: 'NodeResourcesFit',
-  filter(pod, node) {
-    const hasRoom = node.podCount < node.allowedPods;
-    if (hasRoom && fitsBasic(pod, node) && pod.requests.scalars.size === 0) return undefined;
-    const short = needsOf(pod, node).filter(({ needed, free }) => needed > 0 && needed > free);
-    if (hasRoom && short.length === 0) return undefined;
+  concerns: () => true,
+  admits(pod, node) {
+    const nominated = node.nominations.length === 0 ? undefined : nominatedAbove(pod, node);
+    const taken = nominated?.sum ?? node.requested;
+    if (node.podCount + (nominated?.pods ?? 0) >= node.allowedPods) return false;
+    return fitsBasic(pod, node, taken) && fitsScalars(pod, node, taken);
+  },
+  reject(pod, node) {
+    const nominated = nominatedAbove(pod, node);
+    const hasRoom = node.podCount + nominated.pods < node.allowedPods;
+    const short = needsOf(pod, node, nominated.sum).filter(({ needed, free }) => needed > 0 && needed > free);
+    const shortfalls = short.map(({ resource, needed, free }) => ({ resource, needed, free }));
+    const pods = { resource: 'pods', needed: 1, free: node.allowedPods - node.podCount - nominated.pods };
     return {
-      reasons: [...(hasRoom ? [] : ['Too many pods']), ...short.map(({ name }) => `Insufficient ${name}`)],
+      reasons: [
+        ...(hasRoom ? [] : ['Too many pods']),
+        ...short.map(({ resource }) => `Insufficient ${resource}`),
+      ],
       isFinal: short.some(({ needed, allocatable }) => needed > allocatable),
-      detail: short.map(({ name, needed, free }) => `${name}: ${needed} needed, ${free} free`).join('; '),
+      shortfalls: hasRoom ? shortfalls : [pods, ...shortfalls],
+      change: [...(hasRoom ? [] : ['one pod less']), ...shortfalls.map(more)].join(', '),
     };
   },
 };
 
-function fitsBasic({ requests }: PodClass, { allocatable, requested }: NodeInfo): boolean {
+const mebi = 1024 * 1024;
+
+function more({ resource, needed, free }: Shortfall): string {
+  const missing = needed - free;
+  switch (resource) {
+    case 'cpu':
+      return `${missing}m more free cpu`;
+    case 'memory':
+    case 'ephemeral-storage':
+      return `${Math.ceil(missing / mebi)}Mi more free ${resource}`;
+    default:
+      return `${missing} more free ${resource}`;
+  }
+}
+
+function nominatedAbove(pod: PodClass, node: NodeInfo): { readonly sum: Resources; readonly pods: number } {
+  const sum = new ResourceSum();
+  sum.add(node.requested, 1);
+  let pods = 0;
+  for (const { podClass } of node.nominations) {
+    if (podClass.priority < pod.priority) continue;
+    sum.add(podClass.requests, 1);
+    pods += 1;
+  }
+  return { sum, pods };
+}
+
+function fitsBasic({ requests }: PodClass, { allocatable }: NodeInfo, taken: Resources): boolean {
   const { cpuMillis, memoryBytes, ephemeralStorageBytes } = requests;
   return (
-    (cpuMillis === 0 || cpuMillis <= allocatable.cpuMillis - requested.cpuMillis) &&
-    (memoryBytes === 0 || memoryBytes <= allocatable.memoryBytes - requested.memoryBytes) &&
+    (cpuMillis === 0 || cpuMillis <= allocatable.cpuMillis - taken.cpuMillis) &&
+    (memoryBytes === 0 || memoryBytes <= allocatable.memoryBytes - taken.memoryBytes) &&
     (ephemeralStorageBytes === 0 ||
-      ephemeralStorageBytes <= allocatable.ephemeralStorageBytes - requested.ephemeralStorageBytes)
+      ephemeralStorageBytes <= allocatable.ephemeralStorageBytes - taken.ephemeralStorageBytes)
   );
 }
 
-function needsOf({ requests }: PodClass, { allocatable, requested }: NodeInfo): readonly Need[] {
-  const need = (name: string, needed: number, total: number, used: number): Need => ({
-    name,
+function fitsScalars({ requests }: PodClass, { allocatable }: NodeInfo, taken: Resources): boolean {
+  if (requests.scalars.size === 0) return true;
+  for (const [name, needed] of requests.scalars)
+    if (needed > 0 && needed > (allocatable.scalars.get(name) ?? 0) - (taken.scalars.get(name) ?? 0))
+      return false;
+  return true;
+}
+
+function needsOf({ requests }: PodClass, { allocatable }: NodeInfo, taken: Resources): readonly Need[] {
+  const need = (resource: string, needed: number, total: number, used: number): Need => ({
+    resource,
     needed,
     free: total - used,
     allocatable: total,
   });
   return [
-    need('cpu', requests.cpuMillis, allocatable.cpuMillis, requested.cpuMillis),
-    need('memory', requests.memoryBytes, allocatable.memoryBytes, requested.memoryBytes),
+    need('cpu', requests.cpuMillis, allocatable.cpuMillis, taken.cpuMillis),
+    need('memory', requests.memoryBytes, allocatable.memoryBytes, taken.memoryBytes),
     need(
       'ephemeral-storage',
       requests.ephemeralStorageBytes,
       allocatable.ephemeralStorageBytes,
-      requested.ephemeralStorageBytes,
+      taken.ephemeralStorageBytes,
     ),
     ...[...requests.scalars].map(([name, needed]) =>
-      need(name, needed, allocatable.scalars.get(name) ?? 0, requested.scalars.get(name) ?? 0),
+      need(name, needed, allocatable.scalars.get(name) ?? 0, taken.scalars.get(name) ?? 0),
     ),
   ];
 }
-
-interface Fractions {
-  readonly cpu: number;
-  readonly memory: number;
-}
-
-/** Share of the node that would be taken with the pod on it, 0 to 1. */
-function fractionsWith({ estimate }: PodClass, { allocatable, estimated }: NodeInfo): Fractions {
-  const share = (used: number, total: number): number => (total === 0 ? 1 : Math.min(1, used / total));
-  return {
-    cpu: share(estimated.cpuMillis + estimate.cpuMillis, allocatable.cpuMillis),
-    memory: share(estimated.memoryBytes + estimate.memoryBytes, allocatable.memoryBytes),
-  };
-}
-
-/** Least allocated: the emptier the node would be left, the better. */
-export const leastAllocated: NodeScore = {
-  name: 'NodeResourcesFit',
-  weight: 1,
-  score(pod, node) {
-    const { cpu, memory } = fractionsWith(pod, node);
-    return maxScore * (1 - (cpu + memory) / 2);
-  },
-};
-
-/** The more alike CPU and memory would be used, the better. */
-export const balancedAllocation: NodeScore = {
-  name: 'NodeResourcesBalancedAllocation',
-  weight: 1,
-  score(pod, node) {
-    const { cpu, memory } = fractionsWith(pod, node);
-    // The standard deviation of two values is half their distance.
-    return maxScore * (1 - Math.abs(cpu - memory) / 2);
-  },
-};

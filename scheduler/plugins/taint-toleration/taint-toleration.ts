@@ -3,14 +3,16 @@ import { findUntoleratedTaint, toleratesTaint } from '../../framework/toleration
 
 export const taintToleration: NodeFilter = {
   name: 'TaintToleration',
-  filter(pod, node) {
+  concerns: () => true,
+  admits: (pod, node) =>
+    node.taints.length === 0 || findUntoleratedTaint(node.taints, pod.tolerations) === undefined,
+  reject(pod, node) {
     const taint = findUntoleratedTaint(node.taints, pod.tolerations);
-    if (taint === undefined) return undefined;
     return {
       // Kubernetes 1.36 keeps keys and values of taints out of what users of the pod see.
       reasons: ['node(s) had untolerated taint(s)'],
       isFinal: true,
-      detail: `{${taint.key}: ${taint.value ?? ''}}`,
+      change: `a toleration for ${taint?.key}=${taint?.value ?? ''}:${taint?.effect}`,
     };
   },
 };
@@ -19,6 +21,7 @@ export const taintToleration: NodeFilter = {
 export const taintTolerationScore: NodeScore = {
   name: 'TaintToleration',
   weight: 3,
+  concerns: () => true,
   score(pod, node) {
     if (node.softTaints.length === 0) return maxScore;
     // As in Kubernetes, a toleration for another effect does not count.

@@ -1,0 +1,132 @@
+/**
+ * Where evicting pods of lower priority helps a class of pods, and where it does the least harm. What it would take on
+ * each node is remembered until the node changes, so that the next pod of the class costs a few evaluations and one
+ * pass over the nodes.
+ *
+ * A class with constraints between pods is looked at on a limited number of nodes, each tried with the victims away.
+ */
+
+import type { PlacedPod } from '../cache/cluster.ts';
+import { infeasible } from '../cache/score-tree.ts';
+import type { PodClass } from '../framework/pod-class.ts';
+import type { Diagnosis, SchedulingContext } from '../schedule.ts';
+import type { DisruptionBudget } from './disruption-budget.ts';
+import { type Candidate, compareHarm, findVictims, type NoCandidate } from './victims.ts';
+
+const maxClasses = 16;
+/** Nodes on which constraints between pods are tried, the least harmful first. */
+const maxTried = 100;
+const notHelpful: NoCandidate = { reasons: ['Preemption is not helpful for scheduling'] };
+
+interface ClassCandidates {
+  readonly bySlot: (Candidate | NoCandidate | undefined)[];
+  position: number;
+}
+
+export type PreemptionPlan =
+  | { readonly node: string; readonly victims: readonly PlacedPod[] }
+  /** Reasons of each node. */
+  | { readonly node: undefined; readonly reasons: readonly string[] };
+
+export class PreemptionIndex {
+  readonly #context: SchedulingContext;
+  readonly #classes = new Map<PodClass, ClassCandidates>();
+  #budgets: readonly DisruptionBudget[] = [];
+
+  constructor(context: SchedulingContext) {
+    this.#context = context;
+  }
+
+  setBudgets(budgets: readonly DisruptionBudget[]): void {
+    this.#budgets = budgets;
+    this.#classes.clear();
+  }
+
+  /** The plan that does the least harm. Nothing is changed. */
+  plan(pod: PodClass, diagnosis: Diagnosis): PreemptionPlan {
+    const { bySlot } = this.#refresh(pod);
+    const { cluster, index } = this.#context;
+    const hasRules = index.placementOf(pod).rules.some(({ rule }) => rule.isHard);
+    const best = hasRules ? this.#bestByTrying(pod, bySlot, diagnosis) : leastHarmful(bySlot);
+    if (best !== undefined) return { node: best.node.name, victims: best.victims };
+    const reasons = [...cluster.nodes].flatMap(({ slot, name }) => {
+      const rejection = diagnosis.get(name);
+      const found = bySlot[slot];
+      if (rejection?.isFinal === true || found === undefined) return notHelpful.reasons;
+      return 'reasons' in found ? found.reasons : (rejection?.reasons ?? []);
+    });
+    return { node: undefined, reasons };
+  }
+
+  #refresh(pod: PodClass): ClassCandidates {
+    const { changes, slotCount } = this.#context.cluster;
+    const known = this.#classes.get(pod);
+    const changed = known === undefined ? undefined : changes.since(known.position);
+    const candidates = changed === undefined || known === undefined ? { bySlot: [], position: 0 } : known;
+    const slots = changed ?? Array.from({ length: slotCount }, (_, slot) => slot);
+    for (const slot of new Set(slots)) candidates.bySlot[slot] = this.#evaluate(pod, slot);
+    candidates.position = changes.position;
+    this.#classes.delete(pod);
+    this.#classes.set(pod, candidates);
+    const [oldest] = this.#classes.keys();
+    if (oldest !== undefined && this.#classes.size > maxClasses) this.#classes.delete(oldest);
+    return candidates;
+  }
+
+  #evaluate(pod: PodClass, slot: number): Candidate | NoCandidate | undefined {
+    const { cluster, index } = this.#context;
+    const node = cluster.nodeAt(slot);
+    if (node === undefined) return undefined;
+    const local = index.localOf(pod);
+    if (local.reject(node)?.isFinal === true) return notHelpful;
+    return findVictims({ cluster, pod, local, budgets: this.#budgets }, node);
+  }
+
+  #bestByTrying(
+    pod: PodClass,
+    bySlot: readonly (Candidate | NoCandidate | undefined)[],
+    diagnosis: Diagnosis,
+  ): Candidate | undefined {
+    const candidates = bySlot.flatMap((each) => {
+      if (each === undefined || !('node' in each)) return [];
+      return diagnosis.get(each.node.name)?.isFinal === true ? [] : [each];
+    });
+    for (const candidate of candidates.sort(compareHarm).slice(0, maxTried)) {
+      const lower = [...this.#context.cluster.podsOn(candidate.node.name)]
+        .filter(({ podClass }) => podClass.priority < pod.priority)
+        .sort((left, right) => right.podClass.priority - left.podClass.priority);
+      const victims = this.#victimsByTrying(pod, candidate, lower);
+      if (victims !== undefined) return { ...candidate, victims };
+    }
+    return undefined;
+  }
+
+  /** Takes the pods away, asks, and puts all of them back: nobody else sees anything of it. */
+  #victimsByTrying(pod: PodClass, { node }: Candidate, lower: readonly PlacedPod[]): PlacedPod[] | undefined {
+    const { cluster, index } = this.#context;
+    const fits = (): boolean => index.placementOf(pod).valueAt(node.slot) !== infeasible;
+    for (const { uid } of lower) cluster.removePod(uid);
+    if (!fits()) {
+      for (const placed of lower) cluster.setPod(placed);
+      return undefined;
+    }
+    const victims: PlacedPod[] = [];
+    for (const placed of lower) {
+      cluster.setPod(placed);
+      if (fits()) continue;
+      cluster.removePod(placed.uid);
+      victims.push(placed);
+    }
+    for (const placed of victims) cluster.setPod(placed);
+    return victims.filter(({ isLive }) => isLive);
+  }
+}
+
+function leastHarmful(bySlot: readonly (Candidate | NoCandidate | undefined)[]): Candidate | undefined {
+  let best: Candidate | undefined;
+  for (const each of bySlot) {
+    if (each === undefined || !('node' in each)) continue;
+    if (best === undefined || compareHarm(each, best) < 0) best = each;
+  }
+  return best;
+}

@@ -1,0 +1,83 @@
+/** PostFilter: makes room for a pod that fits nowhere by evicting pods of lower priority, where that helps. */
+import type { Cluster } from '../cache/cluster.ts';
+import { summary } from '../diagnosis-message.ts';
+import type { PodClass } from '../framework/pod-class.ts';
+import type { Profile } from '../profile.ts';
+import type { QueuedPod } from '../queue/scheduling-queue.ts';
+import type { Diagnosis, SchedulingContext } from '../schedule.ts';
+import type { DisruptionBudget } from './disruption-budget.ts';
+import type { Evictor } from './evictor.ts';
+import { PreemptionIndex } from './preemption-index.ts';
+
+export type PreemptionOutcome =
+  /** The pod waits for its victims to leave this node. */
+  | { readonly nominatedNodeName: string; readonly victims: number }
+  /** What the pod's message says of preemption. */
+  | { readonly nominatedNodeName: undefined; readonly text: string };
+
+export interface PreemptionRequest {
+  readonly queued: QueuedPod;
+  readonly profile: Profile;
+  readonly diagnosis: Diagnosis;
+  /** Where the pod has been nominated before. */
+  readonly nominatedFor: string | undefined;
+}
+
+export class Preemptor {
+  readonly #evictor: Evictor;
+  readonly #onFailure: (uid: string) => void;
+  readonly #indexes = new Map<SchedulingContext, PreemptionIndex>();
+  #budgets: readonly DisruptionBudget[] = [];
+
+  constructor(evictor: Evictor, onFailure: (uid: string) => void) {
+    this.#evictor = evictor;
+    this.#onFailure = onFailure;
+  }
+
+  setBudgets(budgets: readonly DisruptionBudget[]): void {
+    this.#budgets = budgets;
+    for (const index of this.#indexes.values()) index.setBudgets(budgets);
+  }
+
+  attempt({ queued, profile, diagnosis, nominatedFor }: PreemptionRequest): PreemptionOutcome {
+    const { cluster } = profile.context;
+    const { uid, podClass, pod } = queued;
+    if (!podClass.mayPreempt)
+      return { nominatedNodeName: undefined, text: 'not eligible due to preemptionPolicy=Never.' };
+    if (nominatedFor !== undefined && hasEndingVictims(cluster, nominatedFor, podClass)) {
+      cluster.nominate({ uid, podClass }, nominatedFor);
+      return { nominatedNodeName: nominatedFor, victims: 0 };
+    }
+    const plan = this.#indexOf(profile.context).plan(podClass, diagnosis);
+    if (plan.node === undefined)
+      return { nominatedNodeName: undefined, text: summary(cluster.nodeCount, plan.reasons) };
+    cluster.nominate({ uid, podClass }, plan.node);
+    for (const victim of plan.victims) cluster.setPod({ ...victim, isLive: false });
+    this.#evictor.start({
+      preemptor: pod,
+      nodeName: plan.node,
+      victims: plan.victims,
+      onFailure: () => this.#onFailure(uid),
+    });
+    return { nominatedNodeName: plan.node, victims: plan.victims.length };
+  }
+
+  drain(): Promise<void> {
+    return this.#evictor.drain();
+  }
+
+  #indexOf(context: SchedulingContext): PreemptionIndex {
+    const known = this.#indexes.get(context);
+    if (known !== undefined) return known;
+    const created = new PreemptionIndex(context);
+    created.setBudgets(this.#budgets);
+    this.#indexes.set(context, created);
+    return created;
+  }
+}
+
+function hasEndingVictims(cluster: Cluster, nodeName: string, pod: PodClass): boolean {
+  for (const { isLive, podClass } of cluster.podsOn(nodeName))
+    if (!isLive && podClass.priority < pod.priority) return true;
+  return false;
+}

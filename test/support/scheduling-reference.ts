@@ -1,0 +1,339 @@
+/**
+ * A naive scheduler to compare with: every rule asked of every node, from stored objects, written after Kubernetes'
+ * documentation (rules) and docs/design/scheduler.md (points). It shares no code with the scheduler's plugins, keeps
+ * nothing between two questions, and is slow.
+ */
+import type {
+  Container,
+  Node,
+  Pod,
+  PodAffinityTerm,
+  Taint,
+  Toleration,
+} from '../../api/generated/core-v1.ts';
+import { toMillis, toUnits } from '../../api/quantity.ts';
+
+export interface PlacedReference {
+  readonly pod: Pod;
+  readonly nodeName: string;
+  readonly isEnding: boolean;
+}
+
+export interface World {
+  readonly nodes: readonly Node[];
+  readonly placed: readonly PlacedReference[];
+  readonly namespaceLabels: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+type Labels = Readonly<Record<string, string>>;
+type LabelSelector = NonNullable<PodAffinityTerm['labelSelector']>;
+type Spread = NonNullable<Pod['spec']['topologySpreadConstraints']>[number];
+
+const labelsOf = (object: { metadata: { labels?: Labels | undefined } }): Labels =>
+  object.metadata.labels ?? {};
+const on = (world: World, node: Node): readonly PlacedReference[] =>
+  world.placed.filter(({ nodeName }) => nodeName === node.metadata.name);
+
+/** Names of the rules that forbid `pod` on `node`; none: it may go there. */
+export function brokenRules(world: World, pod: Pod, node: Node): string[] {
+  const rules: Readonly<Record<string, boolean>> = {
+    unschedulable:
+      node.spec?.unschedulable !== true ||
+      tolerated(
+        { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' },
+        pod.spec.tolerations ?? [],
+      ),
+    taints: (node.spec?.taints ?? []).every(
+      (taint) => taint.effect === 'PreferNoSchedule' || tolerated(taint, pod.spec.tolerations ?? []),
+    ),
+    nodeSelector: admits(pod, node),
+    ports: portsAreFree(world, pod, node),
+    resources: hasRoom(world, pod, node),
+    spread: isSpread(world, pod, node),
+    affinity: hasAffinity(world, pod, node),
+    antiAffinity: requiredTerms(pod, 'podAntiAffinity').every(
+      (term) =>
+        !world.placed.some(
+          (other) => sameDomain(world, node, other, term) && selected(world, term, pod, other.pod),
+        ),
+    ),
+    existing: world.placed.every((other) =>
+      requiredTerms(other.pod, 'podAntiAffinity').every(
+        (term) => !(sameDomain(world, node, other, term) && selected(world, term, other.pod, pod)),
+      ),
+    ),
+  };
+  return Object.keys(rules).filter((name) => rules[name] !== true);
+}
+
+function tolerated(taint: Taint, tolerations: readonly Toleration[]): boolean {
+  return tolerations.some(({ key = '', operator = 'Equal', value = '', effect = '' }) => {
+    if (effect !== '' && effect !== taint.effect) return false;
+    if (key !== '' && key !== taint.key) return false;
+    return operator === 'Exists' || (key !== '' && value === (taint.value ?? ''));
+  });
+}
+
+function expressionHolds(
+  { key, operator, values = [] }: { key: string; operator: string; values?: readonly string[] | undefined },
+  labels: Labels,
+): boolean {
+  const value = labels[key];
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+      return Number(value) > Number(values[0]);
+    default:
+      return Number(value) < Number(values[0]);
+  }
+}
+
+function selectorHolds(selector: LabelSelector | undefined, labels: Labels): boolean {
+  if (selector === undefined) return false;
+  return (
+    Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value) &&
+    (selector.matchExpressions ?? []).every((expression) => expressionHolds(expression, labels))
+  );
+}
+
+function admits(pod: Pod, node: Node): boolean {
+  const labels = labelsOf(node);
+  const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return (
+    Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value) &&
+    (required === undefined ||
+      required.nodeSelectorTerms.some(
+        ({ matchExpressions = [] }) =>
+          matchExpressions.length > 0 && matchExpressions.every((one) => expressionHolds(one, labels)),
+      ))
+  );
+}
+
+const portsOf = (pod: Pod): number[] =>
+  pod.spec.containers.flatMap(({ ports = [] }) => ports.map(({ hostPort = 0 }) => hostPort)).filter(Boolean);
+
+function portsAreFree(world: World, pod: Pod, node: Node): boolean {
+  const taken = on(world, node).flatMap((other) => portsOf(other.pod));
+  return portsOf(pod).every((port) => !taken.includes(port));
+}
+
+type Amount = (container: Container) => number;
+
+const cpuOf: Amount = ({ resources }) => toMillis(resources?.requests?.['cpu'] ?? '0');
+const memoryOf: Amount = ({ resources }) => toUnits(resources?.requests?.['memory'] ?? '0');
+
+/** The most that the pod needs at any time: each init container beside the sidecars before it, or all that stay. */
+function needOf({ spec }: Pod, amount: Amount): number {
+  let sidecars = 0;
+  let peak = 0;
+  for (const container of spec.initContainers ?? []) {
+    peak = Math.max(peak, sidecars + amount(container));
+    if (container.restartPolicy === 'Always') sidecars += amount(container);
+  }
+  return Math.max(
+    peak,
+    spec.containers.reduce((sum, container) => sum + amount(container), sidecars),
+  );
+}
+
+const allocatable = (node: Node, name: string): string => node.status?.allocatable?.[name] ?? '0';
+
+function hasRoom(world: World, pod: Pod, node: Node): boolean {
+  const there = on(world, node).map((other) => other.pod);
+  const fits = (amount: Amount, total: number): boolean =>
+    needOf(pod, amount) === 0 || [...there, pod].reduce((sum, one) => sum + needOf(one, amount), 0) <= total;
+  return (
+    there.length < Number(allocatable(node, 'pods')) &&
+    fits(cpuOf, toMillis(allocatable(node, 'cpu'))) &&
+    fits(memoryOf, toUnits(allocatable(node, 'memory')))
+  );
+}
+
+function requiredTerms(pod: Pod, kind: 'podAffinity' | 'podAntiAffinity'): readonly PodAffinityTerm[] {
+  return pod.spec.affinity?.[kind]?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+}
+
+/** Whether `owner`'s term selects `other`, wherever it is. */
+function selected(world: World, term: PodAffinityTerm, owner: Pod, other: Pod): boolean {
+  const namespace = other.metadata.namespace ?? 'default';
+  const named = term.namespaces ?? [];
+  const inNamespace =
+    named.length === 0 && term.namespaceSelector === undefined
+      ? namespace === owner.metadata.namespace
+      : named.includes(namespace) ||
+        selectorHolds(term.namespaceSelector, world.namespaceLabels[namespace] ?? {});
+  const labels = labelsOf(other);
+  const own = labelsOf(owner);
+  return (
+    inNamespace &&
+    selectorHolds(term.labelSelector, labels) &&
+    (term.matchLabelKeys ?? []).every((key) => own[key] === undefined || labels[key] === own[key]) &&
+    (term.mismatchLabelKeys ?? []).every((key) => own[key] === undefined || labels[key] !== own[key])
+  );
+}
+
+function sameDomain(world: World, node: Node, other: PlacedReference, term: PodAffinityTerm): boolean {
+  const home = world.nodes.find(({ metadata }) => metadata.name === other.nodeName);
+  const value = labelsOf(node)[term.topologyKey];
+  return home !== undefined && value !== undefined && labelsOf(home)[term.topologyKey] === value;
+}
+
+function hasAffinity(world: World, pod: Pod, node: Node): boolean {
+  const terms = requiredTerms(pod, 'podAffinity');
+  const all = (other: Pod): boolean => terms.every((term) => selected(world, term, pod, other));
+  if (terms.some(({ topologyKey }) => labelsOf(node)[topologyKey] === undefined)) return false;
+  const matching = world.placed.filter((other) => all(other.pod));
+  const isCounted = (other: PlacedReference): boolean =>
+    world.nodes.some(
+      (home) =>
+        home.metadata.name === other.nodeName &&
+        terms.some(({ topologyKey }) => labelsOf(home)[topologyKey] !== undefined),
+    );
+  if (!matching.some(isCounted) && all(pod)) return true;
+  return terms.every((term) => matching.some((other) => sameDomain(world, node, other, term)));
+}
+
+/** Matching pods by domain, of the domains that count for this constraint. */
+function spreadCounts(
+  world: World,
+  pod: Pod,
+  constraint: Spread,
+  together: readonly Spread[],
+): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const node of world.nodes) {
+    const labels = labelsOf(node);
+    if (together.some(({ topologyKey }) => labels[topologyKey] === undefined)) continue;
+    if (constraint.nodeAffinityPolicy !== 'Ignore' && !admits(pod, node)) continue;
+    const hard = (node.spec?.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule');
+    const areTolerated = hard.every((taint) => tolerated(taint, pod.spec.tolerations ?? []));
+    if (constraint.nodeTaintsPolicy === 'Honor' && !areTolerated) continue;
+    const value = labels[constraint.topologyKey] ?? '';
+    const here = on(world, node).filter(
+      (other) => !other.isEnding && spreadSelects(constraint, pod, other.pod),
+    );
+    counts.set(value, (counts.get(value) ?? 0) + here.length);
+  }
+  return counts;
+}
+
+function spreadSelects({ labelSelector, matchLabelKeys = [] }: Spread, pod: Pod, other: Pod): boolean {
+  const [own, labels] = [labelsOf(pod), labelsOf(other)];
+  return (
+    other.metadata.namespace === pod.metadata.namespace &&
+    selectorHolds(labelSelector, labels) &&
+    matchLabelKeys.every((key) => own[key] === undefined || labels[key] === own[key])
+  );
+}
+
+const constraintsOf = (pod: Pod, when: string): Spread[] =>
+  (pod.spec.topologySpreadConstraints ?? []).filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when);
+
+function isSpread(world: World, pod: Pod, node: Node): boolean {
+  const constraints = constraintsOf(pod, 'DoNotSchedule');
+  return constraints.every((constraint) => {
+    const value = labelsOf(node)[constraint.topologyKey];
+    if (value === undefined) return false;
+    const counts = spreadCounts(world, pod, constraint, constraints);
+    const enough = counts.size >= (constraint.minDomains ?? 1) && counts.size > 0;
+    const least = enough ? Math.min(...counts.values()) : 0;
+    const self = spreadSelects(constraint, pod, pod) ? 1 : 0;
+    return (counts.get(value) ?? 0) + self - least <= constraint.maxSkew;
+  });
+}
+
+/** The points of a node on which the pod may go. */
+export function pointsOf(world: World, pod: Pod, node: Node): number {
+  const there = on(world, node);
+  const owner = pod.metadata.ownerReferences?.[0]?.uid;
+  const replicas = there.filter(
+    (one) => !one.isEnding && one.pod.metadata.ownerReferences?.[0]?.uid === owner,
+  );
+  const [cpu, memory] = takenShares(there, pod, node);
+  return (
+    3 * taintPoints(pod, node) +
+    2 * nodeAffinityPoints(pod, node) +
+    100 * (1 - (cpu + memory) / 2) +
+    100 * (1 - Math.abs(cpu - memory) / 2) +
+    (owner === undefined ? 0 : (4 * 100) / (1 + replicas.length)) +
+    2 * spreadPoints(world, pod, node) +
+    2 * pullPoints(world, pod, node)
+  );
+}
+
+function taintPoints(pod: Pod, node: Node): number {
+  const tolerations = (pod.spec.tolerations ?? []).filter(
+    ({ effect = '' }) => effect === '' || effect === 'PreferNoSchedule',
+  );
+  const soft = (node.spec?.taints ?? []).filter(({ effect }) => effect === 'PreferNoSchedule');
+  return 100 / (1 + soft.filter((taint) => !tolerated(taint, tolerations)).length) ** 2;
+}
+
+function nodeAffinityPoints(pod: Pod, node: Node): number {
+  const terms = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  const total = terms.reduce((sum, { weight }) => sum + weight, 0);
+  const matched = terms.filter(({ preference: { matchExpressions = [] } }) =>
+    matchExpressions.every((one) => expressionHolds(one, labelsOf(node))),
+  );
+  return total === 0 ? 0 : (100 * matched.reduce((sum, { weight }) => sum + weight, 0)) / total;
+}
+
+function takenShares(there: readonly PlacedReference[], pod: Pod, node: Node): [number, number] {
+  const all = [...there.map((one) => one.pod), pod];
+  const share = (amount: Amount, unstated: number, total: number): number => {
+    const assumed: Amount = (container) => amount(container) || unstated;
+    return Math.min(1, all.reduce((sum, one) => sum + needOf(one, assumed), 0) / total);
+  };
+  return [
+    share(cpuOf, 100, toMillis(allocatable(node, 'cpu'))),
+    share(memoryOf, 200 * 1024 * 1024, toUnits(allocatable(node, 'memory'))),
+  ];
+}
+
+function spreadPoints(world: World, pod: Pod, node: Node): number {
+  const constraints = constraintsOf(pod, 'ScheduleAnyway');
+  let sum = 0;
+  for (const constraint of constraints) {
+    const value = labelsOf(node)[constraint.topologyKey];
+    if (value === undefined) continue;
+    const count = spreadCounts(world, pod, constraint, constraints).get(value) ?? 0;
+    sum += 100 / (1 + count / constraint.maxSkew) / constraints.length;
+  }
+  return sum;
+}
+
+const preferredTerms = (pod: Pod): { term: PodAffinityTerm; weight: number }[] =>
+  (['podAffinity', 'podAntiAffinity'] as const).flatMap((kind) =>
+    (pod.spec.affinity?.[kind]?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(
+      ({ podAffinityTerm, weight }) => ({
+        term: podAffinityTerm,
+        weight: kind === 'podAffinity' ? weight : -weight,
+      }),
+    ),
+  );
+
+function pullPoints(world: World, pod: Pod, node: Node): number {
+  const sums = new Map<string, number>();
+  const pull = (term: PodAffinityTerm, weight: number, other: PlacedReference): void => {
+    if (sameDomain(world, node, other, term))
+      sums.set(term.topologyKey, (sums.get(term.topologyKey) ?? 0) + weight);
+  };
+  for (const other of world.placed) {
+    for (const { term, weight } of preferredTerms(pod))
+      if (selected(world, term, pod, other.pod)) pull(term, weight, other);
+    const theirs = [
+      ...preferredTerms(other.pod),
+      ...requiredTerms(other.pod, 'podAffinity').map((term) => ({ term, weight: 1 })),
+    ];
+    for (const { term, weight } of theirs)
+      if (selected(world, term, other.pod, pod)) pull(term, weight, other);
+  }
+  return [...sums.values()].reduce((points, sum) => points + (50 * sum) / (100 + Math.abs(sum)), 0);
+}
