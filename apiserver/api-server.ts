@@ -6,6 +6,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { TaskGroup } from '../base/task-group.ts';
 import { AdmissionChain } from './admission/admission.ts';
+import { readAdmissionConfiguration } from './admission/configuration.ts';
 import { admissionPlugins } from './admission/plugins.ts';
 import { parseRange } from './allocation/ipv4-range.ts';
 import { ServiceReserver } from './allocation/service-reserver.ts';
@@ -58,6 +59,7 @@ export class ApiServer {
   readonly #registry: Registry;
   readonly #metrics: Metrics;
   readonly #cache: WatchCache;
+  readonly #authorizer: TableAuthorizer;
   readonly #store: ObjectStore;
   readonly #stopping = new AbortController();
   readonly #agents: AgentClient;
@@ -77,10 +79,11 @@ export class ApiServer {
     const observe = (operation: string, seconds: number): void => this.#metrics.stored(operation, seconds);
     const storage = new MeasuredStorage(options.storage, clock, observe);
     this.#cache = new WatchCache({ storage, clock, logger, fieldsOf: fieldReader(this.#registry) });
+    this.#authorizer = new TableAuthorizer(new NodeAuthorizer(this.#cache));
     this.#store = new ObjectStore({
       ...{ storage, clock, random, logger, semantics: kindSemantics, cache: this.#cache },
       source: new ObjectSource(storage, this.#cache),
-      admission: new AdmissionChain(admissionPlugins({ cache: this.#cache, random })),
+      admission: this.#admission(storage),
       reservers: new Map([['/services', this.#serviceReserver()]]),
     });
     this.#bootstrap = new Bootstrap({
@@ -128,6 +131,17 @@ export class ApiServer {
     }
   }
 
+  #admission(storage: Storage): AdmissionChain {
+    const { flags, clock, random } = this.#options;
+    const file = flags.admissionControlConfigFile;
+    const plugins = admissionPlugins({
+      ...{ cache: this.#cache, storage, clock, random, authorizer: this.#authorizer },
+      registry: this.#registry,
+      configuration: file === undefined ? undefined : readAdmissionConfiguration(file),
+    });
+    return new AdmissionChain(plugins);
+  }
+
   #serviceReserver(): ServiceReserver {
     const { flags, clock, random } = this.#options;
     const services = this.#registry.byResource('', 'v1', 'services');
@@ -142,7 +156,7 @@ export class ApiServer {
   #createHttp(): HttpServer {
     const { flags, clock, random, logger } = this.#options;
     const metrics = this.#metrics;
-    const authorizer = new TableAuthorizer(new NodeAuthorizer(this.#cache));
+    const authorizer = this.#authorizer;
     const accounts = this.#accounts();
     const deps = {
       ...{ authorizer, rules: authorizer, accounts, signer: this.#signer() },

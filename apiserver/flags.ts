@@ -22,6 +22,8 @@ export interface ApiServerFlags {
   readonly kubeletClientKey: string | undefined;
   readonly kubeletCertificateAuthority: string | undefined;
   readonly anonymousAuth: boolean;
+  /** An `AdmissionConfiguration`: defaults and exemptions of PodSecurity. */
+  readonly admissionControlConfigFile: string | undefined;
   /** Whether writes name what is stored and acted upon by nothing: for a server that has a cluster around it. */
   readonly warnNoActor: boolean;
 }
@@ -56,6 +58,7 @@ const options = {
   'kubelet-client-key': text(),
   'kubelet-certificate-authority': text(),
   'anonymous-auth': text('false'),
+  'admission-control-config-file': text(),
   'warn-no-actor': text('false'),
 } as const;
 
@@ -89,6 +92,7 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
     kubeletClientCertificate: values['kubelet-client-certificate'],
     kubeletClientKey: values['kubelet-client-key'],
     kubeletCertificateAuthority: values['kubelet-certificate-authority'],
+    admissionControlConfigFile: values['admission-control-config-file'],
     anonymousAuth: bool('--anonymous-auth', values['anonymous-auth'] ?? ''),
     warnNoActor: bool('--warn-no-actor', values['warn-no-actor'] ?? ''),
   };

@@ -1,6 +1,6 @@
 import { forbidden, notFound, StatusError } from '../../api/status-error.ts';
 import type { ReadCache } from '../watch-cache/read-cache.ts';
-import type { AdmissionAttributes, AdmissionPlugin } from './admission.ts';
+import { type AdmissionAttributes, type AdmissionPlugin, refusal } from './admission.ts';
 
 /** Namespaces that a cluster cannot do without. */
 const immortal: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
@@ -38,15 +38,16 @@ export class NamespaceLifecycle implements AdmissionPlugin {
   }
 }
 
-function terminatingError({ strategy, namespace, name }: AdmissionAttributes): StatusError {
+function terminatingError(attributes: AdmissionAttributes): StatusError {
+  const { namespace } = attributes;
   const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
-  const refusal = forbidden(strategy.kind, name, why);
+  const { message, details } = refusal(attributes, why);
   return new StatusError({
     reason: 'Forbidden',
     code: 403,
-    message: refusal.message,
+    message,
     details: {
-      ...refusal.details,
+      ...details,
       causes: [
         {
           reason: 'NamespaceTerminating',

@@ -1,10 +1,8 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PriorityClass } from '../../api/generated/scheduling-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
-import { everything } from '../../api/selector.ts';
-import { forbidden } from '../../api/status-error.ts';
-import type { ReadCache } from '../watch-cache/read-cache.ts';
-import type { AdmissionAttributes, AdmissionPlugin } from './admission.ts';
+import { type AdmissionAttributes, type AdmissionPlugin, refusal } from './admission.ts';
+import type { Lookup } from './lookup.ts';
 
 const resource = 'scheduling.k8s.io/priorityclasses';
 const defaultPreemption = 'PreemptLowerPriority';
@@ -12,10 +10,10 @@ const defaultPreemption = 'PreemptLowerPriority';
 /** The number behind a pod's priority class. */
 export class Priority implements AdmissionPlugin {
   readonly name = 'Priority';
-  readonly #cache: ReadCache;
+  readonly #lookup: Lookup;
 
-  constructor(cache: ReadCache) {
-    this.#cache = cache;
+  constructor(lookup: Lookup) {
+    this.#lookup = lookup;
   }
 
   async mutate(attributes: AdmissionAttributes): Promise<void> {
@@ -30,16 +28,14 @@ export class Priority implements AdmissionPlugin {
     const chosen = await this.#classOf(attributes, spec.priorityClassName ?? '');
     const value = chosen?.value ?? 0;
     if (spec.priority !== undefined && spec.priority !== value)
-      throw forbidden(
-        strategy.kind,
-        attributes.name,
+      throw refusal(
+        attributes,
         `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
       );
     const policy = chosen?.preemptionPolicy ?? defaultPreemption;
     if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy)
-      throw forbidden(
-        strategy.kind,
-        attributes.name,
+      throw refusal(
+        attributes,
         `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`,
       );
     const className = spec.priorityClassName || chosen?.metadata.name;
@@ -50,35 +46,40 @@ export class Priority implements AdmissionPlugin {
     });
   }
 
-  validate({ operation, strategy, name }: AdmissionAttributes): void {
-    if (operation === 'DELETE' && strategy.resource === resource && name.startsWith('system-'))
-      throw forbidden(strategy.kind, name, 'this is a system priority class and cannot be deleted');
+  validate(attributes: AdmissionAttributes): void {
+    const { operation, strategy, subresource, object } = attributes;
+    if (strategy.resource !== resource || subresource !== '') return;
+    if (operation === 'DELETE') {
+      if (attributes.name.startsWith('system-'))
+        throw refusal(attributes, 'this is a system priority class and cannot be deleted');
+      return;
+    }
+    const { globalDefault, metadata } = object as PriorityClass & AnyObject;
+    const present = globalDefault === true ? this.#globalDefault()?.metadata.name : undefined;
+    if (present !== undefined && present !== metadata.name)
+      throw refusal(
+        attributes,
+        `PriorityClass ${present} is already marked as default. Only one default can exist`,
+      );
   }
 
   async #classOf(attributes: AdmissionAttributes, name: string): Promise<PriorityClass | undefined> {
     if (name === '') return this.#globalDefault();
-    let found = this.#cache.get(resource, '', name);
-    if (found === undefined) {
-      // It may have been made a moment ago.
-      await this.#cache.waitCurrent();
-      found = this.#cache.get(resource, '', name);
-    }
-    if (found === undefined)
-      throw forbidden(
-        attributes.strategy.kind,
-        attributes.name,
-        `no PriorityClass with name ${name} was found`,
-      );
-    return JSON.parse(found.json.toString()) as PriorityClass;
+    const found = await this.#lookup.find<PriorityClass>(resource, '', name);
+    if (found === undefined) throw refusal(attributes, `no PriorityClass with name ${name} was found`);
+    return found;
   }
 
+  /** A mistake may have left several: the least of them. */
   #globalDefault(): PriorityClass | undefined {
-    const { objects } = this.#cache.list({ resource, namespace: '', labels: everything, fields: everything });
-    const defaults = objects
-      .filter(({ json }) => json.includes('"globalDefault":true'))
-      .map(({ json }) => JSON.parse(json.toString()) as PriorityClass)
-      .filter(({ globalDefault }) => globalDefault === true);
-    return defaults.sort((a, b) => (a.value ?? 0) - (b.value ?? 0))[0];
+    let least: PriorityClass | undefined;
+    for (const candidate of this.#lookup.list<PriorityClass>(resource))
+      if (
+        candidate.globalDefault === true &&
+        (least === undefined || (candidate.value ?? 0) < (least.value ?? 0))
+      )
+        least = candidate;
+    return least;
   }
 }
 

@@ -2,52 +2,58 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Pod, PodSpec, Toleration } from '../../api/generated/core-v1.ts';
 import type { RuntimeClass } from '../../api/generated/node-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
-import { forbidden } from '../../api/status-error.ts';
-import type { ReadCache } from '../watch-cache/read-cache.ts';
-import type { AdmissionAttributes, AdmissionPlugin } from './admission.ts';
+import { type AdmissionAttributes, type AdmissionPlugin, refusal } from './admission.ts';
+import type { Lookup } from './lookup.ts';
 
 const resource = 'node.k8s.io/runtimeclasses';
 
 /** What a runtime class asks of the nodes of its pods, and what it costs them. */
 export class RuntimeClassAdmission implements AdmissionPlugin {
   readonly name = 'RuntimeClass';
-  readonly #cache: ReadCache;
+  readonly #lookup: Lookup;
 
-  constructor(cache: ReadCache) {
-    this.#cache = cache;
+  constructor(lookup: Lookup) {
+    this.#lookup = lookup;
   }
 
   async mutate(attributes: AdmissionAttributes): Promise<void> {
-    const { operation, strategy, subresource, object, name } = attributes;
-    if (operation !== 'CREATE' || strategy.resource !== '/pods' || subresource !== '') return;
-    const spec = (object as (Pod & AnyObject) | undefined)?.spec;
+    const spec = specOf(attributes);
     const className = spec?.runtimeClassName ?? '';
     if (spec === undefined || className === '') return;
-    const refuse = (why: string): Error => forbidden(strategy.kind, name, why);
-    const found = await this.#find(className);
+    const refuse = (why: string): Error => refusal(attributes, why);
+    const found = await this.#lookup.find<RuntimeClass>(resource, '', className);
     if (found === undefined) throw refuse(`pod rejected: RuntimeClass "${className}" not found`);
     setOverhead(spec, found, refuse);
     setScheduling(spec, found, refuse);
   }
 
-  async #find(name: string): Promise<RuntimeClass | undefined> {
-    let found = this.#cache.get(resource, '', name);
-    if (found === undefined) {
-      // It may have been made a moment ago.
-      await this.#cache.waitCurrent();
-      found = this.#cache.get(resource, '', name);
-    }
-    return found === undefined ? undefined : (JSON.parse(found.json.toString()) as RuntimeClass);
+  async validate(attributes: AdmissionAttributes): Promise<void> {
+    const spec = specOf(attributes);
+    if (spec === undefined || Object.keys(spec.overhead ?? {}).length === 0) return;
+    const className = spec.runtimeClassName ?? '';
+    const found =
+      className === '' ? undefined : await this.#lookup.find<RuntimeClass>(resource, '', className);
+    if (found?.overhead === undefined)
+      throw refusal(
+        attributes,
+        'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead',
+      );
   }
+}
+
+function specOf({ operation, strategy, subresource, object }: AdmissionAttributes): PodSpec | undefined {
+  if (operation !== 'CREATE' || strategy.resource !== '/pods' || subresource !== '') return undefined;
+  return (object as Pod & AnyObject).spec;
 }
 
 type Refuse = (why: string) => Error;
 
 function setOverhead(spec: PodSpec, { overhead }: RuntimeClass, refuse: Refuse): void {
-  const defined = overhead?.podFixed;
-  if (spec.overhead !== undefined && !isDeepStrictEqual(spec.overhead, defined))
+  if (overhead === undefined) return;
+  const defined = overhead.podFixed ?? {};
+  if (Object.keys(spec.overhead ?? {}).length > 0 && !isDeepStrictEqual(spec.overhead, defined))
     throw refuse("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead");
-  if (defined !== undefined) Object.assign(spec, { overhead: defined });
+  if (Object.keys(defined).length > 0) spec.overhead = { ...defined };
 }
 
 function setScheduling(spec: PodSpec, { scheduling }: RuntimeClass, refuse: Refuse): void {

@@ -1,9 +1,14 @@
 import type { Container, Pod, ServiceAccount, Volume } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
-import { forbidden } from '../../api/status-error.ts';
 import { type Random, randomSuffix } from '../../base/random.ts';
-import type { ReadCache } from '../watch-cache/read-cache.ts';
-import type { AdmissionAttributes, AdmissionPlugin } from './admission.ts';
+import { type AdmissionAttributes, type AdmissionPlugin, refusal } from './admission.ts';
+import type { Lookup } from './lookup.ts';
+import {
+  enforcesMountableSecrets,
+  foreignEphemeralSecret,
+  foreignSecret,
+  usesSecrets,
+} from './mountable-secrets.ts';
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -11,54 +16,84 @@ const volumePrefix = 'kube-api-access-';
 /** An hour, and what the agent needs to renew it. */
 const tokenSeconds = 3_607;
 
-type Draft<T> = { -readonly [Key in keyof T]: T[Key] };
+type PodObject = Pod & AnyObject;
 
 /** Every pod runs as a ServiceAccount, and gets its token unless somebody does not want that. */
 export class ServiceAccountAdmission implements AdmissionPlugin {
   readonly name = 'ServiceAccount';
-  readonly #cache: ReadCache;
+  readonly #lookup: Lookup;
   readonly #random: Random;
 
-  constructor(cache: ReadCache, random: Random) {
-    this.#cache = cache;
+  constructor(lookup: Lookup, random: Random) {
+    this.#lookup = lookup;
     this.#random = random;
   }
 
   async mutate(attributes: AdmissionAttributes): Promise<void> {
-    const { operation, strategy, subresource, object, namespace } = attributes;
-    if (operation !== 'CREATE' || strategy.resource !== '/pods' || subresource !== '') return;
-    const pod = object as (Pod & AnyObject) | undefined;
-    if (pod?.spec === undefined || pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return;
-    const spec: Draft<NonNullable<Pod['spec']>> = pod.spec;
+    if (!isNewPod(attributes)) return;
+    const pod = attributes.object as PodObject;
+    if (pod.spec === undefined || isMirror(pod)) return;
+    const { spec } = pod;
     const name = spec.serviceAccountName || spec.serviceAccount || 'default';
     spec.serviceAccountName = name;
     spec.serviceAccount = name;
-    const account = await this.#accountOf(namespace, name);
-    if (account === undefined)
-      throw forbidden(
-        strategy.kind,
-        attributes.name,
-        `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`,
-      );
-    const secrets = spec.imagePullSecrets ?? [];
-    if (secrets.length === 0 && (account.imagePullSecrets ?? []).length > 0)
+    const account = await this.#accountOf(attributes, name);
+    if (shouldMount(pod, account)) mountToken(spec, `${volumePrefix}${randomSuffix(this.#random)}`);
+    if ((spec.imagePullSecrets ?? []).length === 0 && (account.imagePullSecrets ?? []).length > 0)
       spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
-    const wanted = spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true;
-    if (wanted) mountToken(spec, `${volumePrefix}${randomSuffix(this.#random)}`);
   }
 
-  async #accountOf(namespace: string, name: string): Promise<ServiceAccount | undefined> {
-    let found = this.#cache.get('/serviceaccounts', namespace, name);
-    if (found === undefined) {
-      // It may have been made a moment ago.
-      await this.#cache.waitCurrent();
-      found = this.#cache.get('/serviceaccounts', namespace, name);
+  async validate(attributes: AdmissionAttributes): Promise<void> {
+    const { operation, strategy, subresource, object } = attributes;
+    if (strategy.resource !== '/pods') return;
+    const debugs = operation === 'UPDATE' && subresource === 'ephemeralcontainers';
+    if (!isNewPod(attributes) && !debugs) return;
+    const pod = object as PodObject;
+    if (isMirror(pod)) {
+      const problem = debugs ? undefined : mirrorProblem(pod);
+      if (problem !== undefined) throw refusal(attributes, problem);
+      return;
     }
-    return found === undefined ? undefined : (JSON.parse(found.json.toString()) as ServiceAccount);
+    // `mutate` has found the account of a new pod; few accounts restrict secrets.
+    const account = await this.#accountOf(attributes, pod.spec.serviceAccountName ?? 'default');
+    if (!enforcesMountableSecrets(account)) return;
+    const problem = debugs ? foreignEphemeralSecret(pod, account) : foreignSecret(pod, account);
+    if (problem !== undefined) throw refusal(attributes, problem);
+  }
+
+  async #accountOf(attributes: AdmissionAttributes, name: string): Promise<ServiceAccount> {
+    const { namespace } = attributes;
+    const found = await this.#lookup.find<ServiceAccount>('/serviceaccounts', namespace, name);
+    if (found !== undefined) return found;
+    throw refusal(
+      attributes,
+      `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`,
+    );
   }
 }
 
-function mountToken(spec: Draft<NonNullable<Pod['spec']>>, fresh: string): void {
+function isNewPod({ operation, strategy, subresource, object }: AdmissionAttributes): boolean {
+  return (
+    operation === 'CREATE' && strategy.resource === '/pods' && subresource === '' && object !== undefined
+  );
+}
+
+const isMirror = ({ metadata }: PodObject): boolean => metadata.annotations?.[mirrorAnnotation] !== undefined;
+
+/** What a pod that an agent's files made may not ask for: it runs before anybody has judged it. */
+function mirrorProblem(pod: PodObject): string | undefined {
+  if ((pod.spec.serviceAccountName ?? '') !== '') return 'a mirror pod may not reference service accounts';
+  if (usesSecrets(pod)) return 'a mirror pod may not reference secrets';
+  const projected = (pod.spec.volumes ?? []).flatMap((volume) => volume.projected?.sources ?? []);
+  return projected.some(({ serviceAccountToken }) => serviceAccountToken !== undefined)
+    ? 'a mirror pod may not use ServiceAccountToken volume projections'
+    : undefined;
+}
+
+const shouldMount = ({ spec }: PodObject, account: ServiceAccount): boolean =>
+  spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true;
+
+function mountToken(spec: Pod['spec'], fresh: string): void {
   const present = (spec.volumes ?? []).find(({ name }) => name.startsWith(volumePrefix));
   const name = present?.name ?? fresh;
   let needed = false;

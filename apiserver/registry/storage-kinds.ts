@@ -42,11 +42,6 @@ function validateModes(list: readonly string[] | undefined, field: string): Fiel
   return (list ?? []).filter((mode) => !modes.includes(mode)).map((mode) => unsupported(field, mode, modes));
 }
 
-function addFinalizer(metadata: { finalizers?: string[] | undefined }, finalizer: string): void {
-  const finalizers = metadata.finalizers ?? [];
-  if (!finalizers.includes(finalizer)) metadata.finalizers = [...finalizers, finalizer];
-}
-
 const notSources = new Set([
   'accessModes',
   'capacity',
@@ -109,7 +104,6 @@ export const persistentVolumeRules: KindRules<PersistentVolume> = {
   },
   prepareForCreate(volume, { nowMs }) {
     volume.status = { phase: 'Pending', lastPhaseTransitionTime: toTime(nowMs) };
-    addFinalizer(volume.metadata, 'kubernetes.io/pv-protection');
   },
   prepareForUpdate(next, current, { subresource, nowMs }) {
     if (subresource === 'status' && next.status !== undefined && next.status.phase !== current.status?.phase)
@@ -183,7 +177,6 @@ export const persistentVolumeClaimRules: KindRules<PersistentVolumeClaim> = {
   },
   prepareForCreate(claim) {
     claim.status = { phase: 'Pending' };
-    addFinalizer(claim.metadata, 'kubernetes.io/pvc-protection');
   },
   validate: validateClaim,
   validateUpdate: validateClaimUpdate,

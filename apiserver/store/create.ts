@@ -1,6 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { alreadyExists, StatusError } from '../../api/status-error.ts';
-import type { AdmissionAttributes } from '../admission/admission.ts';
+import { type AdmissionAttributes, toAttributes } from '../admission/admission.ts';
 import type { WriteContext } from '../registry/strategy.ts';
 import { keyOf } from '../storage/keys.ts';
 import type { StoredObject } from '../storage/storage.ts';
@@ -28,7 +28,7 @@ export async function createObject(deps: StoreDependencies, request: CreateReque
   const nowMs = deps.clock.nowMs();
   fillSystemMetadata(object, request, { nowMs, random: deps.random });
   strategy.setDefaults(object);
-  const attributes: AdmissionAttributes = {
+  const attributes = toAttributes({
     operation: 'CREATE',
     strategy,
     namespace: request.namespace,
@@ -38,7 +38,7 @@ export async function createObject(deps: StoreDependencies, request: CreateReque
     dryRun: request.dryRun,
     object,
     previous: undefined,
-  };
+  });
   // What admission adds belongs to nobody.
   if (request.fieldsTracked !== true) trackFields(deps, request, nowMs);
   await deps.admission.mutate(attributes);
@@ -55,8 +55,10 @@ export async function createObject(deps: StoreDependencies, request: CreateReque
   const errors = strategy.validateCreate(object, context);
   if (errors.length > 0) throw deps.semantics.invalid(strategy, object.metadata.name ?? '', errors);
   await deps.admission.validate(attributes);
-  const stored = await insert(deps, request, generated ? prefix : undefined);
-  return { ...stored, created: true, warnings: strategy.warnings(object, undefined) };
+  const committer = attributes.committer ?? deps.storage;
+  const stored = await insert({ ...deps, committer }, request, generated ? prefix : undefined);
+  const warnings = [...strategy.warnings(object, undefined), ...attributes.warnings];
+  return { ...stored, created: true, warnings };
 }
 
 function trackFields(deps: StoreDependencies, request: CreateRequest, nowMs: number): void {
@@ -65,9 +67,12 @@ function trackFields(deps: StoreDependencies, request: CreateRequest, nowMs: num
 }
 
 type Inserted = Pick<StoredObject, 'json' | 'version'>;
+type InsertDependencies = StoreDependencies & {
+  readonly committer: NonNullable<AdmissionAttributes['committer']>;
+};
 
 async function insert(
-  deps: StoreDependencies,
+  deps: InsertDependencies,
   request: CreateRequest,
   prefix: string | undefined,
 ): Promise<Inserted> {
@@ -94,7 +99,7 @@ function noNameFound(request: CreateRequest, name: string): StatusError {
 
 /** Undefined when the name is taken. */
 async function insertNamed(
-  deps: StoreDependencies,
+  deps: InsertDependencies,
   request: CreateRequest,
   key: string,
 ): Promise<Inserted | undefined> {
@@ -109,7 +114,7 @@ async function insertNamed(
     try {
       const put = { type: 'put', key, object: toStored(strategy, object), expected: 0 } as const;
       const writes = [put, ...(reservation?.writes ?? [])];
-      const [stored] = await deps.storage.commit(writes);
+      const [stored] = await deps.committer.commit(writes);
       if (stored === undefined) throw new TypeError(`create ${key}: the store gave nothing back`);
       return { json: viewJson(strategy, stored.json, stored.version), version: stored.version };
     } catch (error) {

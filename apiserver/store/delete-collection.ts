@@ -1,5 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { StatusError } from '../../api/status-error.ts';
+import { toAttributes } from '../admission/admission.ts';
 import type { StorageDelete, StoragePut } from '../storage/storage.ts';
 import type { CachedObject } from '../watch-cache/read-cache.ts';
 import { type DeleteRequest, deleteObject, planDelete } from './delete.ts';
@@ -55,11 +56,11 @@ async function admit(
   cached: CachedObject,
   previous: AnyObject,
 ): Promise<void> {
-  const attributes = {
-    ...{ operation: 'DELETE' as const, strategy: request.strategy, user: request.user },
+  const attributes = toAttributes({
+    ...{ operation: 'DELETE', strategy: request.strategy, user: request.user },
     ...{ namespace: cached.namespace, name: cached.name, subresource: '', dryRun: request.dryRun },
     ...{ object: undefined, previous },
-  };
+  });
   await deps.admission.mutate(attributes);
   await deps.admission.validate(attributes);
 }

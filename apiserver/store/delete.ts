@@ -1,6 +1,7 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { notFound, StatusError } from '../../api/status-error.ts';
 import { toTime } from '../../base/clock.ts';
+import { toAttributes } from '../admission/admission.ts';
 import type { KindStrategy } from '../registry/strategy.ts';
 import { keyOf } from '../storage/keys.ts';
 import type { StoredObject } from '../storage/storage.ts';
@@ -85,8 +86,8 @@ async function deleteOnce(
 ): Promise<DeleteOutcome> {
   const { strategy, namespace, name } = request;
   checkPreconditions(request, current);
-  const attributes = {
-    operation: 'DELETE' as const,
+  const attributes = toAttributes({
+    operation: 'DELETE',
     strategy,
     namespace,
     name,
@@ -95,7 +96,7 @@ async function deleteOnce(
     dryRun: request.dryRun,
     object: undefined,
     previous: current.object,
-  };
+  });
   await deps.admission.mutate(attributes);
   await deps.admission.validate(attributes);
   const plan = planDelete(current.object, request, deps.clock.nowMs());

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { badRequest, conflict, notFound, type StatusError } from '../../api/status-error.ts';
+import { type AdmissionAttributes, toAttributes } from '../admission/admission.ts';
 import type { WriteContext } from '../registry/strategy.ts';
 import { keyOf } from '../storage/keys.ts';
 import { createObject } from './create.ts';
@@ -99,8 +100,8 @@ async function replaceChecked(
   const nowMs = deps.clock.nowMs();
   const context: WriteContext = { user, namespace, subresource, nowMs };
   strategy.setDefaults(next);
-  const attributes = {
-    operation: 'UPDATE' as const,
+  const attributes = toAttributes({
+    operation: 'UPDATE',
     strategy,
     namespace,
     name,
@@ -109,7 +110,7 @@ async function replaceChecked(
     dryRun: request.dryRun,
     object: next,
     previous: current.object,
-  };
+  });
   await deps.admission.mutate(attributes);
   strategy.prepareForUpdate(next, current.object, context);
   if (request.fieldsTracked !== true)
@@ -121,10 +122,10 @@ async function replaceChecked(
   const errors = strategy.validateUpdate(next, current.object, context);
   if (errors.length > 0) throw deps.semantics.invalid(strategy, name, errors);
   await deps.admission.validate(attributes);
-  const stored = await replace(deps, request, next, current);
-  return stored === stale
-    ? stale
-    : { ...stored, created: false, warnings: strategy.warnings(next, current.object) };
+  const stored = await replace(deps, request, next, current, attributes.committer);
+  if (stored === stale) return stale;
+  const warnings = [...strategy.warnings(next, current.object), ...attributes.warnings];
+  return { ...stored, created: false, warnings };
 }
 
 /** @throws StatusError when `next` says it is another object, or another version of it, than the one in the store. */
@@ -163,6 +164,7 @@ async function replace(
   request: MutateRequest,
   next: AnyObject,
   current: CurrentObject,
+  committer: NonNullable<AdmissionAttributes['committer']> = deps.storage,
 ): Promise<Replaced | typeof stale> {
   const { strategy, namespace, name } = request;
   const key = keyOf(strategy.resource, namespace, name);
@@ -183,7 +185,7 @@ async function replace(
   try {
     const object = toStored(strategy, next);
     const put = { type: 'put', key, object, expected: current.version } as const;
-    const [stored] = await deps.storage.commit([put, ...(reservation?.writes ?? [])]);
+    const [stored] = await committer.commit([put, ...(reservation?.writes ?? [])]);
     if (stored === undefined) throw new TypeError(`update ${key}: the store gave nothing back`);
     if (reservation !== undefined && reservation.releases.length > 0)
       await deps.storage.delete(reservation.releases);

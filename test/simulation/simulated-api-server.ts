@@ -59,13 +59,14 @@ export class SimulatedApiServer {
       addresses: parseRange('10.96.0.0/12'),
       ports: { first: 30_000, last: 32_767 },
     });
+    const authorizer = new TableAuthorizer(new NodeAuthorizer(cache));
+    const given = { cache, storage, clock: process, random, authorizer, registry };
     const store = new ObjectStore({
       ...{ storage, cache, clock: process, random, logger, semantics: kindSemantics },
       source: new ObjectSource(storage, cache),
-      admission: new AdmissionChain(admissionPlugins({ cache, random })),
+      admission: new AdmissionChain(admissionPlugins(given)),
       reservers: new Map([['/services', reserver]]),
     });
-    const authorizer = new TableAuthorizer(new NodeAuthorizer(cache));
     const deps = {
       ...{ authorizer, rules: authorizer },
       ...{ store, cache, registry, clock: process, random, stopping: forever },
