@@ -1,5 +1,6 @@
 import type { ControllerContext } from './context.ts';
 import { CronJobController } from './cronjob/cronjob-controller.ts';
+import { DaemonSetController } from './daemonset/daemonset-controller.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
 import { DisruptionController } from './disruption/disruption-controller.ts';
 import { EndpointsController } from './endpoints/endpoints-controller.ts';
@@ -26,6 +27,7 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   EndpointSliceController,
   ReplicaSetController,
   DeploymentController,
+  DaemonSetController,
   JobController,
   CronJobController,
   TtlAfterFinishedController,

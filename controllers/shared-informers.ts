@@ -21,6 +21,7 @@ import type {
   ServiceAccount,
 } from '../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/discovery-v1.ts';
+import type { LabelSelector } from '../api/generated/meta-v1.ts';
 import type { PodDisruptionBudget } from '../api/generated/policy-v1.ts';
 import {
   configmaps,
@@ -85,6 +86,12 @@ export const nodeLeaseNamespace = 'kube-node-lease';
 const byController = (object: ApiObject): readonly string[] => [
   controllerOf(object)?.uid ?? orphansOf(object.metadata.namespace),
 ];
+
+const bySelector = ({
+  metadata,
+  spec,
+}: ApiObject & { readonly spec: { readonly selector?: LabelSelector | undefined } }): readonly string[] =>
+  selectorTerms(metadata.namespace, spec.selector);
 
 /** An informer as those see it who only need metadata. */
 export interface SharedInformer {
@@ -154,15 +161,13 @@ export class SharedInformers {
       },
     });
     this.cronJobs = this.#add(cronjobs, {});
-    this.daemonSets = this.#add(daemonsets, {});
-    this.statefulSets = this.#add(statefulsets, {});
+    this.daemonSets = this.#add(daemonsets, { indexers: { [selectorIndex]: bySelector } });
+    this.statefulSets = this.#add(statefulsets, { indexers: { [selectorIndex]: bySelector } });
     this.controllerRevisions = this.#add(controllerrevisions, {
       indexers: { [controllerIndex]: byController },
     });
     this.disruptionBudgets = this.#add(poddisruptionbudgets, {
-      indexers: {
-        [selectorIndex]: ({ metadata, spec }) => selectorTerms(metadata.namespace, spec.selector),
-      },
+      indexers: { [selectorIndex]: bySelector },
     });
     this.autoscalers = this.#add(horizontalpodautoscalers, {});
     this.volumeClaims = this.#add(persistentvolumeclaims, {});

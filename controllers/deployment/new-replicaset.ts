@@ -4,10 +4,11 @@ import type { NewObject } from '../../api/kind-info.ts';
 import { TerminalError } from '../loop.ts';
 import { toControllerReference } from '../ownership.ts';
 import { isSame } from '../structural-equality.ts';
+import { templateHash } from '../template-hash.ts';
 import { newReplicaSetAnnotations, nextRevision, revisionOf } from './annotations.ts';
 import { newReplicaSetSize } from './rolling-update.ts';
 import type { RolloutState } from './scaling.ts';
-import { templateHash, templateHashLabel } from './template.ts';
+import { templateHashLabel } from './template.ts';
 
 /** The replica set of the current template as it is to be created. */
 export function toNewReplicaSet({ deployment, oldReplicaSets }: RolloutState): NewObject<ReplicaSet> {

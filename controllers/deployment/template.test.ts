@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aDeployment, aReplicaSet } from '../../test/support/workload-objects.ts';
-import { findByTemplate, isSameTemplate, templateHash } from './template.ts';
+import { templateHash } from '../template-hash.ts';
+import { findByTemplate, isSameTemplate } from './template.ts';
 
 describe('templateHash', () => {
   it('is ten letters that spell nothing, the same for equal templates', () => {

@@ -9,7 +9,7 @@ import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
 import { isTerminating } from '../pod-state.ts';
 import { nodeIndex } from '../shared-informers.ts';
 import { isSame } from '../structural-equality.ts';
-import { evictionDueMs } from './tolerations.ts';
+import { evictionDueMs } from './eviction-due.ts';
 
 const workers = 32;
 

@@ -75,7 +75,7 @@ export class HollowAgent {
       await this.#client.delete(pods, metadata, { gracePeriodSeconds: 0, uid: metadata.uid });
     } else if ((spec.nodeName ?? '') === '') {
       const available = this.#nodes.filter((node) => !this.stopped.has(node));
-      const name = available[this.#bound++ % available.length];
+      const name = onlyNodeOf(pod) ?? available[this.#bound++ % available.length];
       if (name === undefined) return;
       const target = { apiVersion: 'v1', kind: 'Node', name };
       const { namespace } = metadata;
@@ -107,4 +107,10 @@ export class HollowAgent {
       { subresource: 'status' },
     );
   }
+}
+
+/** Where a daemon's affinity sends it. */
+function onlyNodeOf({ spec }: Pod): string | undefined {
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return required?.nodeSelectorTerms[0]?.matchFields?.[0]?.values?.[0];
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { t0, t0Ms } from '../../test/support/workload-objects.ts';
-import { evictionDueMs, tolerates } from './tolerations.ts';
+import { tolerates } from '../tolerations.ts';
+import { evictionDueMs } from './eviction-due.ts';
 
 const unreachable = { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute', timeAdded: t0 };
 const dead = { key: 'coracle.dev/node-dead', effect: 'NoExecute', timeAdded: t0 };
