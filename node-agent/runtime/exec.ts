@@ -10,11 +10,12 @@ import type { ContainerRecord } from './container-record.ts';
 import { RuntimeError } from './errors.ts';
 import type { OciProcess } from './oci-types.ts';
 import type { ExecRequest, ExecResult, ExecSession } from './runtime.ts';
-import { startTerminalExec } from './terminal-exec.ts';
+import { execScript, startTerminalExec, type TerminalExec } from './terminal-exec.ts';
 
 export interface ExecFiles {
   readonly processFile: string;
   readonly pidFile: string;
+  readonly scriptFile: string;
 }
 
 export interface ContainerExecDependencies {
@@ -57,9 +58,7 @@ export class ContainerExec {
   async start(record: ContainerRecord, request: ExecRequest): Promise<ExecSession> {
     const files = await this.#prepare(record, request);
     const args = this.#arguments(record, files);
-    const session = request.tty
-      ? startTerminalExec(this.#deps.crunPath, args)
-      : this.#startPiped(args, request);
+    const session = request.tty ? await this.#startTerminal(args, files) : this.#startPiped(args, request);
     const running = this.#processOf(files, session.exit);
     return {
       stderr: undefined,
@@ -76,6 +75,11 @@ export class ContainerExec {
   #processOf({ pidFile }: ExecFiles, exit: Promise<unknown>): CommandProcess {
     const { clock, logger } = this.#deps;
     return new CommandProcess({ pidFile, clock, logger, exit });
+  }
+
+  async #startTerminal(args: readonly string[], { scriptFile }: ExecFiles): Promise<TerminalExec> {
+    await writeFile(scriptFile, execScript([this.#deps.crunPath, ...args]));
+    return startTerminalExec(scriptFile);
   }
 
   #startPiped(
@@ -103,7 +107,7 @@ export class ContainerExec {
     const bundleDir = `${this.#deps.bundles}/${record.id}`;
     const { process } = await readSpec(bundleDir);
     const name = `${bundleDir}/exec-${secretHex(6)}`;
-    const files = { processFile: `${name}.json`, pidFile: `${name}.pid` };
+    const files = { processFile: `${name}.json`, pidFile: `${name}.pid`, scriptFile: `${name}.sh` };
     await writeFile(files.processFile, JSON.stringify(execProcess(process, request)));
     return files;
   }
@@ -140,6 +144,6 @@ async function thenRemove(exit: Promise<number>, files: ExecFiles): Promise<numb
 }
 
 async function removeFiles(files: ExecFiles): Promise<void> {
-  await rm(files.processFile, { force: true });
-  await rm(files.pidFile, { force: true });
+  const paths = [files.processFile, files.pidFile, files.scriptFile];
+  await Promise.all(paths.map((path) => rm(path, { force: true })));
 }

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { Writable } from 'node:stream';
+import { type Readable, Writable } from 'node:stream';
 
 /** What socat waits for its input after the command's terminal has closed. Output has been passed on by then. */
 const lingerSeconds = '0.05';
 const keptReportLength = 4096;
 const killedExitCode = 137;
+const statusFd = 3;
 
 export interface TerminalExec {
   readonly stdin: Writable;
@@ -17,22 +18,38 @@ export interface TerminalExec {
  * own standard input, which must be a terminal too: socat gives it one, raw, so that nothing is done to the bytes twice.
  * The end of the client's input is no event for a terminal (a user types ^D), and must not reach socat, which would hang
  * up: so socat only ever sees the terminal's end, and ends soon after it although its input stays open.
+ *
+ * socat stops at once, whatever it still has to pass on, when its command ends with another code than 0. So a shell
+ * between the two always ends with 0, and tells the code through a pipe of its own.
  */
-export function startTerminalExec(crunPath: string, crunArguments: readonly string[]): TerminalExec {
-  const args = ['-t', lingerSeconds, 'STDIO', socatAddress([crunPath, ...crunArguments])];
-  const child = spawn('socat', args, { stdio: ['pipe', 'pipe', 'pipe'] });
+export function startTerminalExec(scriptFile: string): TerminalExec {
+  const child = spawn('socat', ['-t', lingerSeconds, 'STDIO', terminalAddress(scriptFile)], {
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+  });
   // EPIPE: the command has ended; its exit code says how it went.
   child.stdin.on('error', () => undefined);
-  let report = '';
-  child.stderr.setEncoding('utf8');
-  child.stderr.on('data', (chunk: string) => {
-    report = (report + chunk).slice(-keptReportLength);
-  });
+  child.stderr.resume();
+  const status = textOf(child.stdio[statusFd] as Readable);
   const exit = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => resolve(commandExitCode(code, report)));
+    child.once('close', () => resolve(commandExitCode(status())));
   });
   return { stdin: withoutEnd(child.stdin), stdout: child.stdout, exit };
+}
+
+/** Standard error is the terminal too: crun writes there what the command wrote last, when it has ended already. */
+function terminalAddress(scriptFile: string): string {
+  requirePlain(scriptFile);
+  return `EXEC:sh ${scriptFile},pty,setsid,ctty,raw,echo=0,stderr`;
+}
+
+function textOf(pipe: Readable): () => string {
+  let text = '';
+  pipe.setEncoding('utf8');
+  pipe.on('data', (chunk: string) => {
+    text = (text + chunk).slice(-keptReportLength);
+  });
+  return () => text;
 }
 
 function withoutEnd(target: Writable): Writable {
@@ -44,17 +61,18 @@ function withoutEnd(target: Writable): Writable {
   });
 }
 
-/** @throws Error when an argument has a character that means something to socat or needs quoting. */
-export function socatAddress(command: readonly string[]): string {
-  for (const word of command) {
-    if (!/^[\w./=@+-]+$/.test(word)) throw new Error(`terminal exec: argument ${JSON.stringify(word)}`);
-  }
-  return `EXEC:${command.join(' ')},pty,setsid,ctty,raw,echo=0`;
+/** What the shell runs. @throws Error when an argument has a character that means something to a shell. */
+export function execScript(command: readonly string[]): string {
+  for (const word of command) requirePlain(word);
+  return `${command.join(' ')} ${statusFd}>&-\necho $? >&${statusFd}\n`;
 }
 
-/** socat ends with 1 when its command fails, and says how in words. */
-export function commandExitCode(socatCode: number | null, report: string): number {
-  const status = /exited with status (\d+)/.exec(report)?.[1];
-  if (status !== undefined) return Number(status);
-  return socatCode ?? killedExitCode;
+function requirePlain(word: string): void {
+  if (!/^[\w./=@+-]+$/.test(word)) throw new Error(`terminal exec: argument ${JSON.stringify(word)}`);
+}
+
+/** Nothing is told when the shell itself was killed. */
+export function commandExitCode(told: string): number {
+  const code = told.trim();
+  return /^\d+$/.test(code) ? Number(code) : killedExitCode;
 }

@@ -66,7 +66,8 @@ export class HeaderWriter {
       count,
       ...[...headers].flatMap(([name, value]) => [sized(name), sized(value)]),
     ]);
-    if (this.#isBegun) return storedBlock(block);
+    // The empty block is what a compressor's flush ends with: Go's reader hands on nothing before it.
+    if (this.#isBegun) return Buffer.concat([storedBlock(block), storedBlock(Buffer.alloc(0))]);
     this.#isBegun = true;
     return deflateSync(block, { dictionary: spdyDictionary, finishFlush: constants.Z_SYNC_FLUSH });
   }

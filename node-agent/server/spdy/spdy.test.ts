@@ -1,6 +1,7 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { eventually } from '../../../test/support/eventually.ts';
 import { SpdyConnection } from './connection.ts';
 import { dataFrame, type Frame, FrameParser, pingFrame, resetFrame, streamFrame } from './frames.ts';
 import { HeaderReader, HeaderWriter, spdyDictionary } from './header-block.ts';
@@ -100,10 +101,7 @@ function connect(): Peer {
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
-async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 1_000 && !condition(); turn += 1) await settled();
-  expect(condition()).toBe(true);
-}
+const until = (condition: () => boolean): Promise<void> => eventually(() => expect(condition()).toBe(true));
 
 test('a stream carries bytes both ways, and each half ends for itself', async () => {
   const { wire, frames, streams, open } = connect();
