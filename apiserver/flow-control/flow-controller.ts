@@ -1,0 +1,200 @@
+/**
+ * Priority and fairness: who may be carried out now, who waits, who is refused. A request is classified by the first
+ * FlowSchema that it falls under, takes seats of that schema's priority level, or waits there in fair queues.
+ *
+ * The number of seats is small, since one event loop does the work: they bound how long a request that has just come
+ * waits behind those that have begun, not how many connections there may be.
+ *
+ * A level always gets its own seats; it uses idle seats of the others up to what those reserve. Waiting requests start
+ * in turns of the event loop, so that what arrives meanwhile is seen.
+ *
+ * Cost of a request that need not wait: one look at each schema before its own, no allocation but its seat.
+ */
+import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/flowcontrol-v1.ts';
+import { StatusError } from '../../api/status-error.ts';
+import type { Clock } from '../../base/clock.ts';
+import { type FlowRequest, flowOf, inPrecedence, isUnder } from './flow-schema.ts';
+import { limitsOf, PriorityLevel, type Waiting } from './priority-level.ts';
+
+/** A request waits no longer than this: a quarter of what a request may take. */
+const maxWaitMs = 15_000;
+
+export interface FlowObserver {
+  dispatched(level: string, schema: string, waitedSeconds: number): void;
+  rejected(
+    level: string,
+    schema: string,
+    reason: 'queue-full' | 'time-out' | 'concurrency-limit' | 'cancelled',
+  ): void;
+}
+
+/** What a request holds while it is carried out. */
+export interface Seat {
+  readonly schemaUid: string;
+  readonly levelUid: string;
+  /** Idempotent. */
+  release(): void;
+}
+
+interface Flow {
+  readonly schema: FlowSchema;
+  readonly level: PriorityLevel;
+}
+
+export class FlowController {
+  readonly #total: number;
+  readonly #clock: Clock;
+  readonly #observer: FlowObserver;
+  #schemas: readonly FlowSchema[] = [];
+  #levels: ReadonlyMap<string, PriorityLevel> = new Map();
+  #pumping = false;
+
+  constructor(options: { readonly seats: number; readonly clock: Clock; readonly observer: FlowObserver }) {
+    this.#total = options.seats;
+    this.#clock = options.clock;
+    this.#observer = options.observer;
+  }
+
+  /** Takes a changed configuration. What waits in a level that stays keeps its place. */
+  configure(schemas: readonly FlowSchema[], levels: readonly PriorityLevelConfiguration[]): void {
+    const limits = limitsOf(levels, this.#total);
+    const next = new Map<string, PriorityLevel>();
+    for (const configuration of levels) {
+      const known = this.#levels.get(configuration.metadata.name);
+      const level = known?.isSameAs(configuration) === true ? known : new PriorityLevel(configuration);
+      level.limits = limits.get(level.name) ?? level.limits;
+      next.set(level.name, level);
+    }
+    const replaced = [...this.#levels.values()].filter((level) => next.get(level.name) !== level);
+    this.#levels = next;
+    this.#schemas = inPrecedence(
+      schemas.filter(({ spec }) => next.has(spec.priorityLevelConfiguration.name)),
+    );
+    // What waited in a level that is gone is carried out: it was let in under the rules of its time.
+    for (const level of replaced)
+      for (let each = level.dequeue(); each !== undefined; each = level.dequeue()) each.start();
+    this.#pump();
+  }
+
+  /** Seats in use and requests that wait, per level. */
+  get levels(): Iterable<{ readonly name: string; readonly used: number; readonly waiting: number }> {
+    return this.#levels.values();
+  }
+
+  /**
+   * @param width seats that the request takes: 1, more for a long list
+   * @throws StatusError 429 when there is no room to wait in, or it waited too long
+   */
+  admit(request: FlowRequest, width: number, signal: AbortSignal): Seat | Promise<Seat> {
+    const flow = this.#flowOf(request);
+    if (flow === undefined || flow.level.isExempt) return exempt(flow);
+    const { level, schema } = flow;
+    const seats = Math.max(1, Math.min(width, level.limits.nominal));
+    if (level.waiting === 0 && this.#fits(level, seats)) {
+      this.#observer.dispatched(level.name, schema.metadata.name, 0);
+      return this.#seat(flow, seats);
+    }
+    return this.#wait(flow, flowOf(schema, request), seats, signal);
+  }
+
+  #flowOf(request: FlowRequest): Flow | undefined {
+    const schema = this.#schemas.find((each) => isUnder(each, request));
+    const level = schema && this.#levels.get(schema.spec.priorityLevelConfiguration.name);
+    return schema === undefined || level === undefined ? undefined : { schema, level };
+  }
+
+  /** Whether `width` more seats are the level's own, or idle ones of others. */
+  #fits(level: PriorityLevel, width: number): boolean {
+    const wanted = level.used + width;
+    if (wanted <= level.limits.nominal) return true;
+    if (wanted > level.limits.borrowingLimit) return false;
+    let taken = wanted;
+    for (const other of this.#levels.values())
+      if (other !== level && !other.isExempt) taken += Math.max(other.used, other.limits.reserved);
+    return taken <= this.#total;
+  }
+
+  #seat({ level, schema }: Flow, width: number): Seat {
+    level.used += width;
+    let held = true;
+    return {
+      schemaUid: schema.metadata.uid,
+      levelUid: level.uid,
+      release: () => {
+        if (!held) return;
+        held = false;
+        level.used -= width;
+        this.#schedulePump();
+      },
+    };
+  }
+
+  #wait(flow: Flow, distinguisher: string, width: number, signal: AbortSignal): Promise<Seat> {
+    const { level, schema } = flow;
+    const startMs = this.#clock.monotonicMs();
+    return new Promise((resolve, reject) => {
+      const refuse = (reason: Parameters<FlowObserver['rejected']>[2]): void => {
+        settle();
+        this.#observer.rejected(level.name, schema.metadata.name, reason);
+        reject(tooManyRequests());
+      };
+      const waiting: Waiting = {
+        width,
+        start: () => {
+          settle();
+          const seconds = (this.#clock.monotonicMs() - startMs) / 1000;
+          this.#observer.dispatched(level.name, schema.metadata.name, seconds);
+          resolve(this.#seat(flow, width));
+        },
+      };
+      const leave = (reason: 'time-out' | 'cancelled') => (): void => {
+        level.abandon(waiting);
+        refuse(reason);
+      };
+      const onAbort = leave('cancelled');
+      const timer = this.#clock.setTimer(maxWaitMs, leave('time-out'), { unref: true });
+      const settle = (): void => {
+        timer.cancel();
+        signal.removeEventListener('abort', onAbort);
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (!level.enqueue(`${schema.metadata.name}\0${distinguisher}`, waiting))
+        refuse(level.queues ? 'queue-full' : 'concurrency-limit');
+    });
+  }
+
+  #schedulePump(): void {
+    if (this.#pumping) return;
+    if (![...this.#levels.values()].some(({ waiting }) => waiting > 0)) return;
+    this.#pumping = true;
+    this.#clock.setImmediate(() => {
+      this.#pumping = false;
+      this.#pump();
+    });
+  }
+
+  /** Starts what fits now, a level after the other. */
+  #pump(): void {
+    for (const level of this.#levels.values())
+      for (let next = level.next; next !== undefined && this.#fits(level, next.width); next = level.next)
+        level.dequeue()?.start();
+  }
+}
+
+const nothing = (): void => undefined;
+
+const exempt = (flow: Flow | undefined): Seat => ({
+  schemaUid: flow?.schema.metadata.uid ?? '',
+  levelUid: flow?.level.uid ?? '',
+  release: nothing,
+});
+
+/** 429 in Kubernetes' words. */
+function tooManyRequests(): StatusError {
+  return new StatusError({
+    reason: 'TooManyRequests',
+    code: 429,
+    message: 'too many requests, please try again later',
+    details: { retryAfterSeconds: 1 },
+  });
+}
