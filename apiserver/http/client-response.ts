@@ -6,7 +6,7 @@ export interface NodeResponse {
   setHeader(name: string, value: string | string[]): unknown;
   writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
   flushHeaders?(): void;
-  write(chunk: Buffer): boolean;
+  write(chunk: Buffer, written?: () => void): boolean;
   end(chunk: Buffer): unknown;
   once(event: 'close' | 'drain', listener: () => void): unknown;
   on(event: 'error', listener: () => void): unknown;
@@ -20,6 +20,7 @@ export class ClientResponse {
   /** One listener on the response for each of the two, whoever waits. */
   #closing: (() => void)[] = [];
   #draining: (() => void)[] = [];
+  #written: (() => void) | undefined;
   #abort: AbortController | undefined;
   #gone = false;
   #ended = false;
@@ -32,6 +33,7 @@ export class ClientResponse {
       this.#gone = true;
       this.#abort?.abort();
       for (const listener of this.#closing) listener();
+      this.#settleWritten();
       this.#resume();
     });
     // A reset by the client: `close` follows, which is all that we need.
@@ -71,6 +73,21 @@ export class ClientResponse {
   /** False when the client wants a pause. */
   write(chunk: Buffer): boolean {
     return this.#gone || this.#ended ? true : this.#raw.write(chunk);
+  }
+
+  /** Resolves when `chunk` is with the system, and so out of use, or the client has gone. */
+  writeOut(chunk: Buffer): Promise<void> {
+    if (this.#gone || this.#ended) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#written = resolve;
+      this.#raw.write(chunk, () => this.#settleWritten());
+    });
+  }
+
+  #settleWritten(): void {
+    const written = this.#written;
+    this.#written = undefined;
+    written?.();
   }
 
   end(chunk?: Buffer): void {

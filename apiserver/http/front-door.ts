@@ -12,9 +12,11 @@ import type { UserInfo } from '../registry/strategy.ts';
 import { toStatusError } from '../store/storage-failure.ts';
 import { type Answer, errorAnswer, noSuchResource, pageNotFound, send } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
+import { sendWhole } from './body-stream.ts';
 import type { ClientResponse } from './client-response.ts';
 import { answerDiscovery } from './discovery-routes.ts';
 import { parseFieldSelector, selectedName } from './field-selector.ts';
+import { acceptsGzip } from './gzip.ts';
 import { answerHealth, type HealthCheck } from './health.ts';
 import { negotiateError } from './negotiation.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
@@ -58,7 +60,7 @@ export class FrontDoor {
       const user = await this.#admit(incoming, info);
       const { method, headers, body } = incoming;
       const answer = await this.#answer({ method, info, query, headers, body, user, response });
-      if (answer !== undefined) send(response, answer);
+      if (answer !== undefined) await sendWhole(response, answer, acceptsGzip(headers));
     } catch (error) {
       this.#tell(error, incoming, response);
     }

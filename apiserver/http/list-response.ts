@@ -2,8 +2,10 @@ import type { Clock } from '../../base/clock.ts';
 import type { KindStrategy } from '../registry/strategy.ts';
 import { fromStored } from '../store/stored-view.ts';
 import type { CachedObject } from '../watch-cache/read-cache.ts';
-import { send, toYaml } from './answer.ts';
+import { toYaml } from './answer.ts';
+import { sendWhole } from './body-stream.ts';
 import type { ClientResponse } from './client-response.ts';
+import { sendItems, turn } from './item-stream.ts';
 import type { MetaVersion } from './negotiation.ts';
 import {
   type IncludeObject,
@@ -14,10 +16,10 @@ import {
   toTable,
 } from './shapes.ts';
 
-/** Bytes joined before they are written: few writes, little memory. */
-const chunkBytes = 128 * 1024;
 /** Objects parsed before others get their turn. */
 const sliceObjects = 100;
+/** Objects looked at before others get their turn: a millisecond. */
+const comparedObjects = 5_000;
 
 export interface ListHead {
   readonly resourceVersion: string;
@@ -31,31 +33,50 @@ export interface ListResponse {
   readonly objects: readonly CachedObject[];
   readonly response: ClientResponse;
   readonly clock: Clock;
+  /** Whether the client takes gzip. */
+  readonly gzip: boolean;
 }
 
 /** Writes a list as the cached bytes of its items, at the pace of the reader. */
 export async function sendList(list: ListResponse): Promise<void> {
-  const head = openList(listHead(list.strategy), list.head);
-  const strip = typeMetaStripper(list.strategy);
-  await sendItems(list, head, (object) => strip(object.json));
+  const { strategy, objects } = list;
+  const head = openList(listHead(strategy), list.head);
+  const typeMeta = typeMetaOf(strategy);
+  if (strategy.conversion === undefined && (await allBeginWith(typeMeta, list))) {
+    const skipped = typeMeta.length;
+    const length = objects.reduce((sum, { json }) => sum + json.length - skipped, 0);
+    return sendItems(list, { head, itemBytes: length, encode: ({ json }) => json.subarray(skipped) });
+  }
+  return sendItems(list, { head, encode: (object) => retyped(strategy, object), yieldEvery: sliceObjects });
 }
 
-/** Typed items of a list do not repeat their kind: the bytes from behind it. */
-export function typeMetaStripper(strategy: KindStrategy): (json: Buffer) => Buffer[] {
-  const { conversion } = strategy;
+/** Typed items of a list do not repeat their kind: this is what stands before the rest of an item. */
+function typeMetaOf(strategy: KindStrategy): Buffer {
   const { kind, apiVersion } = { kind: strategy.kind.kind, apiVersion: listHead(strategy).apiVersion };
-  const prefix = Buffer.from(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`);
-  return (json) => {
-    if (
-      conversion === undefined &&
-      json.length > prefix.length &&
-      json.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
-    )
-      return [openBrace, json.subarray(prefix.length)];
-    const { kind: _kind, apiVersion: _version, ...rest } = fromStored(strategy, json);
-    return [Buffer.from(JSON.stringify(rest))];
-  };
+  return Buffer.from(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`);
 }
+
+async function allBeginWith(prefix: Buffer, { objects, clock }: ListResponse): Promise<boolean> {
+  for (const [at, { json }] of objects.entries()) {
+    if (json.length <= prefix.length || !beginsWith(json, prefix)) return false;
+    if ((at + 1) % comparedObjects === 0) await turn(clock);
+  }
+  return true;
+}
+
+/** Byte by byte: a call into the engine costs more than forty comparisons. */
+function beginsWith(json: Buffer, prefix: Buffer): boolean {
+  for (let at = 0; at < prefix.length; at += 1) if (json[at] !== prefix[at]) return false;
+  return true;
+}
+
+function retyped(strategy: KindStrategy, object: CachedObject): Buffer {
+  const { kind: _kind, apiVersion: _version, ...rest } = fromStored(strategy, object.json);
+  return fieldsOf(rest);
+}
+
+/** An item as `sendItems` wants it: what follows its opening brace. */
+const fieldsOf = (item: object): Buffer => Buffer.from(JSON.stringify(item).slice(1));
 
 /** For people: not streamed. */
 export async function sendYamlList(list: ListResponse): Promise<void> {
@@ -64,19 +85,14 @@ export async function sendYamlList(list: ListResponse): Promise<void> {
     return rest;
   });
   const body = toYaml({ ...listHead(list.strategy), metadata: list.head, items });
-  send(list.response, { status: 200, contentType: 'application/yaml', body });
+  await sendWhole(list.response, { status: 200, contentType: 'application/yaml', body }, list.gzip);
 }
 
 export async function sendMetadataList(list: ListResponse, version: MetaVersion): Promise<void> {
   const head = openList(metadataListHead(version), list.head);
-  await sendItems(
-    list,
-    head,
-    (object) => [
-      Buffer.from(JSON.stringify(toMetadataOnly(fromStored(list.strategy, object.json), version))),
-    ],
-    sliceObjects,
-  );
+  const encode = (object: CachedObject): Buffer =>
+    fieldsOf(toMetadataOnly(fromStored(list.strategy, object.json), version));
+  await sendItems(list, { head, encode, yieldEvery: sliceObjects });
 }
 
 export async function sendTable(
@@ -84,21 +100,14 @@ export async function sendTable(
   include: IncludeObject,
   version: MetaVersion,
 ): Promise<void> {
-  const { strategy, clock, response } = list;
+  const { strategy, clock } = list;
   const whole = JSON.stringify(toTable(strategy, [], list.head, true, version));
   const head = Buffer.from(whole.slice(0, -2));
   const nowMs = clock.nowMs();
-  const row = (object: CachedObject): Buffer[] => [
-    Buffer.from(
-      JSON.stringify(tableRow(strategy, fromStored(list.strategy, object.json), include, nowMs, version)),
-    ),
-  ];
-  await sendItems({ ...list, response }, head, row, sliceObjects);
+  const encode = (object: CachedObject): Buffer =>
+    fieldsOf(tableRow(strategy, fromStored(strategy, object.json), include, nowMs, version));
+  await sendItems(list, { head, encode, yieldEvery: sliceObjects });
 }
-
-const openBrace = Buffer.from('{');
-const comma = Buffer.from(',');
-const closing = Buffer.from(']}\n');
 
 function openList(type: { readonly kind: string; readonly apiVersion: string }, head: ListHead): Buffer {
   const metadata = {
@@ -109,48 +118,4 @@ function openList(type: { readonly kind: string; readonly apiVersion: string }, 
   return Buffer.from(
     `{"kind":"${type.kind}","apiVersion":"${type.apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`,
   );
-}
-
-async function sendItems(
-  list: ListResponse,
-  head: Buffer,
-  encode: (object: CachedObject) => readonly Buffer[],
-  yieldEvery = Number.POSITIVE_INFINITY,
-): Promise<void> {
-  const { response } = list;
-  let parts: Buffer[] = [head];
-  let bytes = head.length;
-  let started = false;
-  for (const [at, object] of list.objects.entries()) {
-    if (at > 0) parts.push(comma);
-    for (const part of encode(object)) {
-      parts.push(part);
-      bytes += part.length;
-    }
-    if ((at + 1) % yieldEvery === 0) await turn(list.clock);
-    if (bytes < chunkBytes) continue;
-    if (!started)
-      response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
-    started = true;
-    if (!response.write(Buffer.concat(parts))) await drained(response);
-    if (response.gone) return;
-    parts = [];
-    bytes = 0;
-  }
-  parts.push(closing);
-  const rest = Buffer.concat(parts);
-  if (started) response.end(rest);
-  else send(response, { status: 200, contentType: 'application/json', body: rest });
-}
-
-const turn = (clock: Clock): Promise<void> =>
-  new Promise((resolve) => {
-    clock.setImmediate(resolve);
-  });
-
-/** Waits until the reader has taken what was written, or has gone. */
-function drained(response: ClientResponse): Promise<void> {
-  return new Promise((resolve) => {
-    response.onDrain(resolve);
-  });
 }

@@ -14,6 +14,7 @@ import type { CachedObject, CachePage, ReadCache, WatchEncoding } from '../watch
 import { type Answer, jsonAnswer, objectAnswer } from './answer.ts';
 import type { ResourceRequest } from './api-request.ts';
 import { decodeContinue, ExpiredContinue, encodeContinue } from './continue-token.ts';
+import { acceptsGzip } from './gzip.ts';
 import { badListVersion, type ListOptions, parseListOptions, parseVersion } from './list-options.ts';
 import { type ListHead, sendList, sendMetadataList, sendTable, sendYamlList } from './list-response.ts';
 import { type Negotiated, negotiate } from './negotiation.ts';
@@ -117,7 +118,8 @@ export async function listOrWatch(deps: ReadDependencies, request: ResourceReque
   if (watch) return startWatch(deps, request, options, negotiated);
   const { objects, head } = await collectList(deps, request, options);
   const { response, strategy } = request;
-  const list = { strategy, head, objects, response, clock: deps.clock };
+  const gzip = acceptsGzip(request.headers);
+  const list = { strategy, head, objects, response, clock: deps.clock, gzip };
   if (negotiated.shape === 'table') return sendTable(list, includeOf(request), negotiated.metaVersion);
   if (negotiated.shape === 'metadataList') return sendMetadataList(list, negotiated.metaVersion);
   return negotiated.media === 'yaml' ? sendYamlList(list) : sendList(list);

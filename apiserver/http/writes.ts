@@ -7,6 +7,7 @@ import { type Answer, objectAnswer, successStatus } from './answer.ts';
 import { fieldManagerOf, mediaType, type ResourceRequest } from './api-request.ts';
 import { readBody } from './body.ts';
 import { parseDeleteOptions } from './delete-options.ts';
+import { acceptsGzip } from './gzip.ts';
 import { parseListOptions } from './list-options.ts';
 import { sendList } from './list-response.ts';
 import { negotiate } from './negotiation.ts';
@@ -194,5 +195,6 @@ export async function deleteCollection(deps: WriteDependencies, request: Resourc
     },
     objects,
   );
-  await sendList({ strategy, head, objects, response, clock: deps.clock });
+  const gzip = acceptsGzip(request.headers);
+  await sendList({ strategy, head, objects, response, clock: deps.clock, gzip });
 }
