@@ -4,10 +4,13 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+
+/** How long to wait for another apt-get on the machine. */
+const aptLockSeconds = 300;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -97,12 +100,26 @@ function installPackages(lists) {
     run(
       `installing ${missing.join(' ')}`,
       'apt-get',
-      ['install', '-y', '-qq', '--no-install-recommends', ...missing],
+      [
+        'install',
+        '-y',
+        '-qq',
+        '--no-install-recommends',
+        '-o',
+        `DPkg::Lock::Timeout=${aptLockSeconds}`,
+        ...missing,
+      ],
       {
         env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
       },
     ),
   );
+}
+
+/** One at a time in this clone: two clusters may come up in it at the same moment. */
+function alone(argv) {
+  mkdirSync(join(root, '.cache'), { recursive: true });
+  return ['flock', [join(root, '.cache/prepare.lock'), ...argv]];
 }
 
 function installModules() {
@@ -111,8 +128,11 @@ function installModules() {
     .digest('hex');
   const mark = join(root, 'node_modules/.coracle-lock');
   if (existsSync(mark) && readFileSync(mark, 'utf8') === lock) return;
-  run('npm ci', 'npm', ['ci', '--ignore-scripts', '--include=optional', '--no-audit', '--no-fund']);
-  writeFileSync(mark, lock);
+  // Another `up` may have done it while this one waited for its turn.
+  const install = `[ "$(cat "$1" 2>/dev/null)" = "$2" ] || {
+    npm ci --ignore-scripts --include=optional --no-audit --no-fund && printf %s "$2" >"$1"
+  }`;
+  run('npm ci', ...alone(['sh', '-c', install, 'sh', mark, lock]));
 }
 
 function pinnedNode() {
@@ -132,7 +152,7 @@ if (changes)
 const built = join(root, 'dist/deploy/main.js');
 if (changes || !existsSync(built)) {
   installModules();
-  const build = spawnSync(pinnedNode(), [join(here, 'build.mjs')], { cwd: root, stdio: 'inherit' });
+  const build = spawnSync(...alone([pinnedNode(), join(here, 'build.mjs')]), { cwd: root, stdio: 'inherit' });
   if (build.status !== 0) process.exit(1);
 }
 if (command === 'prepare') process.exit(0);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unpackImageLayers } from '../node-agent/image/unpack.ts';
 import { runCommand } from './command.ts';
@@ -17,8 +17,11 @@ export async function prepareImages(layout: Layout, progress: Progress): Promise
   await mkdir(images, { recursive: true });
   if (!existsSync(target) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== hash) {
     progress.step("building the nginx image from Debian's packages");
-    await runCommand(recipe, [target]);
-    await writeFile(stamp, hash);
+    // One at a time in this clone; another `up` may have done it while this one waited.
+    const build =
+      '[ -e "$4" ] && [ "$(cat "$1" 2>/dev/null)" = "$2" ] || { "$3" "$4" && printf %s "$2" >"$1"; }';
+    const lock = join(layout.cache, 'images.lock');
+    await runCommand('flock', [lock, 'sh', '-c', build, 'sh', stamp, hash, recipe, target]);
   }
   await unpackImageLayers(target, join(layout.cache, 'layers'));
 }

@@ -11,6 +11,7 @@ import { prepareImages } from './images.ts';
 import type { Layout } from './layout.ts';
 import { freePorts, refuseUsedPort } from './ports.ts';
 import { Progress } from './progress.ts';
+import { refuseOverlap } from './ranges.ts';
 import { ensureSupervisor } from './running.ts';
 import { probeServerUnit } from './server-probes.ts';
 import { serverUnits } from './server-units.ts';
@@ -23,7 +24,7 @@ import {
   writeCluster,
 } from './settings.ts';
 import { bootHost, newHost, readHosts, recordHost, stateOf } from './simulated-host.ts';
-import { chooseUnderlay, createBridge, refuseForeignCluster, refuseOverlap } from './underlay.ts';
+import { claimUnderlay, ensureWire, refuseForeignCluster, uplinkName } from './underlay.ts';
 import { readUnits, runningPid, startedAtMs, writeUnit } from './units.ts';
 import { UserError } from './user-error.ts';
 import { waitForUnit, waitUntil } from './wait.ts';
@@ -79,14 +80,14 @@ async function settle(layout: Layout, settings: ClusterSettings): Promise<Stored
   }
   if (settings.only.includes('apiserver')) refuseUsedPort(settings.port);
   if (settings.hosts > 0)
-    await refuseOverlap(layout.name, {
+    await refuseOverlap(uplinkName(layout.name), {
       '--service-cidr': settings.serviceCidr,
       '--pod-cidr': settings.podCidr,
     });
   const members = settings.only.includes('etcd') ? ([0, 1, 1, 3, 3, 5][settings.servers] ?? 1) : 0;
   const ports = await freePorts(members * 2);
   const choices: ClusterChoices = {
-    underlay: settings.hosts > 0 ? await chooseUnderlay(layout.name) : undefined,
+    underlay: settings.hosts > 0 ? await claimUnderlay(layout) : undefined,
     etcdPorts: Array.from({ length: members }, (_, index) => ({
       client: ports[index * 2] ?? 0,
       peer: ports[index * 2 + 1] ?? 0,
@@ -140,7 +141,7 @@ async function waitForParts({ layout, cluster, clock, progress }: Up, client: Ap
 async function startHosts({ layout, cluster, progress }: Up): Promise<void> {
   const underlay = cluster.choices.underlay;
   if (underlay === undefined) return;
-  await createBridge(layout, underlay);
+  await ensureWire(layout, underlay);
   const [hosts] = await Promise.all([
     recordedHosts(layout, cluster, underlay),
     prepareImages(layout, progress),
@@ -215,6 +216,7 @@ async function printCluster({ layout, cluster }: Up, client: ApiClient): Promise
     return `  ${node.metadata.name.padEnd(12)} ${address.padEnd(16)} pods ${node.spec?.podCIDR ?? '-'}\n`;
   });
   const [first] = readHosts(layout);
+  const named = layout.name === 'coracle' ? '' : ` --name ${layout.name}`;
   const lines = [
     `Cluster ${layout.name}: https://127.0.0.1:${settings.port}, kubeconfig ${layout.kubeconfig}\n`,
     ...rows,
@@ -226,9 +228,9 @@ async function printCluster({ layout, cluster }: Up, client: ApiClient): Promise
       ? []
       : [
           `  curl http://${first.address}/\n`,
-          `  deploy/host kill ${first.name}    # and watch its pods start elsewhere\n`,
+          `  deploy/host kill ${first.name}${named}    # and watch its pods start elsewhere\n`,
         ]),
-    `  deploy/down${layout.name === 'coracle' ? '' : ` --name ${layout.name}`}\n`,
+    `  deploy/down${named}\n`,
   ];
   process.stdout.write(lines.join(''));
 }

@@ -25,11 +25,12 @@ export class TeardownCapture {
     });
   }
 
-  static async start(link: string, host: string): Promise<TeardownCapture> {
+  /** What `host` sends over the bridge of the cluster's wire. */
+  static async start(cluster: string, host: string): Promise<TeardownCapture> {
     const filter = `src host ${host} and tcp[tcpflags] & (tcp-fin|tcp-rst) != 0`;
-    const tcpdump = spawn('tcpdump', ['-i', link, '-n', '-tt', '-l', '--immediate-mode', filter], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const netns = `--net=/run/netns/${cluster}.wire`;
+    const argv = [netns, 'tcpdump', '-i', 'bridge', '-n', '-tt', '-l', '--immediate-mode', filter];
+    const tcpdump = spawn('nsenter', argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     const capture = new TeardownCapture(tcpdump);
     let said = '';
     while (!said.includes('listening on')) {

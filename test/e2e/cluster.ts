@@ -110,10 +110,13 @@ export class TestCluster {
     return existsSync(file) ? Number(readFileSync(file, 'utf8').trim()) : undefined;
   }
 
-  /** Takes the machine's end of `host-N`'s link down, as `deploy/host kill` and `cut` do first. */
+  /** Takes the bridge's end of `host-N`'s link down, as `deploy/host kill` and `cut` do first. */
   async unplug(host: string): Promise<void> {
     const link = `${this.name}-h${host.replace('host-', '')}`;
-    must(await runToEnd('ip', ['link', 'set', link, 'down']), `unplug ${host}`);
+    must(
+      await runToEnd('ip', ['-netns', `${this.name}.wire`, 'link', 'set', link, 'down']),
+      `unplug ${host}`,
+    );
   }
 
   /** name -> address of every host. */

@@ -28,7 +28,7 @@ async function openConnection(address: string): Promise<Socket> {
 describe('deploy/host kill', () => {
   it('lets no FIN and no RST out of the host that dies', async () => {
     const address = (await cluster.addresses()).get('host-1') ?? '';
-    const capture = await TeardownCapture.start(`${cluster.name}-br`, address);
+    const capture = await TeardownCapture.start(cluster.name, address);
     try {
       // The capture sees what it looks for: a connection that ends in the ordinary way.
       await httpGet(address);
