@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { discoveredKinds } from '../api/generated/kinds.ts';
 
 export interface ServedRequest {
   readonly verb: string;
@@ -14,6 +15,23 @@ export interface ServedRequest {
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const requestLabels = ['verb', 'group', 'version', 'resource', 'subresource', 'scope'] as const;
 type RequestLabel = (typeof requestLabels)[number];
+
+const unserved: Record<RequestLabel, string> = {
+  ...{ verb: 'OTHER', group: '', version: '', resource: '', subresource: '', scope: '' },
+};
+const verbs: ReadonlySet<string> = new Set([
+  ...['GET', 'LIST', 'WATCH', 'CREATE', 'UPDATE', 'PATCH', 'DELETE', 'DELETECOLLECTION'],
+  ...['HEAD', 'POST', 'PUT', 'OPTIONS'],
+]);
+const resources: ReadonlySet<string> = new Set([
+  '///',
+  ...discoveredKinds.flatMap(({ group, version, plural, subresources }) =>
+    ['', ...subresources.map(({ name }) => name)].map((name) => `${group}/${version}/${plural}/${name}`),
+  ),
+]);
+
+const isServed = ({ verb, group, version, resource, subresource }: ServedRequest): boolean =>
+  verbs.has(verb) && resources.has(`${group}/${version}/${resource}/${subresource}`);
 
 /** Figures under the names that operators of Kubernetes know. */
 export class Metrics {
@@ -92,6 +110,8 @@ export class Metrics {
   }
 
   #labelsOf(request: ServedRequest): Record<RequestLabel, string> {
+    // Whoever asks for what does not exist must not make the server remember it.
+    if (request.code >= 400 && !isServed(request)) return unserved;
     const { verb, group, version, resource, subresource, scope } = request;
     const id = `${verb} ${group} ${version} ${resource} ${subresource} ${scope}`;
     const known = this.#labels.get(id);

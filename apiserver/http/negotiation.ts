@@ -26,11 +26,11 @@ const plainYaml: Negotiated = {
   contentType: 'application/yaml',
 };
 
-const shapes: Readonly<Record<string, Shape>> = {
-  Table: 'table',
-  PartialObjectMetadata: 'metadata',
-  PartialObjectMetadataList: 'metadataList',
-};
+const shapes: ReadonlyMap<string, Shape> = new Map([
+  ['Table', 'table'],
+  ['PartialObjectMetadata', 'metadata'],
+  ['PartialObjectMetadataList', 'metadataList'],
+]);
 
 const metaVersions: readonly MetaVersion[] = ['v1', 'v1beta1'];
 
@@ -75,7 +75,7 @@ function accept(range: MediaRange): Negotiated | undefined {
   if (!isJson && range.type !== 'application/yaml') return undefined;
   const plain = isJson ? plainJson : plainYaml;
   if (as === undefined) return plain;
-  const shape = shapes[as];
+  const shape = shapes.get(as);
   if (shape === undefined || range.parameters.get('g') !== 'meta.k8s.io') return undefined;
   const version = metaVersions.find((known) => known === (range.parameters.get('v') ?? 'v1'));
   if (version === undefined) return undefined;

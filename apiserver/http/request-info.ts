@@ -14,14 +14,14 @@ export interface RequestInfo {
   readonly rest: string;
 }
 
-const verbs: Readonly<Record<string, string>> = {
-  GET: 'get',
-  HEAD: 'get',
-  POST: 'create',
-  PUT: 'update',
-  PATCH: 'patch',
-  DELETE: 'delete',
-};
+const verbs: ReadonlyMap<string, string> = new Map([
+  ['GET', 'get'],
+  ['HEAD', 'get'],
+  ['POST', 'create'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
+]);
 
 /** Subresources of the namespace itself; `namespaces/x/anything-else` is a collection inside it. */
 const namespaceSubresources = new Set(['status', 'finalize']);
@@ -98,7 +98,7 @@ export function parseRequestInfo(method: string, path: string, watching: boolean
 }
 
 function verbOf(method: string, name: string, watching: boolean, legacyWatch: boolean): string {
-  const verb = verbs[method] ?? method.toLowerCase();
+  const verb = verbs.get(method) ?? method.toLowerCase();
   if (legacyWatch) return 'watch';
   if (name !== '') return verb;
   if (verb === 'get') return watching ? 'watch' : 'list';

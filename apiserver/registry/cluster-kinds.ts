@@ -22,10 +22,10 @@ import type { FieldError } from './strategy.ts';
 
 const highestUserPriority = 1_000_000_000;
 const systemPrefix = 'system-';
-const systemClasses: Readonly<Record<string, number>> = {
-  'system-node-critical': 2_000_001_000,
-  'system-cluster-critical': 2_000_000_000,
-};
+const systemClasses: ReadonlyMap<string, number> = new Map([
+  ['system-node-critical', 2_000_001_000],
+  ['system-cluster-critical', 2_000_000_000],
+]);
 
 export const priorityClassRules: KindRules<PriorityClass> = {
   type: priorityclasses,
@@ -37,14 +37,14 @@ export const priorityClassRules: KindRules<PriorityClass> = {
     const errors: FieldError[] = [];
     const name = metadata.name ?? '';
     if (name.startsWith(systemPrefix)) {
-      if (systemClasses[name] !== value)
+      if (systemClasses.get(name) !== value)
         errors.push(
           forbidden(
             'metadata.name',
             "priority class names with 'system-' prefix are reserved for system use only. error: " +
-              (systemClasses[name] === undefined
+              (systemClasses.get(name) === undefined
                 ? `${name} is not a known system priority class`
-                : `value of ${name} PriorityClass must be ${systemClasses[name]}`),
+                : `value of ${name} PriorityClass must be ${systemClasses.get(name)}`),
           ),
         );
     } else if ((value ?? 0) > highestUserPriority)

@@ -73,12 +73,12 @@ export const configMapRules: KindRules<ConfigMap> = {
 };
 
 /** Keys that a secret of a known type must have. */
-const requiredKeys: Readonly<Record<string, readonly string[]>> = {
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-};
+const requiredKeys: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+]);
 const serviceAccountName = 'kubernetes.io/service-account.name';
 
 function validateSecret(secret: Secret): FieldError[] {
@@ -92,11 +92,11 @@ function validateSecret(secret: Secret): FieldError[] {
   )
     errors.push(required(`metadata.annotations[${serviceAccountName}]`));
   const has = (key: string): boolean => secret.data?.[key] !== undefined;
-  for (const key of requiredKeys[type] ?? []) if (!has(key)) errors.push(required(`data[${key}]`));
+  for (const key of requiredKeys.get(type) ?? []) if (!has(key)) errors.push(required(`data[${key}]`));
   if (type === 'kubernetes.io/basic-auth' && !has('username') && !has('password'))
     errors.push(required('data[username]'), required('data[password]'));
   for (const key of ['.dockercfg', '.dockerconfigjson'])
-    if ((requiredKeys[type] ?? []).includes(key) && has(key) && !isJson(secret.data?.[key] ?? ''))
+    if ((requiredKeys.get(type) ?? []).includes(key) && has(key) && !isJson(secret.data?.[key] ?? ''))
       errors.push(invalid(`data[${key}]`, '<secret contents redacted>', 'invalid character in JSON'));
   return errors;
 }

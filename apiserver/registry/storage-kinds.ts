@@ -27,15 +27,15 @@ import { setBlockDeviceDefaults, setClaimSpecDefaults } from './volume-defaults.
 import { validateHostPath, validateNfs } from './volume-validation.ts';
 
 const modes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
-const shortModes: Readonly<Record<string, string>> = {
-  ReadWriteOnce: 'RWO',
-  ReadOnlyMany: 'ROX',
-  ReadWriteMany: 'RWX',
-  ReadWriteOncePod: 'RWOP',
-};
+const shortModes: ReadonlyMap<string, string> = new Map([
+  ['ReadWriteOnce', 'RWO'],
+  ['ReadOnlyMany', 'ROX'],
+  ['ReadWriteMany', 'RWX'],
+  ['ReadWriteOncePod', 'RWOP'],
+]);
 
 const modesText = (list: readonly string[] | undefined): string =>
-  [...new Set(list ?? [])].map((mode) => shortModes[mode] ?? mode).join(',');
+  [...new Set(list ?? [])].map((mode) => shortModes.get(mode) ?? mode).join(',');
 
 function validateModes(list: readonly string[] | undefined, field: string): FieldError[] {
   if ((list ?? []).length === 0) return [required(field, 'at least 1 access mode is required')];

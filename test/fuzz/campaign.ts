@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseRequestInfo } from '../../apiserver/http/request-info.ts';
 import { Dice } from './dice.ts';
+import { objectionToRaw, sendRaw, someRawCase } from './frames.ts';
 import { objectionTo } from './judge.ts';
 import { type FuzzRequest, type FuzzWorld, someRequest } from './requests.ts';
 import { type FuzzAnswer, Http1Sender, Http2Sender, type Sender, Unsendable } from './senders.ts';
@@ -34,12 +35,16 @@ export interface CampaignResult {
   readonly answers: ReadonlyMap<string, number>;
   /** Accepted writes that were read back. */
   readonly readBack: number;
+  /** Accepted requests that may have changed something, those of the campaign itself included. */
+  readonly changes: number;
 }
 
 /** Requests of one client in one namespace, which then goes. */
 const epochRequests = 250;
 const maxFindings = 200;
 const rewriteShare = 0.2;
+/** Cases that are bytes and no requests. */
+const rawShare = 0.03;
 
 export class Campaign {
   readonly #options: CampaignOptions;
@@ -49,6 +54,7 @@ export class Campaign {
   #sent = 0;
   #unsendable = 0;
   #readBack = 0;
+  #changes = 0;
 
   constructor(options: CampaignOptions) {
     this.#options = options;
@@ -58,7 +64,14 @@ export class Campaign {
     const { clients } = this.#options;
     await Promise.all(Array.from({ length: clients }, (_, client) => this.#client(client)));
     const [findings, answers] = [this.#findings, this.#answers];
-    return { findings, answers, sent: this.#sent, unsendable: this.#unsendable, readBack: this.#readBack };
+    return {
+      findings,
+      answers,
+      sent: this.#sent,
+      unsendable: this.#unsendable,
+      readBack: this.#readBack,
+      changes: this.#changes,
+    };
   }
 
   async #client(client: number): Promise<void> {
@@ -76,6 +89,10 @@ export class Campaign {
     for (let turn = 0; turn < epochRequests && this.#next < count && target.isAlive; turn += 1) {
       const index = this.#next++;
       const dice = Dice.ofCase(seed, index);
+      if (dice.chance(rawShare)) {
+        await this.#raw(index, dice);
+        continue;
+      }
       const request = sparing(someRequest(world, dice, namespace), namespace);
       await this.#one(sender, { index, request, dice, created });
     }
@@ -92,6 +109,7 @@ export class Campaign {
     try {
       const answer = await sender.send(request);
       this.#sent += 1;
+      if (request.method !== 'GET' && answer.status < 300) this.#changes += 1;
       const kind = `${Math.floor(answer.status / 100)}xx`;
       this.#answers.set(kind, (this.#answers.get(kind) ?? 0) + 1);
       const objection = objectionTo(request, answer);
@@ -105,6 +123,15 @@ export class Campaign {
       if (error instanceof Unsendable) this.#unsendable += 1;
       else report(`no answer: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
+
+  async #raw(index: number, dice: Dice): Promise<void> {
+    const raw = someRawCase(dice);
+    this.#sent += 1;
+    const objection = objectionToRaw(raw, await sendRaw(this.#options.target.config, raw));
+    if (objection === undefined) return;
+    const body = Buffer.concat(raw.writes);
+    this.#report({ index, what: objection, request: { method: raw.protocol, path: '', headers: {}, body } });
   }
 
   /** What was answered is what is stored. */
@@ -163,6 +190,7 @@ export class Campaign {
     headers: Readonly<Record<string, string>> = { 'content-type': 'application/json' },
   ): Promise<FuzzAnswer> {
     const body = object === undefined ? undefined : Buffer.from(JSON.stringify(object));
+    if (method !== 'GET') this.#changes += 1;
     return sender.send({ method, path, headers: body === undefined ? {} : headers, body });
   }
 

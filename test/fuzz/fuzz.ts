@@ -1,5 +1,7 @@
 import { Campaign } from './campaign.ts';
-import { createWorld, type FuzzRequest } from './requests.ts';
+import { createWorld, type FuzzRequest, type FuzzWorld } from './requests.ts';
+import { requestOnce } from './senders.ts';
+import { startStreams } from './streams.ts';
 import { FuzzTarget } from './target.ts';
 
 export interface FuzzOptions {
@@ -20,11 +22,14 @@ export interface FuzzReport {
 const warmUpRequests = 3_000;
 /** What a heap may grow by, besides a share of what it was: pages of code, pools, the window of past events. */
 const allowedGrowthBytes = 8 * 1024 * 1024;
+/** Of a change that the server keeps for five minutes, for watches that resume: its index, and the maps that hold it. */
+const bytesPerChange = 1_500;
 const maxShownBytes = 2_000;
 
 /** A campaign with its own server, from start to end. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const target = await FuzzTarget.start(options.etcdServers);
+  const agent = await startStreams(target);
   try {
     const world = createWorld();
     const campaign = (seed: number, count: number): Campaign =>
@@ -43,7 +48,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     }));
     const fault = (what: string): void => void findings.push({ index: -1, what, request: '' });
     if (!target.isAlive) fault('the server has ended');
-    if (heapBytesAfter > heapBytesBefore * 1.2 + allowedGrowthBytes)
+    for (const path of await leftObjects(target, world)) fault(`left behind: ${path}`);
+    if (heapBytesAfter > heapBytesBefore * 1.2 + allowedGrowthBytes + main.changes * bytesPerChange)
       fault(`the heap grew from ${heapBytesBefore} to ${heapBytesAfter} bytes`);
     for (const line of target.errors.slice(0, 50)) fault(`logged: ${line.slice(0, maxShownBytes)}`);
     const answers = [...main.answers].sort().map(([kind, number]) => `${number} ${kind}`);
@@ -51,11 +57,32 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     const summary =
       `seed ${options.seed}: ${main.sent} requests in ${seconds.toFixed(1)} s (${Math.round(main.sent / seconds)}/s, ` +
       `${((cpuSeconds / main.sent) * 1000).toFixed(2)} ms of CPU each), ${answers.join(', ')}, ${main.unsendable} unsendable, ` +
-      `${main.readBack} read back; heap ${megabytes(heapBytesBefore)} -> ${megabytes(heapBytesAfter)}; ${findings.length} findings`;
+      `${main.readBack} read back, ${main.changes} changes; heap ${megabytes(heapBytesBefore)} -> ${megabytes(heapBytesAfter)}; ${findings.length} findings`;
     return { findings, summary, heapBytesBefore, heapBytesAfter };
   } finally {
+    agent.closeAllConnections();
+    agent.close();
     await target.stop();
   }
+}
+
+/** Objects of the campaign that are still there. */
+async function leftObjects(target: FuzzTarget, { registry }: FuzzWorld): Promise<string[]> {
+  const left: string[] = [];
+  if (!target.isAlive) return left;
+  for (const { kind } of registry.all) {
+    const root = kind.group === '' ? '/api' : `/apis/${kind.group}`;
+    const path = `${root}/${kind.version}/${kind.plural}`;
+    const { body } = await requestOnce(target.config, path);
+    const { items } = JSON.parse(body.toString()) as { readonly items: readonly MarkedMetadata[] };
+    for (const { metadata } of items)
+      if (`${metadata.namespace} ${metadata.name}`.includes('fuzz-')) left.push(`${path} ${metadata.name}`);
+  }
+  return left;
+}
+
+interface MarkedMetadata {
+  readonly metadata: { readonly name: string; readonly namespace?: string };
 }
 
 function show({ method, path, headers, body }: FuzzRequest): string {

@@ -96,7 +96,7 @@ function someHeaders(dice: Dice, headers: Record<string, string>): Record<string
     [1, () => ({ ...headers, 'user-agent': 'x'.repeat(3_000) })],
     [1, () => ({ ...headers, authorization: dice.pick(['Bearer', 'Bearer x.y.z', 'Basic eDp5', '']) })],
     [1, () => ({ ...headers, 'accept-encoding': dice.pick(['gzip', 'br', 'gzip;q=0', '*', '']) })],
-    [1, () => ({ ...headers, 'if-none-match': '"x"', 'x-remote-user': 'root', expect: '100-continue' })],
+    [1, () => ({ ...headers, 'if-none-match': '"x"', 'x-remote-user': 'root', 'x-forwarded-for': 'x' })],
     [1, () => ({ ...headers, 'content-encoding': dice.pick(['gzip', 'identity', 'x']) })],
   ]);
 }
@@ -197,7 +197,7 @@ function reading(world: FuzzWorld, dice: Dice, namespace: string): FuzzRequest {
   const isStream = dice.chance(0.1);
   const name = dice.chance(0.4) ? dice.pick([...names, someText(dice)]) : '';
   const base = isStream
-    ? `/api/v1/namespaces/${namespace}/pods/p/${dice.pick(['log', 'exec', 'attach', 'portforward', 'proxy'])}`
+    ? `/api/v1/namespaces/default/pods/streams/${dice.pick(['log', 'exec', 'attach', 'portforward', 'proxy'])}`
     : pathOf(strategy, namespace, name);
   const query = someQuery(dice, isStream ? 'streams' : 'reading');
   const watch = dice.chance(0.1)

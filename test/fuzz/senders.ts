@@ -82,7 +82,9 @@ export class Http1Sender implements Sender {
         return reject(new Unsendable(String(error)));
       }
       asked.once('timeout', () => asked.destroy(new Error(`no answer within ${answerTimeoutMs} ms`)));
-      asked.on('error', reject);
+      asked.on('error', (error: Error & { readonly rawPacket?: Buffer }) =>
+        reject(new Error(`${error.message} ${error.rawPacket?.toString() ?? ''}`)),
+      );
       asked.once('response', (response) => {
         const collector = new Collector();
         collector.begin(isStream, () => response.destroy());

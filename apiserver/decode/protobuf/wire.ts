@@ -86,7 +86,9 @@ export class WireReader {
 
   /** @throws WireError */
   double(): number {
-    return this.#bytes.readDoubleLE(this.#take(8));
+    const value = this.#bytes.readDoubleLE(this.#take(8));
+    if (!Number.isFinite(value)) throw new WireError(`json: unsupported value: ${value}`);
+    return value;
   }
 
   /** The bytes of a length-delimited field, shared with the body. @throws WireError */
