@@ -16,8 +16,10 @@ import { PodGcController } from './pod-gc/pod-gc-controller.ts';
 import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
 import { RootCaController } from './root-ca/root-ca-controller.ts';
 import { ServiceAccountController } from './service-account/service-account-controller.ts';
+import { StatefulSetController } from './statefulset/statefulset-controller.ts';
 import { TaintEvictionController } from './taint-eviction/taint-eviction-controller.ts';
 import { TtlAfterFinishedController } from './ttl-after-finished/ttl-after-finished-controller.ts';
+import { VolumeProtectionController } from './volume-protection/volume-protection-controller.ts';
 
 /** Every control loop of the `controllers` program, in the order in which they start. */
 export const controlLoops: readonly (new (context: ControllerContext) => ControlLoop)[] = [
@@ -28,6 +30,7 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   ReplicaSetController,
   DeploymentController,
   DaemonSetController,
+  StatefulSetController,
   JobController,
   CronJobController,
   TtlAfterFinishedController,
@@ -37,6 +40,7 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   LoadBalancerController,
   EndpointsController,
   NamespaceController,
+  VolumeProtectionController,
   PodGcController,
   GarbageCollector,
 ];

@@ -72,6 +72,8 @@ export const labelIndex = 'label';
 /** EndpointSlices by `namespace/service`. */
 export const serviceIndex = 'service';
 
+/** Pods by `namespace/claim` of the volume claims that they use. */
+export const claimIndex = 'claim';
 /** Jobs with a selector of their own, by namespace. */
 export const manualSelectorIndex = 'manualSelector';
 
@@ -92,6 +94,14 @@ const bySelector = ({
   spec,
 }: ApiObject & { readonly spec: { readonly selector?: LabelSelector | undefined } }): readonly string[] =>
   selectorTerms(metadata.namespace, spec.selector);
+
+/** Keys of the claims that a pod uses, those of its ephemeral volumes included. */
+export function claimsOf({ metadata, spec }: Pod): readonly string[] {
+  return (spec.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
+    const claim = persistentVolumeClaim?.claimName ?? (ephemeral && `${metadata.name}-${name}`);
+    return claim === undefined ? [] : [`${metadata.namespace}/${claim}`];
+  });
+}
 
 /** An informer as those see it who only need metadata. */
 export interface SharedInformer {
@@ -137,6 +147,7 @@ export class SharedInformers {
           Object.entries(metadata.labels ?? {}).map(([key, value]) =>
             labelTerm(metadata.namespace, key, value),
           ),
+        [claimIndex]: claimsOf,
         [nodeIndex]: (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]),
       },
     });
