@@ -5,16 +5,14 @@ import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { TaskGroup } from '../base/task-group.ts';
-import { AdmissionChain } from './admission/admission.ts';
+import { AdmissionChain, type AdmissionPlugin } from './admission/admission.ts';
 import { readAdmissionConfiguration } from './admission/configuration.ts';
 import { admissionPlugins } from './admission/plugins.ts';
 import { parseRange } from './allocation/ipv4-range.ts';
 import { ServiceReserver } from './allocation/service-reserver.ts';
-import { Authenticator } from './authentication/authenticator.ts';
-import { ServiceAccountAuthenticator } from './authentication/service-account-authenticator.ts';
-import { TokenSigner, TokenVerifier } from './authentication/service-account-token.ts';
-import { NodeAuthorizer } from './authorization/node-authorizer.ts';
-import { TableAuthorizer } from './authorization/table-authorizer.ts';
+import { createAuthentication } from './authentication/authentication.ts';
+import { createAuthorization } from './authorization/authorization.ts';
+import type { AuthorizerChain } from './authorization/authorizer-chain.ts';
 import { Bootstrap } from './bootstrap.ts';
 import { Discovery } from './discovery/discovery.ts';
 import type { ApiServerFlags } from './flags.ts';
@@ -59,7 +57,7 @@ export class ApiServer {
   readonly #registry: Registry;
   readonly #metrics: Metrics;
   readonly #cache: WatchCache;
-  readonly #authorizer: TableAuthorizer;
+  readonly #authorizer: AuthorizerChain;
   readonly #store: ObjectStore;
   readonly #stopping = new AbortController();
   readonly #agents: AgentClient;
@@ -79,11 +77,12 @@ export class ApiServer {
     const observe = (operation: string, seconds: number): void => this.#metrics.stored(operation, seconds);
     const storage = new MeasuredStorage(options.storage, clock, observe);
     this.#cache = new WatchCache({ storage, clock, logger, fieldsOf: fieldReader(this.#registry) });
-    this.#authorizer = new TableAuthorizer(new NodeAuthorizer(this.#cache));
+    const { authorizer, escalation } = createAuthorization(this.#cache);
+    this.#authorizer = authorizer;
     this.#store = new ObjectStore({
       ...{ storage, clock, random, logger, semantics: kindSemantics, cache: this.#cache },
       source: new ObjectSource(storage, this.#cache),
-      admission: this.#admission(storage),
+      admission: this.#admission(storage, escalation),
       reservers: new Map([['/services', this.#serviceReserver()]]),
     });
     this.#bootstrap = new Bootstrap({
@@ -114,7 +113,8 @@ export class ApiServer {
       this.#bootstrapped = true;
       logger.info({ addresses: flags.bindAddresses, port: this.#http.port }, 'serving');
       const sweeper = new EventSweeper({ cache: this.#cache, storage, clock, logger });
-      await Promise.race([this.#bootstrap.run(signal), sweeper.run(signal), tasks.join()]);
+      const chores = Promise.all([this.#bootstrap.run(signal), sweeper.run(signal)]);
+      await Promise.race([chores, tasks.join()]);
     } catch (error) {
       // An abort while starting is an order to stop, not a failure.
       if (!signal.aborted) throw error;
@@ -131,7 +131,7 @@ export class ApiServer {
     }
   }
 
-  #admission(storage: Storage): AdmissionChain {
+  #admission(storage: Storage, escalation: AdmissionPlugin): AdmissionChain {
     const { flags, clock, random } = this.#options;
     const file = flags.admissionControlConfigFile;
     const plugins = admissionPlugins({
@@ -139,7 +139,7 @@ export class ApiServer {
       registry: this.#registry,
       configuration: file === undefined ? undefined : readAdmissionConfiguration(file),
     });
-    return new AdmissionChain(plugins);
+    return new AdmissionChain([...plugins, escalation]);
   }
 
   #serviceReserver(): ServiceReserver {
@@ -157,20 +157,16 @@ export class ApiServer {
     const { flags, clock, random, logger } = this.#options;
     const metrics = this.#metrics;
     const authorizer = this.#authorizer;
-    const accounts = this.#accounts();
+    const { authenticator, signer, openid } = createAuthentication({ flags, cache: this.#cache, clock });
     const deps = {
-      ...{ authorizer, rules: authorizer, accounts, signer: this.#signer() },
+      ...{ authorizer, rules: authorizer, authenticator, signer },
       ...{ store: this.#store, cache: this.#cache, registry: this.#registry, clock, random },
       ...{ agents: this.#agents, stopping: this.#stopping.signal },
     };
     const openapi = new OpenApi(servedKinds(this.#registry), gitVersion);
     const door = new FrontDoor({
       ...{ clock, logger, metrics, checks: this.#checks() },
-      authenticator: new Authenticator({
-        tokens: accounts === undefined ? [] : [accounts],
-        anonymousEverywhere: flags.anonymousAuth,
-      }),
-      authorizer,
+      ...{ authenticator, authorizer, openid },
       router: new Router(deps, createRoutes(deps)),
       discovery: new Discovery(this.#registry, [bulkBindingKind]),
       openapi: (request) => answerOpenApi(openapi, request),
@@ -190,22 +186,6 @@ export class ApiServer {
       serve: (incoming, response) => door.serve(incoming, response),
       upgrade: (incoming, socket, head) => void upgrades.serve(incoming, socket, head),
     });
-  }
-
-  #signer(): TokenSigner | undefined {
-    const { flags, clock } = this.#options;
-    const file = flags.serviceAccountSigningKeyFile;
-    if (file === undefined) return undefined;
-    return new TokenSigner({ keyPem: readFileSync(file), issuer: flags.serviceAccountIssuer, clock });
-  }
-
-  #accounts(): ServiceAccountAuthenticator | undefined {
-    const { flags, clock } = this.#options;
-    const file = flags.serviceAccountKeyFile ?? flags.serviceAccountSigningKeyFile;
-    if (file === undefined) return undefined;
-    const issuer = flags.serviceAccountIssuer;
-    const verifier = new TokenVerifier({ keyPem: readFileSync(file), issuer, clock });
-    return new ServiceAccountAuthenticator({ verifier, cache: this.#cache, audience: issuer });
   }
 
   #checks(): HealthCheck[] {

@@ -99,6 +99,8 @@ export function endpointObjects(
 }
 
 /** One per living server, renewed by it. The labels are those of Kubernetes' servers. */
+export const identityLeaseKind = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' } as const;
+
 export function identityLease(
   name: string,
   address: string,
@@ -106,8 +108,7 @@ export function identityLease(
   encryptionKeys: string,
 ): BootstrapObject {
   return {
-    apiVersion: 'coordination.k8s.io/v1',
-    kind: 'Lease',
+    ...identityLeaseKind,
     metadata: {
       name,
       namespace: 'kube-system',

@@ -3,16 +3,19 @@ import { hostname } from 'node:os';
 import type { Lease } from '../api/generated/coordination-v1.ts';
 import type { AnyObject } from '../api/kind-info.ts';
 import { everything } from '../api/selector.ts';
-import { isAlreadyExists, isConflict, StatusError } from '../api/status-error.ts';
+import { isAlreadyExists, isConflict, isNotFound, StatusError } from '../api/status-error.ts';
 import { type Clock, delay, toMicroTime } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import { firstAddress, parseRange } from './allocation/ipv4-range.ts';
+import { bootstrapPolicy } from './authorization/policy/bootstrap-policy.ts';
+import { planPolicyObject } from './authorization/policy/reconcile.ts';
 import {
   type BootstrapObject,
   encryptionKeysAnnotation,
   endpointObjects,
   identityLease,
+  identityLeaseKind,
   identityLeaseSeconds,
   namespaceObjects,
   priorityClassObjects,
@@ -39,6 +42,10 @@ export interface BootstrapOptions {
 /** How often a server says that it lives, and looks who else does. */
 const renewMs = 10_000;
 const attempts = 5;
+/** Objects of the policy that are written at a time. */
+const policyBatch = 32;
+/** A server that was only paused finds its lease again. */
+const deadLeaseKeptMs = 600_000;
 
 /** The server's own identity towards the store. */
 const self: UserInfo = { name: 'system:apiserver', uid: '', groups: ['system:masters'], extra: {} };
@@ -60,7 +67,43 @@ export class Bootstrap {
     const address = firstAddress(parseRange(flags.serviceClusterIpRange));
     const objects = [...namespaceObjects, ...priorityClassObjects, serviceCidrObject(flags)];
     for (const object of [...objects, serviceObject(flags, address)]) await this.#ensure(object);
+    for (let start = 0; start < bootstrapPolicy.length; start += policyBatch) {
+      const batch = bootstrapPolicy.slice(start, start + policyBatch);
+      await Promise.all(batch.map((object) => this.#reconcile(object)));
+    }
+    // From here on decisions are made by what has just been written.
+    await this.#options.cache.waitCurrent();
     await this.#publish();
+  }
+
+  async #reconcile(expected: BootstrapObject): Promise<void> {
+    const { store, cache } = this.#options;
+    const strategy = this.#strategyOf(expected);
+    const { name, namespace = '' } = expected.metadata;
+    const cached = cache.get(strategy.resource, namespace, name);
+    if (cached === undefined) return this.#ensure(expected);
+    const plan = planPolicyObject(JSON.parse(cached.json.toString()) as AnyObject, expected);
+    if (plan.step === 'update') await this.#replace(strategy, namespace, plan.object);
+    if (plan.step !== 'recreate') return;
+    await store.delete({
+      ...{ strategy, namespace, name, subresource: '', user: self, dryRun: false },
+      ...{ gracePeriodSeconds: undefined, propagation: undefined, preconditions: {} },
+    });
+    await this.#ensure(expected);
+  }
+
+  async #replace(strategy: KindStrategy, namespace: string, object: AnyObject): Promise<void> {
+    const { name = '' } = object.metadata;
+    try {
+      await this.#options.store.mutate({
+        ...{ strategy, namespace, name, subresource: '', user: self, dryRun: false, attempts },
+        fieldManager: 'kube-apiserver',
+        next: () => structuredClone(object),
+      });
+    } catch (error) {
+      // Another server does the same at the same time.
+      if (!isConflict(error)) throw error;
+    }
   }
 
   /** Until the server ends: keeps its lease and the endpoints of the `kubernetes` Service. */
@@ -76,6 +119,12 @@ export class Bootstrap {
         logger.warn({ err: error }, 'the server could not renew its lease');
       }
     }
+    try {
+      await this.#removeLease(this.#identity);
+    } catch (error) {
+      // Then the others take this server for a living one until the lease ends.
+      logger.warn({ err: error }, 'the server could not take back its lease');
+    }
   }
 
   async #publish(): Promise<void> {
@@ -84,7 +133,8 @@ export class Bootstrap {
     encryption?.reload();
     const keys = encryption?.announcement ?? '';
     await this.#put(identityLease(this.#identity, flags.advertiseAddress, { now }, keys));
-    const living = this.#livingServers();
+    const { living, dead } = this.#otherServers();
+    for (const { metadata } of dead) await this.#removeLease(metadata.name);
     encryption?.agree(living.map(({ metadata }) => metadata.annotations?.[encryptionKeysAnnotation] ?? ''));
     const addresses = this.#addressesOf(living);
     // A server that only this machine reaches is nobody's endpoint.
@@ -94,8 +144,8 @@ export class Bootstrap {
     await this.#put(slice);
   }
 
-  /** The leases of the other servers. */
-  #livingServers(): Lease[] {
+  /** Their leases. A server that crashed leaves one behind. */
+  #otherServers(): { readonly living: Lease[]; readonly dead: Lease[] } {
     const { cache, clock } = this.#options;
     const { objects } = cache.list({
       resource: 'coordination.k8s.io/leases',
@@ -104,10 +154,26 @@ export class Bootstrap {
       fields: everything,
     });
     const oldestMs = clock.nowMs() - identityLeaseSeconds * 1000;
-    return objects
+    const leases = objects
       .map(({ json }) => JSON.parse(json.toString()) as Lease)
-      .filter(({ spec }) => Date.parse(spec?.renewTime ?? '') >= oldestMs)
       .filter(({ metadata }) => metadata.name !== this.#identity);
+    const renewedMs = ({ spec }: Lease): number => Date.parse(spec?.renewTime ?? '');
+    return {
+      living: leases.filter((lease) => renewedMs(lease) >= oldestMs),
+      dead: leases.filter((lease) => renewedMs(lease) < oldestMs - deadLeaseKeptMs),
+    };
+  }
+
+  async #removeLease(name: string): Promise<void> {
+    const strategy = this.#strategyOf({ ...identityLeaseKind, metadata: { name } });
+    const request = { strategy, namespace: 'kube-system', name, subresource: '', user: self, dryRun: false };
+    const options = { gracePeriodSeconds: undefined, propagation: undefined, preconditions: {} };
+    try {
+      await this.#options.store.delete({ ...request, ...options });
+    } catch (error) {
+      // Another server was first.
+      if (!isNotFound(error)) throw error;
+    }
   }
 
   #addressesOf(servers: readonly Lease[]): string[] {

@@ -15,9 +15,16 @@ export interface ApiServerFlags {
   readonly clientCaFile: string;
   readonly serviceClusterIpRange: string;
   readonly serviceNodePortRange: { readonly first: number; readonly last: number };
-  readonly serviceAccountKeyFile: string | undefined;
+  /** Keys by which ServiceAccount tokens are verified: also those that are not signed with any more. */
+  readonly serviceAccountKeyFiles: readonly string[];
   readonly serviceAccountSigningKeyFile: string | undefined;
-  readonly serviceAccountIssuer: string;
+  /** The first one issues; all are accepted. */
+  readonly serviceAccountIssuers: readonly string[];
+  readonly serviceAccountJwksUri: string | undefined;
+  /** For whom tokens must be meant; empty: the issuers. */
+  readonly apiAudiences: readonly string[];
+  readonly tokenAuthFile: string | undefined;
+  readonly bootstrapTokenAuth: boolean;
   readonly kubeletClientCertificate: string | undefined;
   readonly kubeletClientKey: string | undefined;
   readonly kubeletCertificateAuthority: string | undefined;
@@ -36,6 +43,12 @@ export class FlagError extends Error {
 const text = (fallback?: string): { type: 'string'; default?: string } =>
   fallback === undefined ? { type: 'string' } : { type: 'string', default: fallback };
 
+const texts = (...fallback: string[]): { type: 'string'; multiple: true; default: string[] } => ({
+  type: 'string',
+  multiple: true,
+  default: fallback,
+});
+
 const options = {
   storage: text('etcd'),
   'etcd-servers': text(''),
@@ -51,9 +64,13 @@ const options = {
   'client-ca-file': text(),
   'service-cluster-ip-range': text('10.96.0.0/12'),
   'service-node-port-range': text('30000-32767'),
-  'service-account-key-file': text(),
+  'service-account-key-file': texts(),
   'service-account-signing-key-file': text(),
-  'service-account-issuer': text('https://kubernetes.default.svc.cluster.local'),
+  'service-account-issuer': texts('https://kubernetes.default.svc.cluster.local'),
+  'service-account-jwks-uri': text(),
+  'api-audiences': text(''),
+  'token-auth-file': text(),
+  'enable-bootstrap-token-auth': text('true'),
   'kubelet-client-certificate': text(),
   'kubelet-client-key': text(),
   'kubelet-certificate-authority': text(),
@@ -86,9 +103,13 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
     clientCaFile: required('--client-ca-file', values['client-ca-file']),
     serviceClusterIpRange: cidr('--service-cluster-ip-range', values['service-cluster-ip-range'] ?? ''),
     serviceNodePortRange: portRange(values['service-node-port-range'] ?? ''),
-    serviceAccountKeyFile: values['service-account-key-file'],
+    serviceAccountKeyFiles: values['service-account-key-file'] ?? [],
     serviceAccountSigningKeyFile: values['service-account-signing-key-file'],
-    serviceAccountIssuer: values['service-account-issuer'] ?? '',
+    serviceAccountIssuers: values['service-account-issuer'] ?? [],
+    serviceAccountJwksUri: values['service-account-jwks-uri'],
+    apiAudiences: list(values['api-audiences'] ?? ''),
+    tokenAuthFile: values['token-auth-file'],
+    bootstrapTokenAuth: bool('--enable-bootstrap-token-auth', values['enable-bootstrap-token-auth'] ?? ''),
     kubeletClientCertificate: values['kubelet-client-certificate'],
     kubeletClientKey: values['kubelet-client-key'],
     kubeletCertificateAuthority: values['kubelet-certificate-authority'],
@@ -98,7 +119,11 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
   };
 }
 
-type Values = { readonly [Flag in keyof typeof options]?: string | undefined };
+type Values = {
+  readonly [Flag in keyof typeof options]?:
+    | ((typeof options)[Flag] extends { readonly multiple: true } ? readonly string[] : string)
+    | undefined;
+};
 
 function readValues(argv: readonly string[]): Values {
   try {

@@ -5,6 +5,7 @@ import { statusRoutes } from './http/router.ts';
 import { type RulesReviewDependencies, rulesReviewHandler } from './reviews/rules-review.ts';
 import type { LogDependencies } from './streaming/pod-log.ts';
 import { logRoutes } from './streaming/pod-log.ts';
+import { admitted } from './subresources/admit.ts';
 import { bindingRoutes, bindingsHandler } from './subresources/binding.ts';
 import { bulkBindingHandler } from './subresources/bulk-binding.ts';
 import { evictionRoutes } from './subresources/eviction.ts';
@@ -33,7 +34,7 @@ export function createRoutes(deps: RouteDependencies): Routes {
     ['/pods/resize', statusRoutes(deps)],
     ['certificates.k8s.io/certificatesigningrequests/approval', statusRoutes(deps)],
     ['/pods/binding', bindingRoutes(deps)],
-    ['/pods/eviction', evictionRoutes(deps)],
+    ['/pods/eviction', { create: admitted(deps, evictionRoutes(deps).create) }],
     ['/serviceaccounts/token', tokenRoutes(deps, deps.signer)],
     ['/namespaces/finalize', finalizeRoutes(deps)],
     ['/pods/log', logRoutes(deps)],

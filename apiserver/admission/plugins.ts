@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
+import { NodeRestriction } from '../authorization/node/node-restriction.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ReadCache } from '../watch-cache/read-cache.ts';
@@ -49,6 +50,7 @@ export function admissionPlugins(deps: AdmissionDependencies): AdmissionPlugin[]
     new NamespaceLifecycle(cache),
     new LimitRanger(lookup),
     new ServiceAccountAdmission(lookup, random),
+    new NodeRestriction(cache),
     new TaintNodesByCondition(),
     new PodSecurity({ cache, lookup, clock, configuration: configuration.podSecurity }),
     new Priority(lookup),

@@ -12,11 +12,19 @@ export interface Credentials {
 export interface CertificateSubject {
   readonly commonName: string;
   readonly organizations: readonly string[];
+  /** SHA-256 of the certificate, in hexadecimal digits. */
+  readonly fingerprint: string;
 }
 
-/** Tells who a bearer token belongs to; undefined when it is not of its kind. */
+/** Whose a token is, and for whom of those that were asked for it is meant. */
+export interface Reviewed {
+  readonly user: UserInfo;
+  readonly audiences: readonly string[];
+}
+
+/** Tells who a bearer token belongs to; undefined when it is not of its kind, or not for any of `audiences`. */
 export interface TokenAuthenticator {
-  authenticate(token: string): Promise<UserInfo | undefined>;
+  authenticate(token: string, audiences: readonly string[]): Promise<Reviewed | undefined>;
 }
 
 export const authenticatedGroup = 'system:authenticated';
@@ -34,15 +42,20 @@ const openPaths = /^\/(healthz|livez|readyz)(\/|$)|^\/version\/?$/;
 
 export class Authenticator {
   readonly #tokens: readonly TokenAuthenticator[];
+  readonly #apiAudiences: readonly string[];
   readonly #anonymousEverywhere: boolean;
-  /** The same few certificates speak all the time. */
-  readonly #users = new WeakMap<CertificateSubject, UserInfo>();
+  /** The same few certificates and tokens speak all the time. */
+  readonly #byCertificate = new WeakMap<CertificateSubject, UserInfo>();
+  readonly #known = new WeakMap<UserInfo, UserInfo>();
 
   constructor(options: {
     readonly tokens: readonly TokenAuthenticator[];
+    /** For whom a token must be meant that is shown to this server. */
+    readonly apiAudiences: readonly string[];
     readonly anonymousEverywhere: boolean;
   }) {
     this.#tokens = options.tokens;
+    this.#apiAudiences = options.apiAudiences;
     this.#anonymousEverywhere = options.anonymousEverywhere;
   }
 
@@ -50,31 +63,45 @@ export class Authenticator {
   async authenticate(credentials: Credentials, path: string): Promise<UserInfo> {
     if (credentials.certificate !== undefined) return this.#userOf(credentials.certificate);
     const token = bearerToken(credentials.authorization);
-    if (token !== undefined) return this.#byToken(token);
-    if (credentials.authorization !== undefined) throw unauthorized();
+    if (token !== undefined) {
+      const reviewed = await this.review(token, []);
+      if (reviewed === undefined) throw unauthorized();
+      return reviewed.user;
+    }
+    // Credentials of a kind that nobody here knows are none, as in Kubernetes.
     if (this.#anonymousEverywhere || openPaths.test(path)) return anonymous;
     throw unauthorized();
   }
 
+  /** Whose a token is, when it is meant for one of `audiences`; for this server when there are none. */
+  async review(token: string, audiences: readonly string[]): Promise<Reviewed | undefined> {
+    const wanted = audiences.length === 0 ? this.#apiAudiences : audiences;
+    for (const authenticator of this.#tokens) {
+      const reviewed = await authenticator.authenticate(token, wanted);
+      if (reviewed !== undefined) return { ...reviewed, user: this.#authenticated(reviewed.user) };
+    }
+    return undefined;
+  }
+
   #userOf(subject: CertificateSubject): UserInfo {
-    const known = this.#users.get(subject);
+    const known = this.#byCertificate.get(subject);
     if (known !== undefined) return known;
     const user: UserInfo = {
       name: subject.commonName,
       uid: '',
       groups: [...subject.organizations, authenticatedGroup],
-      extra: {},
+      extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${subject.fingerprint}`] },
     };
-    this.#users.set(subject, user);
+    this.#byCertificate.set(subject, user);
     return user;
   }
 
-  async #byToken(token: string): Promise<UserInfo> {
-    for (const authenticator of this.#tokens) {
-      const user = await authenticator.authenticate(token);
-      if (user !== undefined) return { ...user, groups: [...user.groups, authenticatedGroup] };
-    }
-    throw unauthorized();
+  #authenticated(user: UserInfo): UserInfo {
+    const known = this.#known.get(user);
+    if (known !== undefined) return known;
+    const grouped = { ...user, groups: [...user.groups, authenticatedGroup] };
+    this.#known.set(user, grouped);
+    return grouped;
   }
 }
 

@@ -25,5 +25,6 @@ function readSubject(socket: unknown): CertificateSubject | undefined {
     certificate?.subject;
   const commonName = [subject?.CN ?? []].flat()[0];
   if (commonName === undefined || commonName === '') return undefined;
-  return { commonName, organizations: [subject?.O ?? []].flat() };
+  const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
+  return { commonName, organizations: [subject?.O ?? []].flat(), fingerprint };
 }

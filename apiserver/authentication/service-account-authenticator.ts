@@ -1,56 +1,55 @@
+import type { ObjectMeta } from '../../api/generated/meta-v1.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { UserInfo } from '../registry/strategy.ts';
-import type { ReadCache } from '../watch-cache/read-cache.ts';
-import type { TokenAuthenticator } from './authenticator.ts';
-import type { KubernetesClaims, TokenVerifier } from './service-account-token.ts';
+import type { CachedObject, ReadCache } from '../watch-cache/read-cache.ts';
+import type { Reviewed, TokenAuthenticator } from './authenticator.ts';
+import type { BoundObject, KubernetesClaims, TokenClaims, TokenVerifier } from './service-account-token.ts';
+
+/** What is being deleted keeps its tokens for so long, as in Kubernetes. */
+const deletionLeewayMs = 60_000;
 
 /** Tokens of ServiceAccounts: good while the account, and what the token is bound to, exist. */
 export class ServiceAccountAuthenticator implements TokenAuthenticator {
   readonly #verifier: TokenVerifier;
   readonly #cache: ReadCache;
-  readonly #audience: string;
+  readonly #clock: Clock;
+  /** The verifier gives the same claims for the same token. */
+  readonly #users = new WeakMap<TokenClaims, UserInfo>();
 
   constructor(options: {
     readonly verifier: TokenVerifier;
     readonly cache: ReadCache;
-    readonly audience: string;
+    readonly clock: Clock;
   }) {
     this.#verifier = options.verifier;
     this.#cache = options.cache;
-    this.#audience = options.audience;
+    this.#clock = options.clock;
   }
 
-  async authenticate(token: string): Promise<UserInfo | undefined> {
-    return this.review(token, [this.#audience]);
-  }
-
-  /** Whom a token belongs to, when it is meant for one of `audiences`. */
-  async review(token: string, audiences: readonly string[]): Promise<UserInfo | undefined> {
+  async authenticate(token: string, audiences: readonly string[]): Promise<Reviewed | undefined> {
     const claims = this.#verifier.verify(token);
-    if (claims === undefined || !claims.aud.some((audience) => audiences.includes(audience)))
-      return undefined;
-    const own = claims['kubernetes.io'];
-    if (!(await this.#isAlive(own))) return undefined;
-    const { namespace, serviceaccount, pod, node } = own;
-    return {
+    if (claims === undefined) return undefined;
+    const shared = claims.aud.filter((audience) => audiences.includes(audience));
+    if (shared.length === 0 || !(await this.#isAlive(claims['kubernetes.io']))) return undefined;
+    return { user: this.#userOf(claims), audiences: shared };
+  }
+
+  #userOf(claims: TokenClaims): UserInfo {
+    const known = this.#users.get(claims);
+    if (known !== undefined) return known;
+    const { namespace, serviceaccount, pod, node } = claims['kubernetes.io'];
+    const user: UserInfo = {
       name: claims.sub,
       uid: serviceaccount.uid,
       groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
       extra: {
         'authentication.kubernetes.io/credential-id': [`JTI=${claims.jti}`],
-        ...(node === undefined
-          ? {}
-          : {
-              'authentication.kubernetes.io/node-name': [node.name],
-              'authentication.kubernetes.io/node-uid': [node.uid],
-            }),
-        ...(pod === undefined
-          ? {}
-          : {
-              'authentication.kubernetes.io/pod-name': [pod.name],
-              'authentication.kubernetes.io/pod-uid': [pod.uid],
-            }),
+        ...boundTo('node', node),
+        ...boundTo('pod', pod),
       },
     };
+    this.#users.set(claims, user);
+    return user;
   }
 
   async #isAlive(claims: KubernetesClaims): Promise<boolean> {
@@ -60,13 +59,32 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
     return this.#exists(claims);
   }
 
-  #exists({ namespace, serviceaccount, pod, secret }: KubernetesClaims): boolean {
-    const isSame = (resource: string, bound: { readonly name: string; readonly uid: string }): boolean =>
-      this.#cache.get(resource, namespace, bound.name)?.uid === bound.uid;
+  #exists({ namespace, serviceaccount, pod, node, secret }: KubernetesClaims): boolean {
+    const isSame = (resource: string, bound: BoundObject | undefined, home = namespace): boolean =>
+      bound === undefined || this.#isLive(this.#cache.get(resource, home, bound.name), bound);
     return (
       isSame('/serviceaccounts', serviceaccount) &&
-      (pod === undefined || isSame('/pods', pod)) &&
-      (secret === undefined || isSame('/secrets', secret))
+      isSame('/pods', pod) &&
+      isSame('/secrets', secret) &&
+      // The node of a pod's token is only told; the pod itself is what ends with it.
+      (pod !== undefined || isSame('/nodes', node, ''))
     );
   }
+
+  #isLive(found: CachedObject | undefined, bound: BoundObject): boolean {
+    if (found === undefined || found.uid !== bound.uid) return false;
+    if (!found.json.includes('"deletionTimestamp"')) return true;
+    const { metadata } = JSON.parse(found.json.toString()) as { readonly metadata: ObjectMeta };
+    const { deletionTimestamp } = metadata;
+    return (
+      deletionTimestamp === undefined ||
+      Date.parse(deletionTimestamp) > this.#clock.nowMs() - deletionLeewayMs
+    );
+  }
+}
+
+function boundTo(kind: 'pod' | 'node', bound: BoundObject | undefined): Record<string, string[]> {
+  if (bound === undefined) return {};
+  const prefix = `authentication.kubernetes.io/${kind}`;
+  return { [`${prefix}-name`]: [bound.name], [`${prefix}-uid`]: [bound.uid] };
 }

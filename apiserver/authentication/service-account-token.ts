@@ -1,13 +1,6 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  type KeyObject,
-  randomUUID,
-  sign as signBytes,
-  verify as verifyBytes,
-} from 'node:crypto';
+import { hash, type KeyObject, randomUUID, sign as signBytes, verify as verifyBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
+import { algorithmOf, readSigningKey, type VerificationKey } from './signing-keys.ts';
 
 /** Something that a token is bound to and dies with. */
 export interface BoundObject {
@@ -50,17 +43,21 @@ export class TokenSigner {
   readonly #keyId: string;
   readonly #issuer: string;
   readonly #clock: Clock;
+  /** For whom a token is that names nobody: this server. */
+  readonly audiences: readonly string[];
 
-  constructor(options: { readonly keyPem: Buffer; readonly issuer: string; readonly clock: Clock }) {
-    this.#key = createPrivateKey(options.keyPem);
-    const publicKey = createPublicKey(this.#key).export({ type: 'spki', format: 'der' });
-    this.#keyId = createHash('sha256').update(publicKey).digest('base64url');
+  constructor(options: {
+    readonly keyPem: Buffer;
+    readonly issuer: string;
+    readonly audiences: readonly string[];
+    readonly clock: Clock;
+  }) {
+    const { key, id } = readSigningKey(options.keyPem);
+    this.#key = key;
+    this.#keyId = id;
     this.#issuer = options.issuer;
+    this.audiences = options.audiences;
     this.#clock = options.clock;
-  }
-
-  get issuer(): string {
-    return this.#issuer;
   }
 
   /** The token and when it ends, in milliseconds since the epoch. */
@@ -87,35 +84,73 @@ export class TokenSigner {
   }
 }
 
-const algorithmOf = (key: KeyObject): string => (key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256');
+/** Verified tokens that are remembered, so that the same ones are not verified again with each request. */
+const rememberedTokens = 10_000;
 
+/**
+ * Tells whether a token is one of ours and still good. A signature takes a hundred times longer to check than all else, so the claims of
+ * good tokens are kept by the hash of the token; what may change (time, what the token is bound to) is asked every time.
+ */
 export class TokenVerifier {
-  readonly #key: KeyObject;
-  readonly #issuer: string;
+  readonly #keys: ReadonlyMap<string, VerificationKey>;
+  readonly #issuers: readonly string[];
   readonly #clock: Clock;
+  readonly #verified = new Map<string, TokenClaims>();
 
-  constructor(options: { readonly keyPem: Buffer; readonly issuer: string; readonly clock: Clock }) {
-    this.#key = createPublicKey(options.keyPem);
-    this.#issuer = options.issuer;
+  constructor(options: {
+    readonly keys: readonly VerificationKey[];
+    readonly issuers: readonly string[];
+    readonly clock: Clock;
+  }) {
+    this.#keys = new Map(options.keys.map((key) => [key.id, key]));
+    this.#issuers = options.issuers;
     this.#clock = options.clock;
   }
 
-  /** The claims of a token that we have signed and that has not ended; undefined for any other. */
+  /** The claims of a token that we have signed and that has not ended; undefined for any other. The same object each time. */
   verify(token: string): TokenClaims | undefined {
+    const id = hash('sha256', token, 'base64');
+    const claims = this.#verified.get(id) ?? this.#verifySigned(token);
+    if (claims === undefined) return undefined;
+    const now = this.#clock.nowMs() / 1000;
+    const isGood = claims.exp > now && claims.nbf <= now + 60;
+    this.#remember(id, isGood ? claims : undefined);
+    return isGood ? claims : undefined;
+  }
+
+  /** The last used are the last to be forgotten. */
+  #remember(id: string, claims: TokenClaims | undefined): void {
+    this.#verified.delete(id);
+    if (claims !== undefined) this.#verified.set(id, claims);
+    const [oldest] = this.#verified.size > rememberedTokens ? this.#verified.keys() : [];
+    if (oldest !== undefined) this.#verified.delete(oldest);
+  }
+
+  #verifySigned(token: string): TokenClaims | undefined {
     const [head = '', body = '', signature = '', ...rest] = token.split('.');
     if (rest.length > 0 || signature === '') return undefined;
-    if (readPart(head)?.['alg'] !== algorithmOf(this.#key)) return undefined;
-    const valid = verifyBytes(
-      'sha256',
-      Buffer.from(`${head}.${body}`),
-      { key: this.#key, dsaEncoding: 'ieee-p1363' },
-      Buffer.from(signature, 'base64url'),
+    const named = readPart(head);
+    const keys = this.#keysFor(named?.['kid']).filter(({ algorithm }) => algorithm === named?.['alg']);
+    const isSigned = keys.some(({ key }) =>
+      verifyBytes(
+        'sha256',
+        Buffer.from(`${head}.${body}`),
+        { key, dsaEncoding: 'ieee-p1363' },
+        Buffer.from(signature, 'base64url'),
+      ),
     );
-    if (!valid) return undefined;
+    if (!isSigned) return undefined;
     const claims = readPart(body);
-    if (claims === undefined || !isTokenClaims(claims) || claims.iss !== this.#issuer) return undefined;
-    const now = this.#clock.nowMs() / 1000;
-    return claims.exp > now && claims.nbf <= now + 60 ? claims : undefined;
+    return claims !== undefined && isTokenClaims(claims) && this.#issuers.includes(claims.iss)
+      ? claims
+      : undefined;
+  }
+
+  /** A token that names no key may be any key's. */
+  #keysFor(id: unknown): VerificationKey[] {
+    if (id === undefined) return [...this.#keys.values()];
+    const key = typeof id === 'string' ? this.#keys.get(id) : undefined;
+    return key === undefined ? [] : [key];
   }
 }
 

@@ -24,6 +24,9 @@ export interface Decision {
   readonly reason: string;
 }
 
+/** Nothing is known that would allow it. */
+export const noOpinion: Decision = { allowed: false, reason: '' };
+
 /** Decides. What nobody allows is denied. */
 export interface Authorizer {
   authorize(attributes: Attributes): Decision | Promise<Decision>;

@@ -5,6 +5,7 @@ export interface ResourceRule {
   readonly verbs: readonly string[];
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
 }
 
 /** @see authorization.k8s.io/v1 NonResourceRule */
@@ -18,6 +19,8 @@ export interface SubjectRules {
   readonly nonResourceRules: readonly PathRule[];
   /** There is more that the user may do than rules can say. */
   readonly incomplete: boolean;
+  /** Why it is incomplete. */
+  readonly evaluationError?: string;
 }
 
 /** Lists what a user may do in a namespace; for showing, never for deciding. */

@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Authenticator } from '../authentication/authenticator.ts';
 import { impersonate } from '../authentication/impersonation.ts';
+import type { OpenIdDocuments } from '../authentication/openid.ts';
 import { peerSubject } from '../authentication/peer-certificate.ts';
 import { type Authorizer, deniedError } from '../authorization/authorizer.ts';
 import type { Discovery } from '../discovery/discovery.ts';
@@ -27,6 +28,7 @@ import { versionAnswer } from './version.ts';
 export interface FrontDoorOptions {
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
+  readonly openid: OpenIdDocuments | undefined;
   readonly router: Router;
   readonly discovery: Discovery;
   readonly checks: readonly HealthCheck[];
@@ -79,7 +81,7 @@ export class FrontDoor {
     const credentials = { certificate, authorization: headers.authorization };
     const { authenticator, authorizer } = this.#options;
     const authenticated = await authenticator.authenticate(credentials, info.path);
-    const user = impersonate(authenticated, headers);
+    const user = await impersonate(authenticated, headers, authorizer);
     const fields = fieldsAsked(info, incoming.url);
     const name = info.name === '' ? (selectedName(fields) ?? '') : info.name;
     const attributes = { ...info, name, fields, user };
@@ -96,7 +98,8 @@ export class FrontDoor {
     const answer =
       answerDiscovery(this.#options.discovery, request) ??
       (await answerHealth(this.#options.checks, path, request.query)) ??
-      (path.startsWith('/openapi') ? this.#options.openapi(request) : undefined);
+      (path.startsWith('/openapi') ? this.#options.openapi(request) : undefined) ??
+      this.#options.openid?.answer(path);
     if (answer !== undefined) return answer;
     if (path.startsWith('/api/') || path.startsWith('/apis/')) throw noSuchResource();
     return pageNotFound;

@@ -2,8 +2,7 @@ import { type AnyObject, toApiVersion } from '../../api/kind-info.ts';
 import { everything } from '../../api/selector.ts';
 import { badRequest } from '../../api/status-error.ts';
 import { toTime } from '../../base/clock.ts';
-import { authenticatedGroup } from '../authentication/authenticator.ts';
-import type { ServiceAccountAuthenticator } from '../authentication/service-account-authenticator.ts';
+import type { Authenticator } from '../authentication/authenticator.ts';
 import type { Attributes, Authorizer } from '../authorization/authorizer.ts';
 import { type Answer, objectAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
@@ -16,7 +15,7 @@ import { checkAccessReview } from '../reviews/access-validation.ts';
 
 export interface ReviewDependencies extends WriteDependencies {
   readonly authorizer: Authorizer;
-  readonly accounts: ServiceAccountAuthenticator | undefined;
+  readonly authenticator: Authenticator | undefined;
 }
 
 const kindOf = (group: string, kind: string): BodyKind => ({
@@ -68,19 +67,11 @@ async function reviewToken(deps: ReviewDependencies, request: ApiRequest): Promi
   const spec = (object['spec'] ?? {}) as { readonly token?: string; readonly audiences?: readonly string[] };
   const token = spec.token ?? '';
   if (token === '') throw badRequest('token is required for TokenReview in authentication');
-  const audiences = spec.audiences ?? [];
-  const user =
-    audiences.length === 0
-      ? await deps.accounts?.authenticate(token)
-      : await deps.accounts?.review(token, audiences);
+  const reviewed = await deps.authenticator?.review(token, spec.audiences ?? []);
   const status =
-    user === undefined
+    reviewed === undefined
       ? { user: {}, error: 'invalid bearer token' }
-      : {
-          authenticated: true,
-          user: userOf({ ...user, groups: [...user.groups, authenticatedGroup] }),
-          ...(audiences.length === 0 ? {} : { audiences }),
-        };
+      : { authenticated: true, user: userOf(reviewed.user), audiences: reviewed.audiences };
   return answer(request, kind, { metadata: object.metadata, spec, status });
 }
 

@@ -12,6 +12,7 @@ import { parseWriteOptions } from '../http/write-options.ts';
 import type { WriteDependencies } from '../http/writes.ts';
 import { invalid, invalidError } from '../registry/field-error.ts';
 import type { CachedObject } from '../watch-cache/read-cache.ts';
+import { admitCreate } from './admit.ts';
 
 const tokenKind = {
   group: 'authentication.k8s.io',
@@ -55,6 +56,7 @@ async function createToken(
   const spec = (object['spec'] ?? {}) as TokenSpec;
   const expirationSeconds = spec.expirationSeconds ?? defaultSeconds;
   checkDuration(expirationSeconds);
+  await admitCreate(deps, request, object, options.dryRun);
   const account = await deps.store.read(strategy, info.namespace, info.name);
   if (account === undefined) throw notFound(strategy.kind, info.name);
   const bound = await boundClaims(deps, request, spec);
@@ -65,7 +67,7 @@ async function createToken(
     serviceaccount: { name: account.name, uid: account.uid },
   };
   const asked = spec.audiences ?? [];
-  const audiences = asked.length === 0 ? [signer.issuer] : asked;
+  const audiences = asked.length === 0 ? signer.audiences : asked;
   const { token, expiresMs } = signer.issue({ audiences, expirationSeconds, claims });
   const answer = {
     kind: tokenKind.kind,

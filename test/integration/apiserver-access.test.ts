@@ -45,6 +45,7 @@ test('a node registers itself and nobody else', async () => {
     spec: {},
     status: {},
   });
+  await admin.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'host-2' }, spec: {} });
   const patch = { type: 'merge', body: { metadata: { labels: { a: 'b' } } } } as const;
   await node.patch(nodes, { name: 'host-1' }, patch);
   expect(await isRefused(node.patch(nodes, { name: 'host-2' }, patch))).toBe(true);

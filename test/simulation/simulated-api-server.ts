@@ -3,8 +3,7 @@ import { AdmissionChain } from '../../apiserver/admission/admission.ts';
 import { admissionPlugins } from '../../apiserver/admission/plugins.ts';
 import { parseRange } from '../../apiserver/allocation/ipv4-range.ts';
 import { ServiceReserver } from '../../apiserver/allocation/service-reserver.ts';
-import { NodeAuthorizer } from '../../apiserver/authorization/node-authorizer.ts';
-import { TableAuthorizer } from '../../apiserver/authorization/table-authorizer.ts';
+import { createAuthorization } from '../../apiserver/authorization/authorization.ts';
 import { Discovery } from '../../apiserver/discovery/discovery.ts';
 import { errorAnswer, send } from '../../apiserver/http/answer.ts';
 import { ClientResponse, type NodeResponse } from '../../apiserver/http/client-response.ts';
@@ -59,7 +58,7 @@ export class SimulatedApiServer {
       addresses: parseRange('10.96.0.0/12'),
       ports: { first: 30_000, last: 32_767 },
     });
-    const authorizer = new TableAuthorizer(new NodeAuthorizer(cache));
+    const { authorizer } = createAuthorization(cache);
     const given = { cache, storage, clock: process, random, authorizer, registry };
     const store = new ObjectStore({
       ...{ storage, cache, clock: process, random, logger, semantics: kindSemantics },
@@ -70,7 +69,7 @@ export class SimulatedApiServer {
     const deps = {
       ...{ authorizer, rules: authorizer },
       ...{ store, cache, registry, clock: process, random, stopping: forever },
-      accounts: undefined,
+      authenticator: undefined,
       signer: undefined,
       agents: new AgentClient({ cert: undefined, key: undefined, ca: undefined }),
     };

@@ -1,16 +1,12 @@
-import type { Container, Pod, Volume } from '../../api/generated/core-v1.ts';
+import type { Container, Pod, Volume } from '../../../api/generated/core-v1.ts';
 
-type Referable = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'serviceaccounts';
+export type PodReferable = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'serviceaccounts';
 
-/** Whether a stored Pod names an object of its namespace. */
-export function isPodReference(pod: { readonly json: Buffer }, resource: string, name: string): boolean {
-  // Cheap first: a name that does not occur in the bytes cannot be named.
-  if (!pod.json.includes(JSON.stringify(name))) return false;
-  const { spec } = JSON.parse(pod.json.toString()) as Pod;
-  return spec !== undefined && referencesOf(spec, resource as Referable).includes(name);
-}
+type Names = readonly (string | undefined)[];
 
-function referencesOf(spec: NonNullable<Pod['spec']>, resource: Referable): (string | undefined)[] {
+/** The objects of its namespace that a pod names. */
+export function namesOf({ metadata, spec }: Pod, resource: PodReferable): Names {
+  if (spec === undefined) return [];
   const containers: readonly Pick<Container, 'env' | 'envFrom'>[] = [
     ...(spec.initContainers ?? []),
     ...spec.containers,
@@ -34,18 +30,30 @@ function referencesOf(spec: NonNullable<Pod['spec']>, resource: Referable): (str
         ...volumes.flatMap(configMapsOf),
       ];
     case 'persistentvolumeclaims':
-      return volumes.map((volume) => volume.persistentVolumeClaim?.claimName);
+      return volumes.map((volume) =>
+        volume.ephemeral === undefined
+          ? volume.persistentVolumeClaim?.claimName
+          : `${metadata.name}-${volume.name}`,
+      );
     case 'serviceaccounts':
       return [spec.serviceAccountName];
   }
 }
 
-const secretsOf = (volume: Volume): (string | undefined)[] => [
+const secretsOf = (volume: Volume): Names => [
   volume.secret?.secretName,
+  volume.csi?.nodePublishSecretRef?.name,
+  volume.azureFile?.secretName,
+  volume.cephfs?.secretRef?.name,
+  volume.flexVolume?.secretRef?.name,
+  volume.iscsi?.secretRef?.name,
+  volume.rbd?.secretRef?.name,
+  volume.scaleIO?.secretRef?.name,
+  volume.storageos?.secretRef?.name,
   ...(volume.projected?.sources ?? []).map((source) => source.secret?.name),
 ];
 
-const configMapsOf = (volume: Volume): (string | undefined)[] => [
+const configMapsOf = (volume: Volume): Names => [
   volume.configMap?.name,
   ...(volume.projected?.sources ?? []).map((source) => source.configMap?.name),
 ];
