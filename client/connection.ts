@@ -43,6 +43,7 @@ export interface ConnectionOptions {
 
 export class Connection {
   readonly #options: ConnectionOptions;
+  #config: ClientConfig;
   #current: http2.ClientHttp2Session | undefined;
   #isReplacing = false;
   #connecting: Promise<http2.ClientHttp2Session> | undefined;
@@ -54,19 +55,19 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#config = options.config;
   }
 
   /** The session to open streams on. Waits for one until `signal` aborts. @throws TransportError */
   async session(signal: AbortSignal): Promise<http2.ClientHttp2Session> {
     for (let attempt = 0; ; attempt += 1) {
-      if (this.#closed)
-        throw new TransportError(`connect to ${this.#options.config.server}: client is closed`);
+      if (this.#closed) throw new TransportError(`connect to ${this.#config.server}: client is closed`);
       if (this.#current !== undefined && isUsable(this.#current)) return this.#current;
       try {
         return await untilAborted(this.#connect(), signal);
       } catch (error) {
         if (this.#options.failFast || signal.aborted || this.#closed)
-          throw new TransportError(`connect to ${this.#options.config.server}: ${messageOf(error)}`, {
+          throw new TransportError(`connect to ${this.#config.server}: ${messageOf(error)}`, {
             cause: error,
           });
       }
@@ -80,6 +81,15 @@ export class Connection {
     const streams = this.#repeatable.get(session) ?? new Set();
     this.#repeatable.set(session, streams.add(stream));
     stream.once('close', () => streams.delete(stream));
+  }
+
+  /** From now on connects by `config`. A session that stands goes on until one with the new certificate does. */
+  async renew(config: ClientConfig): Promise<void> {
+    this.#config = config;
+    if (this.#current === undefined) return;
+    const session = await this.#openFirst();
+    if (this.#closed) session.destroy();
+    else this.#adopt(session);
   }
 
   close(): void {
@@ -131,7 +141,8 @@ export class Connection {
   }
 
   #open(): Promise<http2.ClientHttp2Session> {
-    const { config, clock } = this.#options;
+    const config = this.#config;
+    const { clock } = this.#options;
     return new Promise((resolve, reject) => {
       const session = http2.connect(config.server, {
         ...tlsOptions(config),
@@ -213,7 +224,8 @@ export class Connection {
   }
 
   #judge(session: http2.ClientHttp2Session, silentMs: number): void {
-    const { logger, config } = this.#options;
+    const { logger } = this.#options;
+    const config = this.#config;
     if (silentMs >= deadAfterMs) {
       logger.warn({ server: config.server, silentMs }, 'give up silent connection');
       session.destroy();

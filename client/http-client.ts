@@ -58,8 +58,14 @@ export interface ClosableApiClient extends ApiClient {
   close(): void;
 }
 
+/** A client whose certificate may be replaced while it is used. */
+interface RenewableApiClient extends ClosableApiClient {
+  /** Goes over to a connection by `config`; no request fails by it, watches go on there. @throws TransportError */
+  renew(config: ClientConfig): Promise<void>;
+}
+
 /** A client over one HTTP/2 connection, shared by all its requests and watches. */
-export function createApiClient(options: ApiClientOptions): ClosableApiClient {
+export function createApiClient(options: ApiClientOptions): RenewableApiClient {
   const { config, clock, logger } = options;
   const connection = new Connection({
     config,
@@ -78,7 +84,8 @@ export function createApiClient(options: ApiClientOptions): ClosableApiClient {
       ...(config.token === undefined ? {} : { authorization: `Bearer ${config.token}` }),
     },
   });
-  return createApiClientOver(transport, () => connection.close());
+  const client = createApiClientOver(transport, () => connection.close());
+  return Object.assign(client, { renew: (next: ClientConfig) => connection.renew(next) });
 }
 
 /** The same client over another way to the server; `close` ends that. */

@@ -5,8 +5,7 @@ import { createLogger } from '../base/logger.ts';
 import { runProgram } from '../base/process.ts';
 import { systemRandom } from '../base/random.ts';
 import { fencedClient } from '../client/fenced-client.ts';
-import { createApiClient } from '../client/http-client.ts';
-import { loadKubeconfig } from '../client/kubeconfig.ts';
+import { runWithClient } from '../client/followed-client.ts';
 import { LeaderElector } from '../client/leader-elector.ts';
 import type { ControllerSettings } from './context.ts';
 import { Flags } from './flags.ts';
@@ -32,19 +31,18 @@ const logger = createLogger({ component: 'controllers' });
 
 await runProgram(logger, async (signal) => {
   const common = { clock: systemClock, random: systemRandom, logger };
-  const config = await loadKubeconfig(kubeconfig);
-  const client = createApiClient({ ...common, config, userAgent: 'coracle-controllers' });
   const settings: ControllerSettings = {
     clusterCidr,
     nodeCidrMaskSize,
     rootCa: rootCaFile === undefined ? undefined : readFileSync(rootCaFile, 'utf8'),
   };
-  if (leaderElect) {
+  const access = { ...common, kubeconfig, userAgent: 'coracle-controllers' };
+  await runWithClient(access, signal, async (client, until) => {
+    if (!leaderElect) return runControllers({ ...common, client, settings }, until);
     const elector = new LeaderElector({ ...common, client, name: 'kube-controller-manager', identity });
     const fenced = fencedClient(client, elector);
-    await elector.runAsLeader(signal, (leading) =>
+    await elector.runAsLeader(until, (leading) =>
       runControllers({ ...common, client: fenced, settings }, leading),
     );
-  } else await runControllers({ ...common, client, settings }, signal);
-  client.close();
+  });
 });

@@ -5,9 +5,9 @@ import { createLogger } from '../../base/logger.ts';
 import { runProgram } from '../../base/process.ts';
 import { systemRandom } from '../../base/random.ts';
 import { TaskGroup } from '../../base/task-group.ts';
+import type { ApiClient } from '../../client/client.ts';
 import { fencedClient } from '../../client/fenced-client.ts';
-import { createApiClient } from '../../client/http-client.ts';
-import { loadKubeconfig } from '../../client/kubeconfig.ts';
+import { runWithClient } from '../../client/followed-client.ts';
 import { LeaderElector } from '../../client/leader-elector.ts';
 import { Flags } from '../flags.ts';
 import { UdpBeatSource } from './beat-source.ts';
@@ -32,11 +32,13 @@ const identity = flags.required('leader-elect-identity');
 const leadership = { leaseDurationMs: 5_000, renewDeadlineMs: 2_500, retryPeriodMs: 500 };
 
 const logger = createLogger({ component: 'detector' });
+const common = { clock: systemClock, random: systemRandom, logger };
 
-await runProgram(logger, async (signal) => {
-  const common = { clock: systemClock, random: systemRandom, logger };
-  const config = await loadKubeconfig(kubeconfig);
-  const client = createApiClient({ ...common, config, userAgent: 'coracle-detector' });
+await runProgram(logger, (signal) =>
+  runWithClient({ ...common, kubeconfig, userAgent: 'coracle-detector' }, signal, detect),
+);
+
+async function detect(client: ApiClient, signal: AbortSignal): Promise<void> {
   const clusterKey = Buffer.from(readFileSync(keyFile, 'utf8').trim(), 'hex');
   const source = new UdpBeatSource({ address, port, logger });
   const elector = new LeaderElector({ ...common, ...leadership, client, name: 'coracle-detector', identity });
@@ -50,5 +52,4 @@ await runProgram(logger, async (signal) => {
       : detector.lead(groupSignal),
   );
   await group.join();
-  client.close();
-});
+}
