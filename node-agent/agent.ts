@@ -28,6 +28,7 @@ import { runAgentServer } from './server/agent-server.ts';
 import { runLogRotation } from './server/log-rotation.ts';
 import { StatsSummary } from './server/stats-summary.ts';
 import { runNodeLease } from './status/node-lease.ts';
+import { loadAnnotation, NodeLoad } from './status/node-load.ts';
 import { NodeRegistration } from './status/node-registration.ts';
 import { StatusWriter } from './status/status-writer.ts';
 import { ObjectReferences } from './volume/object-references.ts';
@@ -54,10 +55,13 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const host = await createHostRuntime({ flags, network: network.podNetwork, clock, logger });
   tasks.start((until) => host.runtime.run(until));
   const reader = await NodeReader.create({ flags, ...host, clock });
-  const registration = startNode({ options, followed, network, reader, tasks });
+  const load = new NodeLoad(host.runtime);
+  const annotations = async (): Promise<Record<string, string>> => ({ [loadAnnotation]: await load.read() });
+  const registration = startNode({ options, followed, network, reader, annotations, tasks });
   const logRoot = join(flags.rootDir, 'logs/pods');
   const parts = { options, followed, network, host, reader, registration, logRoot, tasks };
   const workers = await startWorkers(parts);
+  load.follow(workers);
   startServices({ options, host, workers, logRoot, tasks });
   await tasks.join();
 }
@@ -83,11 +87,13 @@ interface NodeParts {
   readonly followed: Followed;
   readonly network: NodeNetwork;
   readonly reader: NodeReader;
+  /** Of the lease. */
+  readonly annotations: () => Promise<Readonly<Record<string, string>>>;
   readonly tasks: TaskGroup;
 }
 
 /** The Node, its status and its lease. */
-function startNode({ options, followed, network, reader, tasks }: NodeParts): NodeRegistration {
+function startNode({ options, followed, network, reader, annotations, tasks }: NodeParts): NodeRegistration {
   const { flags, logger } = options;
   const { nodeName, nodeLabels } = flags;
   const registration = new NodeRegistration({
@@ -111,7 +117,7 @@ function startNode({ options, followed, network, reader, tasks }: NodeParts): No
   tasks.start(async (until) => {
     await Promise.race([registration.registered, aborted(until)]);
     const nodeUid = (): string | undefined => registration.node?.metadata.uid;
-    await runNodeLease({ ...options, nodeName, nodeUid }, until);
+    await runNodeLease({ ...options, nodeName, nodeUid, annotations }, until);
   });
   return registration;
 }

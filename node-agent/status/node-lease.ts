@@ -17,6 +17,8 @@ export interface NodeLeaseOptions {
   readonly nodeName: string;
   /** The lease belongs to the Node; undefined until that is registered. */
   readonly nodeUid: () => string | undefined;
+  /** What to say beside the renewal, e.g. the node's load; asked at every renewal. */
+  readonly annotations?: (() => Promise<Readonly<Record<string, string>>>) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -49,13 +51,19 @@ export async function renewNodeLease(
   const renewTime = toMicroTime(clock.nowMs());
   const current = known ?? (await find(options));
   if (current === undefined) return create(options, renewTime);
+  const annotations = { ...current.metadata.annotations, ...(await options.annotations?.()) };
+  const metadata = Object.keys(annotations).length === 0 ? {} : { annotations };
   const spec = { ...current.spec, holderIdentity: nodeName, leaseDurationSeconds, renewTime };
   try {
-    return await client.update(leases, { ...current, spec });
+    return await client.update(leases, { ...current, metadata: { ...current.metadata, ...metadata }, spec });
   } catch (error) {
     if (!isConflict(error)) throw error;
     const fresh = await client.get(leases, { namespace, name: nodeName });
-    return client.update(leases, { ...fresh, spec: { ...fresh.spec, ...spec } });
+    return client.update(leases, {
+      ...fresh,
+      metadata: { ...fresh.metadata, ...metadata },
+      spec: { ...fresh.spec, ...spec },
+    });
   }
 }
 
