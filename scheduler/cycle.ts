@@ -13,10 +13,11 @@ import { DiagnosisMemo } from './diagnosis-memo.ts';
 import { diagnosisMessage } from './diagnosis-message.ts';
 import type { NodeInfo } from './framework/node-info.ts';
 import type { PodClass } from './framework/pod-class.ts';
+import type { SchedulerMetrics } from './metrics.ts';
 import type { Preemptor } from './preemption/preemptor.ts';
 import type { Profile, Profiles } from './profile.ts';
 import type { QueuedPod, SchedulingQueue } from './queue/scheduling-queue.ts';
-import { fitsOn, type SchedulingContext, schedule } from './schedule.ts';
+import { fitsOn, preFilter, type SchedulingContext, schedule } from './schedule.ts';
 
 /** Longest turn of deciding before what has arrived is read. */
 const sliceMs = 8;
@@ -29,6 +30,7 @@ export interface CycleOptions {
   readonly binder: Binder;
   readonly conditions: ConditionWriter;
   readonly events: EventSink;
+  readonly metrics: SchedulerMetrics;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -69,7 +71,8 @@ export class SchedulingCycle {
   }
 
   #decide(queued: QueuedPod, signal: AbortSignal): void {
-    const { profiles, binder, cluster } = this.#options;
+    const { profiles, binder, cluster, clock, metrics } = this.#options;
+    const startMs = clock.monotonicMs();
     const { uid, pod, podClass } = queued;
     const profile = profiles.get(podClass.schedulerName);
     if (profile === undefined) return;
@@ -78,24 +81,25 @@ export class SchedulingCycle {
     const node =
       nominatedNode(profile.context, podClass, nominatedFor) ??
       schedule(profile.context, podClass, profile.strategy);
-    if (node === undefined) {
-      this.#reject(queued, profile, nominatedFor);
-      return;
-    }
+    if (node === undefined) this.#reject(queued, profile, nominatedFor);
+    const seconds = (clock.monotonicMs() - startMs) / 1_000;
+    metrics.attempted(node === undefined ? 'unschedulable' : 'scheduled', profile.schedulerName, seconds);
+    if (node === undefined) return;
     const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
     cluster.setPod({ uid, name, podClass, nodeName: node.name, isLive: true, isAssumed: true });
     binder.start(pod, node.name, signal, (outcome) => this.#settle(queued, node.name, outcome));
   }
 
   #reject(queued: QueuedPod, profile: Profile, nominatedFor: string | undefined): void {
-    const { queue, conditions, events, cluster, preemptor } = this.#options;
+    const { queue, conditions, events, cluster, preemptor, metrics } = this.#options;
     const { uid, pod, podClass } = queued;
     const diagnosis = this.#memoOf(profile).diagnosisOf(podClass);
     const outcome = preemptor.attempt({ queued, profile, diagnosis, nominatedFor });
     const { nominatedNodeName } = outcome;
+    if (podClass.mayPreempt) metrics.preempted(nominatedNodeName === undefined ? 0 : outcome.victims);
     const message = diagnosisMessage(
       cluster.nodeCount,
-      diagnosis,
+      { diagnosis, everywhere: preFilter(podClass)?.reasons[0] },
       outcome.nominatedNodeName === undefined ? outcome.text : undefined,
     );
     queue.parkUnschedulable(uid);
@@ -111,11 +115,12 @@ export class SchedulingCycle {
   }
 
   #settle(queued: QueuedPod, nodeName: string, outcome: BindOutcome): void {
-    const { cluster, queue, events } = this.#options;
-    const { uid, pod } = queued;
+    const { cluster, queue, events, metrics, clock } = this.#options;
+    const { uid, pod, sinceMs, attempts } = queued;
     switch (outcome.outcome) {
       case 'bound': {
         queue.delete(uid);
+        metrics.bound(attempts, (clock.monotonicMs() - sinceMs) / 1_000);
         const message = `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`;
         events.event({ object: pod, type: 'Normal', reason: 'Scheduled', message, action: 'Binding' });
         return;

@@ -2,16 +2,20 @@ import type { Diagnosis } from './schedule.ts';
 
 /**
  * `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.`, as Kubernetes words it.
+ * @param everywhere what rules out every node alike; it is said once
  * @param preemption what came of preemption; undefined when it found victims
  */
 export function diagnosisMessage(
   nodeCount: number,
-  diagnosis: Diagnosis,
+  { diagnosis, everywhere }: { readonly diagnosis: Diagnosis; readonly everywhere?: string | undefined },
   preemption: string | undefined,
 ): string {
   if (nodeCount === 0) return 'no nodes available to schedule pods';
   const reasons = [...diagnosis.values()].flatMap((rejection) => rejection.reasons);
-  const text = summary(nodeCount, reasons);
+  const text =
+    everywhere === undefined
+      ? summary(nodeCount, reasons)
+      : `0/${nodeCount} nodes are available: ${everywhere}.`;
   return preemption === undefined ? text : `${text} preemption: ${preemption}`;
 }
 

@@ -6,6 +6,7 @@ import { aNode, aPod } from '../test/support/scheduling-objects.ts';
 import { Cluster } from './cache/cluster.ts';
 import { PlacementIndex } from './cache/placement-index.ts';
 import { NodeFeed, PodFeed } from './feed.ts';
+import { noVolumeNeeds } from './framework/volume-needs.ts';
 import { defaultPlugins } from './plugin-registry.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { Waker } from './waker.ts';
@@ -19,6 +20,7 @@ function feeds() {
   const unreadable: string[] = [];
   const options = {
     ...{ cluster, queue, waker },
+    volumeNeeds: () => noVolumeNeeds,
     isOurs: (name: string) => name === 'default-scheduler',
     onGated: () => undefined,
     onLeft: () => undefined,

@@ -3,7 +3,9 @@ import type { Node, Pod } from '../api/generated/core-v1.ts';
 import type { ReflectorSink } from '../client/reflector.ts';
 import type { Cluster } from './cache/cluster.ts';
 import { type PodClass, PodClasses } from './framework/pod-class.ts';
+import type { VolumeNeeds } from './framework/volume-needs.ts';
 import { isGated, type SchedulingQueue } from './queue/scheduling-queue.ts';
+import { claimNamesOf } from './volume-state.ts';
 import type { Waker } from './waker.ts';
 
 export interface FeedOptions {
@@ -11,6 +13,8 @@ export interface FeedOptions {
   readonly queue: SchedulingQueue;
   readonly waker: Pick<Waker, 'nodeChanged' | 'podsChanged'>;
   /** Whether pods of this `spec.schedulerName` are ours. */
+  /** What a waiting pod's claims ask of its node. */
+  readonly volumeNeeds: (pod: Pod) => VolumeNeeds;
   readonly isOurs: (schedulerName: string) => boolean;
   /** A pod waits that has scheduling gates. */
   readonly onGated: (pod: Pod) => void;
@@ -59,9 +63,16 @@ export class PodFeed implements ReflectorSink<Pod> {
     this.#remove(pod.metadata.uid);
   }
 
+  /** Claims, volumes or storage classes changed: waiting pods that have claims are looked at anew. */
+  volumesChanged(): void {
+    const { queue } = this.#options;
+    for (const pod of queue.waitingPods()) if (claimNamesOf(pod).length > 0) this.upsert(pod);
+  }
+
   #classOf(pod: Pod): PodClass | undefined {
     try {
-      return this.#classes.of(pod);
+      const waits = (pod.spec.nodeName ?? '') === '';
+      return this.#classes.of(pod, waits ? this.#options.volumeNeeds(pod) : undefined);
     } catch (error) {
       this.#options.onUnreadable(pod, error);
       return undefined;

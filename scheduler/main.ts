@@ -3,14 +3,20 @@ import { systemClock } from '../base/clock.ts';
 import { createLogger } from '../base/logger.ts';
 import { runProgram } from '../base/process.ts';
 import { secretHex, systemRandom } from '../base/random.ts';
-import { createApiClient } from '../client/http-client.ts';
-import { loadKubeconfig } from '../client/kubeconfig.ts';
+import { runWithClient } from '../client/followed-client.ts';
+import { type ProfileConfiguration, readConfiguration } from './configuration.ts';
 import { parseSchedulerFlags, type SchedulerFlags, UsageError } from './options.ts';
 import { runScheduler } from './scheduler.ts';
 
-function flagsOrExit(): SchedulerFlags {
+interface Settings extends SchedulerFlags {
+  readonly configured: readonly ProfileConfiguration[] | undefined;
+}
+
+function settingsOrExit(): Settings {
   try {
-    return parseSchedulerFlags(process.argv.slice(2));
+    const flags = parseSchedulerFlags(process.argv.slice(2));
+    const { config } = flags;
+    return { ...flags, configured: config === undefined ? undefined : readConfiguration(config) };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`scheduler: ${error.message}\n`);
@@ -18,28 +24,22 @@ function flagsOrExit(): SchedulerFlags {
   }
 }
 
-const flags = flagsOrExit();
+const flags = settingsOrExit();
 const logger = createLogger({ component: 'scheduler', level: flags.logLevel });
 
-await runProgram(logger, async (signal) => {
-  const client = createApiClient({
-    config: await loadKubeconfig(flags.kubeconfig),
-    clock: systemClock,
-    random: systemRandom,
-    logger,
-    userAgent: 'coracle-scheduler',
-  });
-  const identity = flags.leaderElectIdentity ?? `${hostname()}_${secretHex(8)}`;
-  await runScheduler(
-    {
+const common = { clock: systemClock, random: systemRandom, logger };
+const access = { ...common, kubeconfig: flags.kubeconfig, userAgent: 'coracle-scheduler' };
+await runProgram(logger, (signal) =>
+  runWithClient(access, signal, (client, until) => {
+    const identity = flags.leaderElectIdentity ?? `${hostname()}_${secretHex(8)}`;
+    const options = {
+      ...common,
       client,
-      clock: systemClock,
-      random: systemRandom,
-      logger,
       strategy: flags.strategy,
+      configured: flags.configured,
+      metricsPort: flags.metricsPort === 0 ? undefined : flags.metricsPort,
       identity: flags.leaderElect ? identity : undefined,
-    },
-    signal,
-  );
-  client.close();
-});
+    };
+    return runScheduler(options, until);
+  }),
+);

@@ -9,6 +9,8 @@ describe('scheduler flags', () => {
       leaderElectIdentity: undefined,
       strategy: 'least-loaded',
       logLevel: 'info',
+      config: undefined,
+      metricsPort: 0,
     });
   });
 

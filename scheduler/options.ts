@@ -13,6 +13,10 @@ export interface SchedulerFlags {
   readonly leaderElectIdentity: string | undefined;
   readonly strategy: StrategyName;
   readonly logLevel: string;
+  /** A KubeSchedulerConfiguration file. */
+  readonly config: string | undefined;
+  /** Of `/metrics`, `/healthz`, `/readyz`; 0 serves none. */
+  readonly metricsPort: number;
 }
 
 const logLevels = ['debug', 'info', 'warn', 'error'];
@@ -36,7 +40,16 @@ export function parseSchedulerFlags(args: readonly string[]): SchedulerFlags {
     leaderElectIdentity: values['leader-elect-identity'],
     strategy,
     logLevel,
+    config: values.config,
+    metricsPort: toPort(values['metrics-port']),
   };
+}
+
+function toPort(text: string): number {
+  const port = Number(text);
+  if (!/^[0-9]+$/.test(text) || port > 65_535)
+    throw new UsageError(`--metrics-port is a port number, not "${text}"`);
+  return port;
 }
 
 interface RawFlags {
@@ -45,6 +58,8 @@ interface RawFlags {
   readonly 'leader-elect-identity'?: string;
   readonly strategy: string;
   readonly 'log-level': string;
+  readonly config?: string;
+  readonly 'metrics-port': string;
 }
 
 function parse(args: readonly string[]): RawFlags {
@@ -58,6 +73,8 @@ function parse(args: readonly string[]): RawFlags {
         'leader-elect-identity': { type: 'string' },
         strategy: { type: 'string', default: 'least-loaded' },
         'log-level': { type: 'string', default: 'info' },
+        config: { type: 'string' },
+        'metrics-port': { type: 'string', default: '0' },
       },
     }).values;
   } catch (error) {

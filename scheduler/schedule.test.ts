@@ -39,7 +39,11 @@ class Bench {
 
   message(pod: Pod): string {
     const { cluster } = this.context;
-    return diagnosisMessage(cluster.nodeCount, diagnose(this.context, this.#classes.of(pod)), undefined);
+    return diagnosisMessage(
+      cluster.nodeCount,
+      { diagnosis: diagnose(this.context, this.#classes.of(pod)) },
+      undefined,
+    );
   }
 }
 

@@ -3,7 +3,7 @@ import type { PlacementIndex } from './cache/placement-index.ts';
 import { infeasible } from './cache/score-tree.ts';
 import type { NamedRejection, WeighedRule } from './framework/evaluate.ts';
 import type { NodeInfo } from './framework/node-info.ts';
-import type { PluginSet } from './framework/plugin.ts';
+import type { PluginSet, Rejection } from './framework/plugin.ts';
 import type { PodClass } from './framework/pod-class.ts';
 import type { Strategy } from './strategies/strategy.ts';
 
@@ -21,6 +21,7 @@ export function schedule(
   strategy: Strategy,
 ): NodeInfo | undefined {
   const { cluster, index } = context;
+  if (pod.volumes.problem !== undefined) return undefined;
   const placement = index.placementOf(pod);
   const slot = strategy.choose({
     slotCount: cluster.slotCount,
@@ -32,7 +33,7 @@ export function schedule(
 
 /** Whether some node would take the pod. */
 export function fitsSomewhere({ index }: SchedulingContext, pod: PodClass): boolean {
-  return index.placementOf(pod).best() !== undefined;
+  return pod.volumes.problem === undefined && index.placementOf(pod).best() !== undefined;
 }
 
 /** Whether this node would take the pod. */
@@ -40,12 +41,23 @@ export function fitsOn({ index }: SchedulingContext, pod: PodClass, node: NodeIn
   return index.placementOf(pod).valueAt(node.slot) !== infeasible;
 }
 
+/** What rules out every node alike, before any is looked at; undefined: nothing does. */
+export function preFilter(pod: PodClass): Rejection | undefined {
+  const { problem } = pod.volumes;
+  return problem === undefined ? undefined : { reasons: [problem], isFinal: true, change: problem };
+}
+
 /** Why each node will not do, by node name. */
 export type Diagnosis = ReadonlyMap<string, NamedRejection>;
 
 export function diagnose({ cluster, index }: SchedulingContext, pod: PodClass): Diagnosis {
-  const { local, rules } = index.placementOf(pod);
   const rejections = new Map<string, NamedRejection>();
+  const everywhere = preFilter(pod);
+  if (everywhere !== undefined) {
+    for (const { name } of cluster.nodes) rejections.set(name, { plugin: 'VolumeBinding', ...everywhere });
+    return rejections;
+  }
+  const { local, rules } = index.placementOf(pod);
   for (const node of cluster.nodes) {
     const rejection = local.reject(node) ?? rejectByDomain(cluster, rules, node);
     if (rejection !== undefined) rejections.set(node.name, rejection);
@@ -79,7 +91,10 @@ export type Verdict =
 export function explain({ cluster, index }: SchedulingContext, pod: PodClass): readonly Verdict[] {
   const placement = index.placementOf(pod);
   const { local, rules } = placement;
+  const everywhere = preFilter(pod);
   const verdicts = [...cluster.nodes].map((node): Verdict => {
+    if (everywhere !== undefined)
+      return { node: node.name, fits: false, plugin: 'VolumeBinding', ...everywhere };
     const rejection = local.reject(node) ?? rejectByDomain(cluster, rules, node);
     if (rejection !== undefined) return { node: node.name, fits: false, ...rejection };
     const points: Record<string, number> = { ...local.scores(node) };

@@ -1,7 +1,7 @@
 /** Puts the scheduler's parts together. Follows the API server at once; decides only while it leads. */
 import type { Namespace } from '../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../api/generated/policy-v1.ts';
-import { namespaces, nodes, poddisruptionbudgets, pods } from '../api/generated/resources.ts';
+import { leases, namespaces, nodes, poddisruptionbudgets, pods } from '../api/generated/resources.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -15,9 +15,14 @@ import { Reflector, type ReflectorSink } from '../client/reflector.ts';
 import { Binder } from './binder.ts';
 import { Cluster } from './cache/cluster.ts';
 import { ConditionWriter } from './condition-writer.ts';
+import type { ProfileConfiguration } from './configuration.ts';
 import { SchedulingCycle } from './cycle.ts';
 import { NodeFeed, type NodeFeedOptions, PodFeed } from './feed.ts';
 import type { PodClass } from './framework/pod-class.ts';
+import { LoadFeed } from './load-feed.ts';
+import { SchedulerMetrics } from './metrics.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { onceATurn } from './once-a-turn.ts';
 import { toDisruptionBudget } from './preemption/disruption-budget.ts';
 import { Evictor } from './preemption/evictor.ts';
 import { Preemptor } from './preemption/preemptor.ts';
@@ -25,6 +30,7 @@ import { profilesOf } from './profile.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import type { SchedulingContext } from './schedule.ts';
 import type { StrategyName } from './strategies/registry.ts';
+import { VolumeInformers } from './volume-informers.ts';
 import { Waker } from './waker.ts';
 
 export interface SchedulerOptions {
@@ -33,6 +39,10 @@ export interface SchedulerOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly strategy: StrategyName;
+  /** Further profiles, or others under the names of the built-in ones. */
+  readonly configured?: readonly ProfileConfiguration[] | undefined;
+  /** Port for metrics and health on the loopback address; undefined serves none. */
+  readonly metricsPort?: number | undefined;
   /** Undefined runs without leader election. */
   readonly identity: string | undefined;
 }
@@ -45,6 +55,9 @@ export async function runScheduler(options: SchedulerOptions, signal: AbortSigna
   // Reflectors and events outlive the cycle: its last bindings still report.
   const followers = new TaskGroup();
   for (const follow of scheduler.followers) followers.start(follow);
+  const { metricsPort } = options;
+  if (metricsPort !== undefined)
+    followers.start((until) => serveMetrics(metricsPort, scheduler.metrics, until));
   try {
     await underLeadership(elector, signal, async (leading) => {
       await scheduler.whenSynced(leading);
@@ -57,8 +70,12 @@ export async function runScheduler(options: SchedulerOptions, signal: AbortSigna
   }
 }
 
+/** Where agents keep their Leases. */
+const nodeLeases = 'kube-node-lease';
+
 interface Assembly {
   readonly cluster: Cluster;
+  readonly metrics: SchedulerMetrics;
   readonly cycle: SchedulingCycle;
   readonly followers: readonly ((signal: AbortSignal) => Promise<void>)[];
   whenSynced(signal: AbortSignal): Promise<void>;
@@ -70,7 +87,11 @@ function assemble(options: SchedulerOptions): Assembly {
   const budgetInformer = new Informer<PodDisruptionBudget>({ ...options, type: poddisruptionbudgets });
   const cluster = new Cluster((name) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {});
   const queue = new SchedulingQueue(clock, random);
-  const profiles = profilesOf({ cluster, strategy: options.strategy, random });
+  const profiles = profilesOf({ ...options, cluster });
+  const metrics = new SchedulerMetrics({
+    queued: () => queue.counts,
+    cached: () => ({ nodes: cluster.nodeCount, pods: cluster.podCount }),
+  });
   const contextOf = ({ schedulerName }: PodClass): SchedulingContext | undefined =>
     profiles.get(schedulerName)?.context;
   const waker = new Waker({ cluster, queue, clock, contextOf });
@@ -80,10 +101,14 @@ function assemble(options: SchedulerOptions): Assembly {
   const preemptor = new Preemptor(evictor, (uid) => queue.wakeOne(uid));
   const onUnreadable: NodeFeedOptions['onUnreadable'] = ({ kind, metadata }, error) =>
     logger.error({ err: error, kind, namespace: metadata.namespace, name: metadata.name }, 'left out');
-  const readBudgets = (): void => preemptor.setBudgets(budgetInformer.lister.list().map(toDisruptionBudget));
+  const readBudgets = onceATurn(() =>
+    preemptor.setBudgets(budgetInformer.lister.list().map(toDisruptionBudget)),
+  );
   budgetInformer.addHandler({ onAdd: readBudgets, onUpdate: readBudgets, onDelete: readBudgets });
+  const volumes = new VolumeInformers(options);
   const podFeed = new PodFeed({
     cluster,
+    volumeNeeds: (pod) => volumes.needsOf(pod),
     queue,
     waker,
     isOurs: (name) => profiles.has(name),
@@ -91,13 +116,22 @@ function assemble(options: SchedulerOptions): Assembly {
     onLeft: (uid) => conditions.withdraw(uid),
     onUnreadable,
   });
+  volumes.onChange(onceATurn(() => podFeed.volumesChanged()));
+  const loadFeed = new LoadFeed(cluster, clock);
   const nodeFeed = new NodeFeed({ cluster, waker, onUnreadable });
   const synced = new Synced([podFeed, nodeFeed]);
   const reflector = <T>(sink: ReflectorSink<T>): ReflectorSink<T> => synced.after(sink);
   const podReflector = new Reflector({ ...options, type: pods, selection: {}, sink: reflector(podFeed) });
   const nodeReflector = new Reflector({ ...options, type: nodes, selection: {}, sink: reflector(nodeFeed) });
+  const loadReflector = new Reflector({
+    ...options,
+    type: leases,
+    selection: { namespace: nodeLeases },
+    sink: loadFeed,
+  });
   return {
     cluster,
+    metrics,
     cycle: new SchedulingCycle({
       cluster,
       queue,
@@ -106,14 +140,20 @@ function assemble(options: SchedulerOptions): Assembly {
       binder: new Binder({ client, clock, random }),
       conditions,
       events,
+      metrics,
       clock,
       logger,
     }),
-    followers: [podReflector, nodeReflector, namespaceInformer, budgetInformer, events].map(
-      (part) => (signal) => part.run(signal),
-    ),
+    followers: [
+      ...[podReflector, nodeReflector, namespaceInformer, budgetInformer, events],
+      ...[volumes, loadReflector, loadFeed],
+    ].map((part) => (signal) => part.run(signal)),
     async whenSynced(signal) {
-      await Promise.all([synced.wait(signal), namespaceInformer.whenSynced(signal)]);
+      await Promise.all([
+        synced.wait(signal),
+        namespaceInformer.whenSynced(signal),
+        volumes.whenSynced(signal),
+      ]);
     },
   };
 }

@@ -19,7 +19,6 @@ import {
   toNodeFacts,
 } from '../framework/node-info.ts';
 import type { PodClass } from '../framework/pod-class.ts';
-import { ResourceSum } from '../framework/resources.ts';
 import { ChangeLog } from './change-log.ts';
 import { Counters } from './counters.ts';
 
@@ -132,12 +131,12 @@ export class Cluster {
     this.#dropIfUnused(entry);
   }
 
-  /** What the node's agent reports, or how much an older report is still worth. `isNew` starts a new estimate. */
+  /** What the node's agent reports, or how much an older report is still worth. `isNew` begins a new period of estimates. */
   setLoad(name: string, load: NodeLoad | undefined, isNew: boolean): void {
     const entry = this.#entries.get(name);
     if (entry?.known === undefined) return;
     entry.usage.load = load;
-    if (isNew) entry.usage.sinceReport = new ResourceSum();
+    if (isNew) entry.usage.beginPeriod();
     this.#changed(entry);
   }
 

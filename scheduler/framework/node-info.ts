@@ -49,7 +49,7 @@ export interface NodeInfo extends NodeFacts {
   /** Live pods by owner uid. */
   readonly replicasByOwner: ReadonlyMap<string, number>;
   readonly load: NodeLoad | undefined;
-  /** Estimate of the pods that came after the last report. */
+  /** Estimate of the pods that the last report does not yet show. */
   readonly sinceReport: Resources;
   readonly nominations: readonly Nomination[];
 }
@@ -81,15 +81,26 @@ export class NodeUsage {
   readonly replicasByOwner: Map<string, number> = new Map();
   podCount = 0;
   load: NodeLoad | undefined;
+  /** Pods of the last two reporting periods: one that came just before a report is hardly in it. */
   sinceReport: ResourceSum = new ResourceSum();
+  #thisPeriod = new ResourceSum();
   nominations: readonly Nomination[] = [];
 
   add(podClass: PodClass, isLive: boolean): void {
     this.requested.add(podClass.requests, 1);
     this.estimated.add(podClass.estimate, 1);
-    if (this.load !== undefined) this.sinceReport.add(podClass.estimate, 1);
+    if (this.load !== undefined) {
+      this.sinceReport.add(podClass.estimate, 1);
+      this.#thisPeriod.add(podClass.estimate, 1);
+    }
     for (const port of podClass.hostPorts) this.hostPorts.add(port);
     this.#count(podClass, isLive, 1);
+  }
+
+  /** A report came. */
+  beginPeriod(): void {
+    this.sinceReport = this.#thisPeriod;
+    this.#thisPeriod = new ResourceSum();
   }
 
   remove(podClass: PodClass, wasLive: boolean): void {

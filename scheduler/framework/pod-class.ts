@@ -7,6 +7,7 @@ import { type AffinityTerms, affinityTermsOf } from './affinity-term.ts';
 import { type HostPort, hostPortsOf } from './host-port.ts';
 import { podEstimate, podRequests, type Resources } from './resources.ts';
 import { type SpreadConstraint, spreadConstraintsOf } from './spread-constraint.ts';
+import { noVolumeNeeds, type VolumeNeeds } from './volume-needs.ts';
 
 type NodeAffinityRule = NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>;
 
@@ -34,13 +35,14 @@ export interface PodClass {
   readonly affinity: AffinityTerms;
   readonly spread: readonly SpreadConstraint[];
   readonly images: readonly string[];
+  readonly volumes: VolumeNeeds;
 }
 
 export const defaultSchedulerName = 'default-scheduler';
 
 /** The class of `pod`, not shared. Use a `PodClasses` where there are many pods. */
-export function toPodClass(pod: Pod): PodClass {
-  return compile(pod, classKeyOf(pod));
+export function toPodClass(pod: Pod, volumes: VolumeNeeds = noVolumeNeeds): PodClass {
+  return compile(pod, classKeyOf(pod, volumes), volumes);
 }
 
 /** Remembers classes as long as someone holds them. */
@@ -48,11 +50,11 @@ export class PodClasses {
   readonly #byKey = new Map<string, WeakRef<PodClass>>();
   #sweepAtSize = 1_024;
 
-  of(pod: Pod): PodClass {
-    const key = classKeyOf(pod);
+  of(pod: Pod, volumes: VolumeNeeds = noVolumeNeeds): PodClass {
+    const key = classKeyOf(pod, volumes);
     const known = this.#byKey.get(key)?.deref();
     if (known !== undefined) return known;
-    const created = compile(pod, key);
+    const created = compile(pod, key, volumes);
     this.#byKey.set(key, new WeakRef(created));
     if (this.#byKey.size > this.#sweepAtSize) this.#sweep();
     return created;
@@ -68,7 +70,7 @@ function ownerOf(pod: Pod): string | undefined {
   return pod.metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid;
 }
 
-function classKeyOf(pod: Pod): string {
+function classKeyOf(pod: Pod, volumes: VolumeNeeds): string {
   const { metadata, spec } = pod;
   const needs = (container: PodSpec['containers'][number]): unknown => [
     container.resources?.requests,
@@ -91,10 +93,11 @@ function classKeyOf(pod: Pod): string {
     spec.nodeSelector,
     spec.affinity,
     spec.topologySpreadConstraints,
+    volumes === noVolumeNeeds ? undefined : volumes,
   ]);
 }
 
-function compile(pod: Pod, key: string): PodClass {
+function compile(pod: Pod, key: string, volumes: VolumeNeeds): PodClass {
   const { metadata, spec } = pod;
   const nodeAffinity = spec.affinity?.nodeAffinity;
   const labels = metadata.labels ?? {};
@@ -118,5 +121,6 @@ function compile(pod: Pod, key: string): PodClass {
     affinity: affinityTermsOf(spec.affinity, namespace, labels),
     spread: spreadConstraintsOf(spec.topologySpreadConstraints, labels),
     images: spec.containers.map((container) => container.image ?? ''),
+    volumes,
   };
 }

@@ -149,6 +149,10 @@ export class SchedulingQueue {
     }
   }
 
+  waitingPods(): readonly Pod[] {
+    return [...this.#entries.values()].map(({ pod }) => pod);
+  }
+
   /** Something changed for this very pod. */
   wakeOne(uid: string): void {
     const entry = this.#entries.get(uid);

@@ -8,6 +8,17 @@ import type { Strategy } from './strategy.ts';
 export const strategyNames = ['least-loaded', 'round-robin', 'random'] as const;
 export type StrategyName = (typeof strategyNames)[number];
 
+export function createStrategy(name: StrategyName, random: Random): Strategy {
+  switch (name) {
+    case 'least-loaded':
+      return leastLoaded;
+    case 'round-robin':
+      return new RoundRobin();
+    case 'random':
+      return new RandomChoice(random);
+  }
+}
+
 /**
  * Strategies by the `schedulerName` of the pods that they serve: `default-scheduler` has the one that was asked for,
  * and each has a name of its own, `coracle-<strategy>`.
@@ -16,13 +27,8 @@ export function strategiesBySchedulerName(
   forDefault: StrategyName,
   random: Random,
 ): ReadonlyMap<string, Strategy> {
-  const make: Readonly<Record<StrategyName, () => Strategy>> = {
-    'least-loaded': () => leastLoaded,
-    'round-robin': () => new RoundRobin(),
-    random: () => new RandomChoice(random),
-  };
   return new Map([
-    [defaultSchedulerName, make[forDefault]()],
-    ...strategyNames.map((name): [string, Strategy] => [`coracle-${name}`, make[name]()]),
+    [defaultSchedulerName, createStrategy(forDefault, random)],
+    ...strategyNames.map((name): [string, Strategy] => [`coracle-${name}`, createStrategy(name, random)]),
   ]);
 }

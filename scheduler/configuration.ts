@@ -1,0 +1,257 @@
+/**
+ * A file in the shape of a KubeSchedulerConfiguration: profiles with their plugins, weights and arguments. What it
+ * says and we cannot do is an error that names the place, never silently different.
+ * @see https://kubernetes.io/docs/reference/config-api/kube-scheduler-config.v1/
+ */
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import type { TopologySpreadConstraint } from '../api/generated/core-v1.ts';
+import { messageOf } from '../base/invariant.ts';
+import { UsageError } from './options.ts';
+import {
+  type PluginChoices,
+  type Point,
+  plainPlugins,
+  pluginNames,
+  scorePlugins,
+} from './plugin-registry.ts';
+import type { ScoringStrategy, WeighedResource } from './plugins/node-resources/resource-scores.ts';
+import { type StrategyName, strategyNames } from './strategies/registry.ts';
+
+export interface ProfileConfiguration {
+  readonly schedulerName: string;
+  readonly strategy: StrategyName;
+  readonly choices: PluginChoices;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** @throws UsageError for a file that cannot be read or says what cannot be done */
+export function readConfiguration(path: string): readonly ProfileConfiguration[] {
+  try {
+    return parseConfiguration(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`--config ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** @throws UsageError */
+export function parseConfiguration(text: string): readonly ProfileConfiguration[] {
+  const file = fieldsOf(parse(text), 'the file');
+  expectOneOf(file['apiVersion'], ['kubescheduler.config.k8s.io/v1'], 'apiVersion');
+  expectOneOf(file['kind'], ['KubeSchedulerConfiguration'], 'kind');
+  const profiles = listOf(file['profiles'] ?? [{}], 'profiles').map(toProfile);
+  const names = profiles.map(({ schedulerName }) => schedulerName);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new UsageError(`profiles: "${twice}" is there twice`);
+  return profiles;
+}
+
+function toProfile(value: unknown, i: number): ProfileConfiguration {
+  const at = `profiles[${i}]`;
+  const profile = fieldsOf(value, at);
+  allowOnly(
+    profile,
+    ['schedulerName', 'strategy', 'plugins', 'pluginConfig', 'percentageOfNodesToScore'],
+    at,
+  );
+  const strategy = textOf(profile['strategy'] ?? 'least-loaded', `${at}.strategy`);
+  expectOneOf(strategy, strategyNames, `${at}.strategy`);
+  return {
+    schedulerName: textOf(profile['schedulerName'] ?? 'default-scheduler', `${at}.schedulerName`),
+    strategy: strategyNames.find((name) => name === strategy) ?? 'least-loaded',
+    choices: {
+      ...switches(fieldsOf(profile['plugins'] ?? {}, `${at}.plugins`), `${at}.plugins`),
+      ...argumentsOf(listOf(profile['pluginConfig'] ?? [], `${at}.pluginConfig`), `${at}.pluginConfig`),
+    },
+  };
+}
+
+const points: Readonly<Record<string, readonly Point[]>> = {
+  multiPoint: ['filter', 'score'],
+  preFilter: ['filter'],
+  filter: ['filter'],
+  preScore: ['score'],
+  score: ['score'],
+};
+/** Nothing of ours can be switched there. */
+const fixedPoints = [
+  'queueSort',
+  'preEnqueue',
+  'postFilter',
+  'reserve',
+  'permit',
+  'preBind',
+  'bind',
+  'postBind',
+];
+
+function switches(plugins: Fields, at: string): Pick<PluginChoices, 'disabled' | 'weights'> {
+  const disabled: Record<Point, Set<string>> = { filter: new Set(), score: new Set() };
+  const weights = new Map<string, number>();
+  allowOnly(plugins, [...Object.keys(points), ...fixedPoints], at);
+  for (const [point, affected] of Object.entries(points)) {
+    const set = fieldsOf(plugins[point] ?? {}, `${at}.${point}`);
+    allowOnly(set, ['enabled', 'disabled'], `${at}.${point}`);
+    for (const name of namesIn(set['disabled'], `${at}.${point}.disabled`))
+      for (const each of affected) disabled[each].add(name);
+    for (const [i, value] of listOf(set['enabled'] ?? [], `${at}.${point}.enabled`).entries()) {
+      const where = `${at}.${point}.enabled[${i}]`;
+      const { name, weight } = fieldsOf(value, where);
+      const plugin = knownPlugin(name, where);
+      for (const each of affected) disabled[each] = reEnabled(disabled[each], plugin, each);
+      if (weight !== undefined && affected.includes('score'))
+        weights.set(plugin, numberOf(weight, `${where}.weight`, [0, 100]));
+    }
+  }
+  for (const point of fixedPoints)
+    if (namesIn(fieldsOf(plugins[point] ?? {}, at)['disabled'], `${at}.${point}`).length > 0)
+      throw new UsageError(`${at}.${point}.disabled: plugins of this point cannot be disabled`);
+  return { disabled, weights };
+}
+
+/** `*` means all but those that are enabled by name. */
+function reEnabled(disabled: ReadonlySet<string>, name: string, point: Point): Set<string> {
+  const all = point === 'score' ? scorePlugins : pluginNames;
+  return new Set(
+    [...disabled].flatMap((each) => (each === '*' ? all : [each])).filter((each) => each !== name),
+  );
+}
+
+const namesIn = (value: unknown, at: string): string[] =>
+  listOf(value ?? [], at).map((each, i) => {
+    const { name } = fieldsOf(each, `${at}[${i}]`);
+    return name === '*' ? '*' : knownPlugin(name, `${at}[${i}]`);
+  });
+
+function knownPlugin(value: unknown, at: string): string {
+  const name = textOf(value, `${at}.name`);
+  if (!pluginNames.includes(name) && !plainPlugins.includes(name))
+    throw new UsageError(
+      `${at}.name: there is no plugin "${name}" (there are ${[...pluginNames, ...plainPlugins].sort().join(', ')})`,
+    );
+  return name;
+}
+
+function argumentsOf(list: readonly unknown[], at: string): Omit<PluginChoices, 'disabled' | 'weights'> {
+  let choices: Omit<PluginChoices, 'disabled' | 'weights'> = {};
+  for (const [i, value] of list.entries()) {
+    const where = `${at}[${i}]`;
+    const { name, args } = fieldsOf(value, where);
+    const fields = fieldsOf(args ?? {}, `${where}.args`);
+    const known = ['apiVersion', 'kind'];
+    switch (name) {
+      case 'NodeResourcesFit':
+        allowOnly(fields, [...known, 'scoringStrategy'], `${where}.args`);
+        choices = {
+          ...choices,
+          fit: toStrategy(fieldsOf(fields['scoringStrategy'] ?? {}, where), `${where}.args.scoringStrategy`),
+        };
+        break;
+      case 'NodeResourcesBalancedAllocation':
+        allowOnly(fields, [...known, 'resources'], `${where}.args`);
+        choices = { ...choices, balanced: toResources(fields['resources'], `${where}.args.resources`) };
+        break;
+      case 'PodTopologySpread':
+        allowOnly(fields, [...known, 'defaultingType', 'defaultConstraints'], `${where}.args`);
+        choices = {
+          ...choices,
+          spread: toConstraints(fields['defaultConstraints'], `${where}.args.defaultConstraints`),
+        };
+        break;
+      default:
+        allowOnly(fields, known, `${where}.args of ${textOf(name, `${where}.name`)}`);
+    }
+  }
+  return choices;
+}
+
+function toStrategy(fields: Fields, at: string): ScoringStrategy {
+  allowOnly(fields, ['type', 'resources', 'requestedToCapacityRatio'], at);
+  const type = textOf(fields['type'] ?? 'LeastAllocated', `${at}.type`);
+  const resources = toResources(fields['resources'], `${at}.resources`);
+  switch (type) {
+    case 'LeastAllocated':
+    case 'MostAllocated':
+      return { type, resources };
+    case 'RequestedToCapacityRatio':
+      return {
+        type,
+        resources,
+        shape: toShape(fields['requestedToCapacityRatio'], `${at}.requestedToCapacityRatio`),
+      };
+    default:
+      throw new UsageError(
+        `${at}.type: LeastAllocated, MostAllocated or RequestedToCapacityRatio, not "${type}"`,
+      );
+  }
+}
+
+function toShape(value: unknown, at: string): { utilization: number; score: number }[] {
+  const shape = listOf(fieldsOf(value ?? {}, at)['shape'], `${at}.shape`).map((each, i) => {
+    const { utilization, score } = fieldsOf(each, `${at}.shape[${i}]`);
+    return {
+      utilization: numberOf(utilization, `${at}.shape[${i}].utilization`, [0, 100]),
+      score: numberOf(score, `${at}.shape[${i}].score`, [0, 10]),
+    };
+  });
+  if (
+    shape.length === 0 ||
+    shape.some((point, i) => i > 0 && point.utilization <= (shape[i - 1]?.utilization ?? 0))
+  )
+    throw new UsageError(`${at}.shape: at least one point, by rising utilization`);
+  return shape;
+}
+
+const toResources = (value: unknown, at: string): WeighedResource[] =>
+  listOf(value ?? [{ name: 'cpu' }, { name: 'memory' }], at).map((each, i) => {
+    const { name, weight = 1 } = fieldsOf(each, `${at}[${i}]`);
+    return {
+      name: textOf(name, `${at}[${i}].name`),
+      weight: numberOf(weight, `${at}[${i}].weight`, [1, 100]),
+    };
+  });
+
+function toConstraints(value: unknown, at: string): TopologySpreadConstraint[] {
+  return listOf(value ?? [], at).map((each, i) => {
+    const fields = fieldsOf(each, `${at}[${i}]`);
+    allowOnly(fields, ['topologyKey', 'maxSkew', 'whenUnsatisfiable'], `${at}[${i}]`);
+    const whenUnsatisfiable = textOf(fields['whenUnsatisfiable'], `${at}[${i}].whenUnsatisfiable`);
+    expectOneOf(whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway'], `${at}[${i}].whenUnsatisfiable`);
+    return {
+      topologyKey: textOf(fields['topologyKey'], `${at}[${i}].topologyKey`),
+      maxSkew: numberOf(fields['maxSkew'], `${at}[${i}].maxSkew`, [1, 1_000_000]),
+      whenUnsatisfiable,
+    };
+  });
+}
+
+function fieldsOf(value: unknown, at: string): Fields {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  throw new UsageError(`${at}: must be an object`);
+}
+
+function listOf(value: unknown, at: string): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new UsageError(`${at}: must be a list`);
+}
+
+function textOf(value: unknown, at: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new UsageError(`${at}: must be a text`);
+}
+
+function numberOf(value: unknown, at: string, [least, most]: readonly [number, number]): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new UsageError(`${at}: must be a whole number from ${least} to ${most}`);
+}
+
+function expectOneOf(value: unknown, allowed: readonly string[], at: string): void {
+  if (!allowed.some((each) => each === value))
+    throw new UsageError(`${at}: must be ${allowed.join(' or ')}, not ${JSON.stringify(value)}`);
+}
+
+function allowOnly(fields: Fields, allowed: readonly string[], at: string): void {
+  const unknown = Object.keys(fields).find((key) => !allowed.includes(key));
+  if (unknown !== undefined) throw new UsageError(`${at}: "${unknown}" is not supported`);
+}
