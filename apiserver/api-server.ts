@@ -174,7 +174,7 @@ export class ApiServer {
     const pods = this.#registry.byResource('', 'v1', 'pods');
     invariant(pods !== undefined, 'pods are served');
     const upgrades = new Upgrades({
-      ...{ agents: this.#agents, store: this.#store, cache: this.#cache, pods, logger },
+      ...{ agents: this.#agents, store: this.#store, cache: this.#cache, pods, logger, random },
       admit: (incoming, info) => door.admit(incoming, info),
     });
     this.#upgrades = upgrades;

@@ -5,6 +5,7 @@ import { statusRoutes } from './http/router.ts';
 import { type RulesReviewDependencies, rulesReviewHandler } from './reviews/rules-review.ts';
 import type { LogDependencies } from './streaming/pod-log.ts';
 import { logRoutes } from './streaming/pod-log.ts';
+import { proxyRoutes } from './streaming/proxy.ts';
 import { admitted } from './subresources/admit.ts';
 import { bindingRoutes, bindingsHandler } from './subresources/binding.ts';
 import { bulkBindingHandler } from './subresources/bulk-binding.ts';
@@ -38,6 +39,7 @@ export function createRoutes(deps: RouteDependencies): Routes {
     ['/serviceaccounts/token', tokenRoutes(deps, deps.signer)],
     ['/namespaces/finalize', finalizeRoutes(deps)],
     ['/pods/log', logRoutes(deps)],
+    ['*/proxy', proxyRoutes(deps)],
     ['/pods/exec', upgradeOnly],
     ['/pods/attach', upgradeOnly],
     ['/pods/portforward', upgradeOnly],

@@ -1,7 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { KindStrategy, UserInfo } from '../registry/strategy.ts';
 import type { ClientResponse } from './client-response.ts';
 import type { RequestInfo } from './request-info.ts';
+
+/** The request as it came. */
+export interface RequestOrigin {
+  /** Path and query. */
+  readonly url: string;
+  /** In place of the body; left out when there is none. */
+  readonly payload: Readable | undefined;
+  readonly clientAddress: string | undefined;
+}
 
 /** One request, authenticated and authorised, with its body read. */
 export interface ApiRequest {
@@ -10,6 +20,8 @@ export interface ApiRequest {
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+  /** For requests that are only passed on. */
+  readonly origin?: RequestOrigin;
   readonly user: UserInfo;
   readonly response: ClientResponse;
 }

@@ -8,6 +8,7 @@ export interface NodeResponse {
   flushHeaders?(): void;
   write(chunk: Buffer, written?: () => void): boolean;
   end(chunk: Buffer): unknown;
+  destroy?(): unknown;
   once(event: 'close' | 'drain', listener: () => void): unknown;
   on(event: 'error', listener: () => void): unknown;
 }
@@ -94,6 +95,13 @@ export class ClientResponse {
     if (this.#gone || this.#ended) return;
     this.#ended = true;
     this.#raw.end(chunk ?? nothing);
+  }
+
+  /** Breaks off: the client must not take what it has for the whole. */
+  abort(): void {
+    if (this.#gone || this.#ended) return;
+    this.#ended = true;
+    this.#raw.destroy?.();
   }
 
   /** Calls back once, when the client has taken what was written, or has gone. */

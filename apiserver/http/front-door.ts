@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { everything, type Selector } from '../../api/selector.ts';
 import { StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -60,8 +61,9 @@ export class FrontDoor {
     metrics.started(kind);
     try {
       const user = await this.#admit(incoming, info);
-      const { method, headers, body } = incoming;
-      const answer = await this.#answer({ method, info, query, headers, body, user, response });
+      const { method, url, headers, body, payload } = incoming;
+      const origin = { url, payload, clientAddress: addressOf(incoming.socket) };
+      const answer = await this.#answer({ method, info, query, headers, body, origin, user, response });
       if (answer !== undefined) await sendWhole(response, answer, acceptsGzip(headers));
     } catch (error) {
       this.#tell(error, incoming, response);
@@ -118,6 +120,10 @@ export class FrontDoor {
     if (response.started) response.end();
     else send(response, errorAnswer(status, negotiateError(incoming.headers.accept)));
   }
+}
+
+function addressOf(socket: unknown): string | undefined {
+  return socket instanceof Socket ? socket.remoteAddress : undefined;
 }
 
 const collectionVerbs: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection']);

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Http2SecureServer, Http2Session, SecureServerOptions } from 'node:http2';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { fastify } from 'fastify';
 import { StatusError } from '../../api/status-error.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toStatusError } from '../store/storage-failure.ts';
 import { errorAnswer, send } from './answer.ts';
-import { ClientResponse } from './client-response.ts';
+import { ClientResponse, type NodeResponse } from './client-response.ts';
 import { negotiateError } from './negotiation.ts';
 
 /** Largest request body. */
@@ -23,6 +23,8 @@ export interface IncomingRequest {
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+  /** In place of `body` where the request is only passed on; left out when it has none. */
+  readonly payload?: Readable | undefined;
   /** Stays the same for all requests of a connection. */
   readonly connection: object;
   readonly socket: unknown;
@@ -95,6 +97,15 @@ export class HttpServer {
   }
 }
 
+/** What the requests of both HTTP versions have in common. */
+interface RawRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly socket: object;
+  readonly stream?: { readonly session?: Http2Session | undefined };
+}
+
 interface App {
   readonly server: Http2SecureServer;
   ready(): PromiseLike<unknown>;
@@ -123,13 +134,26 @@ function createApp(options: HttpServerOptions): App {
     if (!response.started)
       send(response, errorAnswer(toClientError(error), negotiateError(request.headers.accept)));
   });
-  app.all('/*', async ({ raw, body, headers }, reply) => {
-    reply.hijack();
+  const serve = async (raw: RawRequest, body: unknown, response: NodeResponse): Promise<void> => {
     const session: Http2Session | undefined = raw.stream?.session;
     const socket: object = session === undefined ? raw.socket : session.socket;
-    const { method = 'GET', url = '/' } = raw;
-    const incoming = { method, url, headers, body: Buffer.isBuffer(body) ? body : empty, socket };
-    await options.serve({ ...incoming, connection: session ?? socket }, new ClientResponse(reply.raw));
+    const { method = 'GET', url = '/', headers } = raw;
+    const payload = body instanceof Readable ? body : undefined;
+    const incoming = { method, url, headers, body: Buffer.isBuffer(body) ? body : empty, payload, socket };
+    await options.serve({ ...incoming, connection: session ?? socket }, new ClientResponse(response));
+  };
+  app.all('/*', async ({ raw, body }, reply) => {
+    reply.hijack();
+    await serve(raw, body, reply.raw);
+  });
+  app.register(async (streamed) => {
+    streamed.removeAllContentTypeParsers();
+    streamed.addContentTypeParser('*', (_request, body, done) => done(null, body));
+    for (const path of streamedPaths)
+      streamed.all(path, async ({ raw, body }, reply) => {
+        reply.hijack();
+        await serve(raw, body, reply.raw);
+      });
   });
   Object.assign(app.server, { keepAliveTimeout: idleConnectionMs });
   app.server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) =>
@@ -153,6 +177,11 @@ function tlsOptions(options: HttpServerOptions): SecureServerOptions {
     settings: { maxConcurrentStreams: 1_000 },
   };
 }
+
+/** Bodies of any length, passed on as they come. */
+const streamedPaths = ['pods', 'services'].map((kind) => `/api/v1/namespaces/:namespace/${kind}/:name/proxy`);
+streamedPaths.push('/api/v1/nodes/:name/proxy');
+streamedPaths.push(...streamedPaths.map((path) => `${path}/*`));
 
 const empty: Buffer = Buffer.alloc(0);
 

@@ -1,8 +1,9 @@
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { notFound, StatusError } from '../../api/status-error.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Random } from '../../base/random.ts';
 import { noSuchResource, statusBody } from '../http/answer.ts';
 import { parseRequestInfo, type RequestInfo } from '../http/request-info.ts';
 import type { IncomingRequest } from '../http/server.ts';
@@ -12,6 +13,8 @@ import { toStatusError } from '../store/storage-failure.ts';
 import type { ReadCache } from '../watch-cache/read-cache.ts';
 import type { AgentClient } from './agent-client.ts';
 import { agentOf, containerOf, requireRunningHost } from './pod-target.ts';
+import { planProxy } from './proxy.ts';
+import { requestBackend } from './proxy-connection.ts';
 
 export interface UpgradeOptions {
   readonly agents: AgentClient;
@@ -19,14 +22,13 @@ export interface UpgradeOptions {
   readonly cache: ReadCache;
   readonly pods: KindStrategy;
   readonly logger: Logger;
+  readonly random: Random;
   /** Who asks, when they may. @throws StatusError 401, 403 */
   admit(incoming: Omit<IncomingRequest, 'body'>, info: RequestInfo): Promise<UserInfo>;
 }
 
-interface Destination {
-  readonly nodeName: string;
-  readonly path: string;
-}
+/** An upgrade on its way to whoever answers it. */
+type Opened = () => Promise<ClientRequest>;
 
 /** Headers of the client that the agent sees: those of the upgrade itself, never its credentials. */
 const forwardedHeaders = [
@@ -55,8 +57,8 @@ export class Upgrades {
   async serve(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy());
     try {
-      const destination = await this.#destinationOf(incoming);
-      this.#connect(incoming, destination, socket, head);
+      const open = await this.#destinationOf(incoming);
+      this.#connect(await open(), socket, head);
     } catch (error) {
       refuse(socket, toStatusError(error));
     }
@@ -66,30 +68,45 @@ export class Upgrades {
     for (const socket of this.#open) socket.destroy();
   }
 
-  async #destinationOf(incoming: IncomingMessage): Promise<Destination> {
+  async #destinationOf(incoming: IncomingMessage): Promise<Opened> {
     const { method = 'GET', url = '/', headers, socket } = incoming;
     const at = url.indexOf('?');
     const path = at < 0 ? url : url.slice(0, at);
     const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
     const info = parseRequestInfo(method, path, false);
     await this.#options.admit({ method, url, headers, connection: socket, socket }, info);
-    if (info.group !== '' || info.resource !== 'pods' || info.name === '') throw noSuchResource();
+    if (info.group !== '' || info.name === '') throw noSuchResource();
+    if (info.subresource === 'proxy') return this.#proxyOf(incoming, info);
+    if (info.resource !== 'pods') throw noSuchResource();
     const { store, pods } = this.#options;
     const found = await store.read(pods, info.namespace, info.name);
     if (found === undefined) throw notFound(pods.kind, info.name);
-    return destinationOf(JSON.parse(found.json.toString()) as Pod, info, query);
+    return this.#agentOf(incoming, destinationOf(JSON.parse(found.json.toString()) as Pod, info, query));
   }
 
-  #connect(incoming: IncomingMessage, destination: Destination, client: Duplex, head: Buffer): void {
-    const { agents, cache, logger } = this.#options;
+  #agentOf({ method = 'GET', headers: asked }: IncomingMessage, { nodeName, path }: Destination): Opened {
+    const { agents, cache } = this.#options;
     const headers: OutgoingHttpHeaders = {};
     for (const name of forwardedHeaders) {
-      const value = incoming.headers[name];
+      const value = asked[name];
       if (value !== undefined) headers[name] = value;
     }
-    const upstream = agents.request(agentOf(cache, destination.nodeName), {
-      ...{ method: incoming.method ?? 'GET', path: destination.path, headers, upgrade: true },
-    });
+    const address = agentOf(cache, nodeName);
+    return async () => agents.request(address, { method, path, headers, upgrade: true });
+  }
+
+  async #proxyOf(incoming: IncomingMessage, info: RequestInfo): Promise<Opened> {
+    const { method = 'GET', url = '/', headers, socket } = incoming;
+    const order = { info, headers, url, clientAddress: socket.remoteAddress };
+    const call = await planProxy(this.#options, order);
+    const upgrade = { connection: 'Upgrade', upgrade: headers.upgrade ?? '' };
+    return () =>
+      requestBackend(this.#options.agents, call.target, {
+        ...{ method, path: call.path, headers: { ...call.headers, ...upgrade } },
+      });
+  }
+
+  #connect(upstream: ClientRequest, client: Duplex, head: Buffer): void {
     client.once('close', () => upstream.destroy());
     upstream.once('upgrade', (answer, agent: Duplex, agentHead: Buffer) => {
       client.write(headOf(answer));
@@ -99,7 +116,7 @@ export class Upgrades {
     });
     upstream.once('response', (answer) => passRefusal(answer, client));
     upstream.once('error', (error) => {
-      logger.warn({ err: error, node: destination.nodeName }, 'the upgrade to an agent failed');
+      this.#options.logger.warn({ err: error }, 'an upgrade was not answered');
       refuse(client, toStatusError(new Error(`error dialing backend: ${error.message}`)));
     });
     upstream.end();
@@ -119,6 +136,11 @@ export class Upgrades {
       });
     }
   }
+}
+
+interface Destination {
+  readonly nodeName: string;
+  readonly path: string;
 }
 
 function destinationOf(pod: Pod, info: RequestInfo, query: URLSearchParams): Destination {

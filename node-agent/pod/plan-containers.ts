@@ -24,13 +24,16 @@ interface Planning {
   readonly sandbox: PodSandboxStatus | undefined;
 }
 
-/** Init containers one after another, then all others at once. */
+/** Init containers one after another, then all others at once; ephemeral ones at any time, to look at what fails. */
 export function planContainers(pod: Pod, facts: PodFacts, nowMs: number): Step[] {
   const planning = { pod, facts, nowMs, sandbox: currentSandbox(facts) };
   const containers = containersOf(pod);
   const steps: Step[] = planGarbage(facts);
   const isPastInit = hasMainInstance(planning);
+  for (const container of containers)
+    if (container.role === 'ephemeral') steps.push(...planContainer(planning, container));
   for (const container of containers) {
+    if (container.role === 'ephemeral') continue;
     if (container.role === 'init' && isPastInit) continue;
     steps.push(...planContainer(planning, container));
     const mustWait = (container.role === 'init' || container.role === 'sidecar') && !isPastInit;

@@ -15,7 +15,7 @@ export interface NamedContainer {
   readonly spec: Container | EphemeralContainer;
 }
 
-/** All containers of a pod, in the order in which they start. */
+/** All containers of a pod: init containers in the order in which they start, the rest of what starts together. */
 export function containersOf(pod: Pod): NamedContainer[] {
   const initContainers = (pod.spec.initContainers ?? []).map(
     (spec): NamedContainer => ({ role: isSidecar(spec) ? 'sidecar' : 'init', spec }),

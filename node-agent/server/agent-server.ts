@@ -10,6 +10,7 @@ import { isTrustedClient } from './client-identity.ts';
 import { RequestError } from './log-query.ts';
 import { answerRequest, type ServerContext } from './routes.ts';
 import { acceptUpgrade } from './stream-routes.ts';
+import { acceptTunnel } from './tunnel.ts';
 
 export interface AgentServerFlags {
   readonly port: number;
@@ -37,6 +38,11 @@ export async function runAgentServer(
     // A peer that goes away while its stream is set up.
     socket.on('error', () => socket.destroy());
     if (isAuthenticated(request)) acceptUpgrade({ request, socket, head }, context);
+    else socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
+  });
+  server.on('connect', (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    if (isAuthenticated(request)) acceptTunnel({ request, socket, head }, context);
     else socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
   });
   await listen(server, flags.port);
