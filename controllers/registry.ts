@@ -14,6 +14,7 @@ import { NodeIpamController } from './node-ipam/node-ipam-controller.ts';
 import { NodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
 import { PodGcController } from './pod-gc/pod-gc-controller.ts';
 import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
+import { ReplicationControllerController } from './replicaset/replication-controller.ts';
 import { RootCaController } from './root-ca/root-ca-controller.ts';
 import { ServiceAccountController } from './service-account/service-account-controller.ts';
 import { StatefulSetController } from './statefulset/statefulset-controller.ts';
@@ -28,6 +29,7 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   RootCaController,
   EndpointSliceController,
   ReplicaSetController,
+  ReplicationControllerController,
   DeploymentController,
   DaemonSetController,
   StatefulSetController,

@@ -161,8 +161,15 @@ export class SharedInformers {
       },
     });
     this.endpoints = this.#add(endpoints, {});
-    this.replicaSets = this.#add(replicasets, { indexers: { [controllerIndex]: byController } });
-    this.replicationControllers = this.#add(replicationcontrollers, {});
+    this.replicaSets = this.#add(replicasets, {
+      indexers: { [controllerIndex]: byController, [selectorIndex]: bySelector },
+    });
+    this.replicationControllers = this.#add(replicationcontrollers, {
+      indexers: {
+        [selectorIndex]: ({ metadata, spec }) =>
+          selectorTerms(metadata.namespace, { matchLabels: spec?.selector ?? {} }),
+      },
+    });
     this.deployments = this.#add(deployments, {});
     this.jobs = this.#add(jobs, {
       indexers: {

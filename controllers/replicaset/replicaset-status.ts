@@ -10,8 +10,11 @@ export interface ReplicaFailure {
   readonly message: string;
 }
 
+/** The part of a ReplicaSet that a ReplicationController can show as well. */
+export type ReplicaView = Pick<ReplicaSet, 'metadata' | 'spec' | 'status'>;
+
 export interface StatusInput {
-  readonly replicaSet: ReplicaSet;
+  readonly replicaSet: ReplicaView;
   readonly active: readonly Pod[];
   readonly terminating: readonly Pod[];
   readonly failure: ReplicaFailure | undefined;

@@ -1,41 +1,53 @@
-import type { ReplicaSet } from '../../api/generated/apps-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { fromLabelSelector, matchesSelector } from '../../api/selector.ts';
+import type { LabelSelector } from '../../api/generated/meta-v1.ts';
+import type { ApiObject } from '../../api/kind-info.ts';
+import type { Informer } from '../../client/informer.ts';
 import { keyOf, objectKey } from '../../client/object-key.ts';
 import type { Expectations } from '../expectations.ts';
 import { controllerOf } from '../ownership.ts';
 import { isTerminating } from '../pod-state.ts';
-import type { SharedInformers } from '../shared-informers.ts';
+import { selectingPods } from '../selector-index.ts';
 
-/** Turns events into keys of ReplicaSets, and tells the expectations what the cache shows. */
-export function watchReplicaSets(
-  informers: SharedInformers,
-  expectations: Expectations,
-  enqueue: (key: string) => void,
-): void {
-  informers.replicaSets.addHandler({
-    onAdd: (replicaSet) => enqueue(keyOf(replicaSet)),
-    onUpdate: (_previous, replicaSet) => enqueue(keyOf(replicaSet)),
-    onDelete: (replicaSet) => {
-      expectations.forget(keyOf(replicaSet));
-      enqueue(keyOf(replicaSet));
+export interface ReplicaTriggers<T extends ApiObject> {
+  /** As owner references name it. */
+  readonly kind: string;
+  readonly informer: Informer<T>;
+  readonly pods: Informer<Pod>;
+  readonly expectations: Expectations;
+  selectorOf(object: T): LabelSelector | undefined;
+  enqueue(key: string): void;
+}
+
+/** Turns events into keys of the objects that own pods, and tells the expectations what the cache shows. */
+export function watchReplicas<T extends ApiObject>(triggers: ReplicaTriggers<T>): void {
+  const { informer, expectations } = triggers;
+  informer.addHandler({
+    onAdd: (object) => triggers.enqueue(keyOf(object)),
+    onUpdate: (_previous, object) => triggers.enqueue(keyOf(object)),
+    onDelete: (object) => {
+      expectations.forget(keyOf(object));
+      triggers.enqueue(keyOf(object));
     },
   });
+  const ownerKey = (pod: Pod): string | undefined => {
+    const owner = controllerOf(pod);
+    return owner?.kind === triggers.kind ? objectKey(pod.metadata.namespace, owner.name) : undefined;
+  };
   const observe = (pod: Pod): void => {
     const owner = ownerKey(pod);
     if (owner === undefined) {
-      enqueueSelecting(informers, pod, enqueue);
+      enqueueSelecting(triggers, pod);
       return;
     }
     expectations.creationObserved(owner, pod.metadata.name);
     if (isTerminating(pod)) expectations.deletionObserved(owner, pod.metadata.uid);
-    enqueue(owner);
+    triggers.enqueue(owner);
   };
-  informers.pods.addHandler({
+  triggers.pods.addHandler({
     onAdd: observe,
     onUpdate: (previous, pod) => {
       const before = ownerKey(previous);
-      if (before !== undefined && before !== ownerKey(pod)) enqueue(before);
+      if (before !== undefined && before !== ownerKey(pod)) triggers.enqueue(before);
       observe(pod);
     },
     onDelete: (pod) => {
@@ -43,24 +55,14 @@ export function watchReplicaSets(
       if (owner === undefined) return;
       expectations.creationObserved(owner, pod.metadata.name);
       expectations.deletionObserved(owner, pod.metadata.uid);
-      enqueue(owner);
+      triggers.enqueue(owner);
     },
   });
 }
 
-function ownerKey(pod: Pod): string | undefined {
-  const owner = controllerOf(pod);
-  return owner?.kind === 'ReplicaSet' ? objectKey(pod.metadata.namespace, owner.name) : undefined;
-}
-
-/** A pod that nobody controls may be adopted by any ReplicaSet that selects it. */
-function enqueueSelecting(informers: SharedInformers, pod: Pod, enqueue: (key: string) => void): void {
+/** A pod that nobody controls may be adopted by any object that selects it. */
+function enqueueSelecting<T extends ApiObject>(triggers: ReplicaTriggers<T>, pod: Pod): void {
   if (controllerOf(pod) !== undefined || isTerminating(pod)) return;
-  for (const replicaSet of informers.replicaSets.lister.list(pod.metadata.namespace))
-    if (selects(replicaSet, pod)) enqueue(keyOf(replicaSet));
-}
-
-function selects(replicaSet: ReplicaSet, pod: Pod): boolean {
-  const selector = fromLabelSelector(replicaSet.spec.selector);
-  return selector !== undefined && selector.length > 0 && matchesSelector(selector, pod.metadata.labels);
+  const { lister } = triggers.informer;
+  for (const object of selectingPods(lister, pod, triggers.selectorOf)) triggers.enqueue(keyOf(object));
 }

@@ -9,6 +9,7 @@ import {
   nodes,
   pods,
   replicasets,
+  replicationcontrollers,
   serviceaccounts,
   services,
 } from '../../api/generated/resources.ts';
@@ -226,6 +227,36 @@ describe('a deployment', () => {
     const { items } = await admin.list(replicasets, { namespace: 'default', labelSelector: 'app=orphan' });
     expect(items.map(({ metadata }) => metadata.ownerReferences ?? [])).toEqual([[]]);
     expect(await podsOf('orphan')).toHaveLength(1);
+  });
+});
+
+describe('a replication controller', () => {
+  it('keeps its pods, as a replica set does', async () => {
+    await admin.create(replicationcontrollers, {
+      ...{ apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'old', namespace: 'default' } },
+      spec: {
+        replicas: 2,
+        selector: { app: 'old' },
+        template: {
+          metadata: { labels: { app: 'old' } },
+          spec: { containers: [{ name: 'main', image: 'nginx' }] },
+        },
+      },
+    });
+    const untilReady = (replicas: number): Promise<void> =>
+      eventually(async () => {
+        const { status } = await admin.get(replicationcontrollers, { namespace: 'default', name: 'old' });
+        expect(status).toMatchObject({ replicas, readyReplicas: replicas, availableReplicas: replicas });
+      });
+    await untilReady(2);
+    const [pod] = await podsOf('old');
+    await admin.delete(pods, { namespace: 'default', name: pod?.metadata.name ?? '' });
+    await eventually(async () => {
+      const names = (await podsOf('old')).map(({ metadata }) => metadata.name);
+      expect(names).toHaveLength(2);
+      expect(names).not.toContain(pod?.metadata.name);
+    });
+    await untilReady(2);
   });
 });
 
