@@ -105,6 +105,15 @@ export class ApiServerProcess {
     }
   }
 
+  /** As a crash of the one started as the `nth`; the others keep their numbers. */
+  async killOne(nth: number): Promise<void> {
+    const child = this.#processes[nth];
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
   async stop(): Promise<void> {
     for (const client of this.#clients) client.close();
     await this.kill();

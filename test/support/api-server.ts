@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ApiServer } from '../../apiserver/api-server.ts';
 import { parseFlags } from '../../apiserver/flags.ts';
 import { MemoryStorage } from '../../apiserver/storage/memory-storage.ts';
+import type { Storage } from '../../apiserver/storage/storage.ts';
 import { systemClock } from '../../base/clock.ts';
 import { createLogger, type Logger } from '../../base/logger.ts';
 import { systemRandom } from '../../base/random.ts';
@@ -25,13 +26,16 @@ export interface TestApiServer {
 export const testLogLevel: string = process.env['TEST_LOG_LEVEL'] ?? 'silent';
 export const testLogger: Logger = createLogger({ component: 'test', level: testLogLevel });
 
-export async function startApiServer(nodes: readonly string[]): Promise<TestApiServer> {
+export async function startApiServer(
+  nodes: readonly string[],
+  storage: Storage = new MemoryStorage(),
+): Promise<TestApiServer> {
   const directory = await mkdtemp(join(tmpdir(), 'coracle-api-'));
   const port = await freePort();
   const pki = await createTestPki({ directory, port, nodes });
   const flags = parseFlags([...pki.apiserverFlags, `--secure-port=${port}`, '--storage=memory']);
   const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  const server = new ApiServer({ ...common, flags, storage: new MemoryStorage() });
+  const server = new ApiServer({ ...common, flags, storage });
   const stopping = new AbortController();
   const running = server.run(stopping.signal);
   const clients: ClosableApiClient[] = [];

@@ -8,6 +8,7 @@ export class FaultyProxy {
   #losesRequests = false;
   #losesAnswers = false;
   #requestBytes = 0;
+  #answerBytesLeft = Number.POSITIVE_INFINITY;
 
   private constructor(targetPort: number) {
     this.#targetPort = targetPort;
@@ -44,6 +45,11 @@ export class FaultyProxy {
     this.cut();
   }
 
+  /** Ends every connection once so many bytes of answers have passed, the last of them cut off there. */
+  cutAfter(answerBytes: number): void {
+    this.#answerBytesLeft = answerBytes;
+  }
+
   /** Ends every connection at once. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -70,7 +76,18 @@ export class FaultyProxy {
       if (!this.#losesRequests) target.write(chunk);
     });
     target.on('data', (chunk) => {
-      if (!this.#losesAnswers) client.write(chunk);
+      if (!this.#losesAnswers) this.#answer(client, chunk);
     });
+  }
+
+  #answer(client: Socket, chunk: Buffer): void {
+    if (chunk.length < this.#answerBytesLeft) {
+      this.#answerBytesLeft -= chunk.length;
+      client.write(chunk);
+      return;
+    }
+    client.write(chunk.subarray(0, this.#answerBytesLeft));
+    this.#answerBytesLeft = Number.POSITIVE_INFINITY;
+    this.cut();
   }
 }
