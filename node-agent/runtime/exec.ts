@@ -126,11 +126,13 @@ export class ContainerExec {
 
 /** The container's process with another command. */
 export function execProcess(process: OciProcess, request: ExecRequest): OciProcess {
+  const { size } = request;
   const hasTerm = process.env.some((entry) => entry.startsWith('TERM='));
   return {
     ...process,
     args: request.command,
     terminal: request.tty,
+    ...(size === undefined ? {} : { consoleSize: { height: size.rows, width: size.columns } }),
     env: request.tty && !hasTerm ? [...process.env, 'TERM=xterm'] : process.env,
   };
 }

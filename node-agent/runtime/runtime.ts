@@ -213,6 +213,8 @@ export interface ExecRequest {
   readonly command: readonly string[];
   readonly stdin: boolean;
   readonly tty: boolean;
+  /** What the command finds its terminal to be from its first instruction on; without it: 0 by 0. */
+  readonly size?: { readonly rows: number; readonly columns: number } | undefined;
 }
 
 /** Live streams of a process. With a tty everything comes on `stdout`. */

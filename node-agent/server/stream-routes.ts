@@ -17,7 +17,7 @@ import type { ServerContext } from './routes.ts';
 import { portForwardProtocol, runSpdyPortForward } from './spdy-port-forward.ts';
 import { spdyCommandProtocols, spdyStreams } from './spdy-streams.ts';
 import { failureStatus, streamProtocols } from './stream-channels.ts';
-import { runStreamSession } from './stream-session.ts';
+import { runStreamSession, TerminalSizes } from './stream-session.ts';
 import { beginUpgrade, chooseProtocol, refuseUpgrade, type Upgrade } from './upgrade.ts';
 import { webSocketStreams } from './websocket-streams.ts';
 
@@ -176,8 +176,10 @@ function execRoute({ worker, query, container, context }: Target): Route {
   const wanted = wantedStreams(query);
   const request = { command, stdin: wanted.stdin, tty: wanted.tty };
   const run = async (streams: RemoteStreams): Promise<void> => {
-    const session = await context.runtime.exec(instance.id, request);
-    await runStreamSession({ streams, session, command });
+    const sizes = new TerminalSizes(streams);
+    const size = wanted.tty ? await sizes.first(context.clock) : undefined;
+    const session = await context.runtime.exec(instance.id, { ...request, size });
+    await runStreamSession({ streams, sizes, session, command });
   };
   return { kind: 'command', wanted, run };
 }
@@ -189,7 +191,7 @@ function attachRoute({ worker, query, container, context }: Target): Route {
   const request = { stdin: wanted.stdin && spec?.stdin === true, tty: spec?.tty === true };
   const run = async (streams: RemoteStreams): Promise<void> => {
     const session: ExecSession = await context.runtime.attach(instance.id, request);
-    await runStreamSession({ streams, session, command: [] });
+    await runStreamSession({ streams, sizes: new TerminalSizes(streams), session, command: [] });
   };
   return { kind: 'command', wanted, run };
 }

@@ -1,11 +1,16 @@
 import type { Writable } from 'node:stream';
+import { type Clock, delay } from '../../base/clock.ts';
 import { messageOf } from '../../base/invariant.ts';
 import type { ExecSession } from '../runtime/runtime.ts';
 import { type RemoteStreams, writeTo } from './remote-streams.ts';
 import { exitStatus, failureStatus, type TerminalSize } from './stream-channels.ts';
 
+/** Clients with a terminal send its size at once; on a busy machine that can take a while. */
+const firstSizeWaitMs = 300;
+
 export interface StreamSessionOptions {
   readonly streams: RemoteStreams;
+  readonly sizes: TerminalSizes;
   readonly session: ExecSession;
   readonly command: readonly string[];
 }
@@ -14,15 +19,19 @@ export interface StreamSessionOptions {
  * Joins a client and a process: streams both ways, then how the process ended. Resolves when both are done. A process
  * whose client goes is killed; an attached container only loses its viewer.
  */
-export async function runStreamSession({ streams, session, command }: StreamSessionOptions): Promise<void> {
-  const size = new LastingSize(session);
-  streams.onResize((next) => size.set(next));
+export async function runStreamSession({
+  streams,
+  sizes,
+  session,
+  command,
+}: StreamSessionOptions): Promise<void> {
+  sizes.follow(session);
   void streams.closed.then(() => {
     session.stdin?.end();
     session.kill();
   });
   joinInput(streams, session);
-  const copies = [copyOut(session.stdout, streams.stdout, () => size.repeat())];
+  const copies = [copyOut(session.stdout, streams.stdout, () => sizes.repeat())];
   if (session.stderr !== undefined) copies.push(copyOut(session.stderr, streams.stderr));
   try {
     const [exitCode] = await Promise.all([session.exit, ...copies]);
@@ -45,22 +54,35 @@ function joinInput({ stdin }: RemoteStreams, session: ExecSession): void {
   stdin.pipe(target);
 }
 
-/** A size that comes before the process has its terminal is given to it again with its first output. */
-class LastingSize {
-  readonly #session: ExecSession;
-  #size: TerminalSize | undefined;
+/** What a client says of its terminal's size. */
+export class TerminalSizes {
+  readonly #first = Promise.withResolvers<TerminalSize>();
+  #last: TerminalSize | undefined;
+  #session: ExecSession | undefined;
 
-  constructor(session: ExecSession) {
+  constructor(streams: RemoteStreams) {
+    streams.onResize((size) => {
+      this.#last = size;
+      this.#first.resolve(size);
+      this.repeat();
+    });
+  }
+
+  /** The first size, for a process that is yet to begin. kubectl sends it at once; who sends none is not waited for. */
+  first(clock: Clock): Promise<TerminalSize | undefined> {
+    const waiting = new AbortController();
+    const none = delay(clock, firstSizeWaitMs, waiting.signal).then(() => undefined);
+    return Promise.race([this.#first.promise, none]).finally(() => waiting.abort());
+  }
+
+  follow(session: ExecSession): void {
     this.#session = session;
+    this.repeat();
   }
 
-  set(size: TerminalSize): void {
-    this.#size = size;
-    this.#session.resize(size.rows, size.columns);
-  }
-
+  /** A size that comes before the process has its terminal is given to it again with its first output. */
   repeat(): void {
-    if (this.#size !== undefined) this.set(this.#size);
+    if (this.#last !== undefined) this.#session?.resize(this.#last.rows, this.#last.columns);
   }
 }
 

@@ -173,6 +173,14 @@ describe("the agent's server", () => {
     await terminal.closed;
   });
 
+  it('gives the quickest command the size that its client sends first', async () => {
+    const path = `/exec/default/exec/main?stdout=true&tty=true&${command('stty', 'size')}`;
+    const quick = await open(path, 'v4.channel.k8s.io');
+    quick.socket.send(Buffer.from('\x04{"Width":91,"Height":33}'));
+    await quick.closed;
+    expect(quick.texts.get(1)).toBe('33 91\r\n');
+  });
+
   it('attaches to the main process', async () => {
     await startPod('attached', `while true; do echo tick; sleep 0.1; done`);
     const stream = await open('/attach/default/attached/main?stdout=true');

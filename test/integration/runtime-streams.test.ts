@@ -87,6 +87,14 @@ describe('streams of the embedded runtime', () => {
     expect(await session.exit).toBe(6);
   });
 
+  it('gives the quickest command a terminal of the size that was known before it', async () => {
+    const request = { command: ['stty', 'size'], stdin: false, tty: true, size: { rows: 43, columns: 132 } };
+    const session = await host.runtime.exec(idle, request);
+    const out = collected(session.stdout);
+    expect(await session.exit).toBe(0);
+    expect(out()).toBe('43 132\r\n');
+  });
+
   it('ends with its command although the client keeps the input of its terminal open', async () => {
     const command = ['sh', '-c', 'head -c 200000 /dev/zero; exit 7'];
     const session = await host.runtime.exec(idle, { command, stdin: true, tty: true });
