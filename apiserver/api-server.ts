@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { AnyObject } from '../api/kind-info.ts';
 import { type Clock, delay } from '../base/clock.ts';
+import { followFiles, readTexts } from '../base/followed-files.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -10,14 +11,19 @@ import { readAdmissionConfiguration } from './admission/configuration.ts';
 import { admissionPlugins } from './admission/plugins.ts';
 import { parseRange } from './allocation/ipv4-range.ts';
 import { ServiceReserver } from './allocation/service-reserver.ts';
+import type { Auditor } from './audit/auditor.ts';
+import { createAuditor } from './audit/configuration.ts';
 import { createAuthentication } from './authentication/authentication.ts';
 import { createAuthorization } from './authorization/authorization.ts';
 import type { AuthorizerChain } from './authorization/authorizer-chain.ts';
 import { Bootstrap } from './bootstrap.ts';
 import { Discovery } from './discovery/discovery.ts';
 import type { ApiServerFlags } from './flags.ts';
+import { followFlowConfiguration } from './flow-control/flow-configuration.ts';
+import { FlowController } from './flow-control/flow-controller.ts';
 import { FrontDoor } from './http/front-door.ts';
 import type { HealthCheck } from './http/health.ts';
+import type { RequestInfo } from './http/request-info.ts';
 import { Router } from './http/router.ts';
 import { HttpServer } from './http/server.ts';
 import { gitVersion } from './http/version.ts';
@@ -40,6 +46,9 @@ import { WatchCache } from './watch-cache/watch-cache.ts';
 
 /** Clients get this long to notice that their watches have ended and go elsewhere. */
 const drainMs = 200;
+/** As Kubernetes estimates lists. */
+const objectsPerSeat = 100;
+const maxSeats = 10;
 
 export interface ApiServerOptions {
   readonly flags: ApiServerFlags;
@@ -58,6 +67,8 @@ export class ApiServer {
   readonly #metrics: Metrics;
   readonly #cache: WatchCache;
   readonly #authorizer: AuthorizerChain;
+  readonly #flow: FlowController;
+  readonly #auditor: Auditor | undefined;
   readonly #store: ObjectStore;
   readonly #stopping = new AbortController();
   readonly #agents: AgentClient;
@@ -73,12 +84,16 @@ export class ApiServer {
     this.#metrics = new Metrics({
       watchers: () => this.#cache.watchers,
       connections: () => this.#http.connections,
+      levels: () => this.#flow.levels,
+      lostAuditEvents: () => this.#auditor?.lost ?? 0,
     });
     const observe = (operation: string, seconds: number): void => this.#metrics.stored(operation, seconds);
     const storage = new MeasuredStorage(options.storage, clock, observe);
     this.#cache = new WatchCache({ storage, clock, logger, fieldsOf: fieldReader(this.#registry) });
     const { authorizer, escalation } = createAuthorization(this.#cache);
     this.#authorizer = authorizer;
+    this.#flow = this.#flowController();
+    this.#auditor = createAuditor(options.flags.audit, options);
     this.#store = new ObjectStore({
       ...{ storage, clock, random, logger, semantics: kindSemantics, cache: this.#cache },
       source: new ObjectSource(storage, this.#cache),
@@ -113,7 +128,11 @@ export class ApiServer {
       this.#bootstrapped = true;
       logger.info({ addresses: flags.bindAddresses, port: this.#http.port }, 'serving');
       const sweeper = new EventSweeper({ cache: this.#cache, storage, clock, logger });
-      const chores = Promise.all([this.#bootstrap.run(signal), sweeper.run(signal)]);
+      const chores = Promise.all([
+        this.#bootstrap.run(signal),
+        sweeper.run(signal),
+        this.#followCertificates(signal),
+      ]);
       await Promise.race([chores, tasks.join()]);
     } catch (error) {
       // An abort while starting is an order to stop, not a failure.
@@ -125,10 +144,41 @@ export class ApiServer {
       this.#upgrades?.close();
       await this.#http.close();
       this.#agents.close();
+      await this.#auditor?.close();
       cacheLife.abort();
       await storage.close();
       await tasks.join();
     }
+  }
+
+  /** Certificates are renewed in place while the server runs. */
+  async #followCertificates(signal: AbortSignal): Promise<void> {
+    const { flags, clock, logger } = this.#options;
+    const serving = [flags.tlsPrivateKeyFile, flags.tlsCertFile, flags.clientCaFile];
+    const agents = agentTlsFiles(flags);
+    const common = { clock, logger };
+    await Promise.all([
+      followFiles(
+        {
+          ...{ ...common, what: 'serving certificate', paths: serving, known: await readTexts(serving) },
+          take: ([key = '', certificate = '', clientCa = '']) =>
+            this.#http.renew({ key, certificate, clientCa }),
+        },
+        signal,
+      ),
+      followFiles(
+        {
+          ...{
+            ...common,
+            what: 'certificate towards the agents',
+            paths: agents,
+            known: await readTexts(agents),
+          },
+          take: () => this.#agents.renew(agentTls(flags)),
+        },
+        signal,
+      ),
+    ]);
   }
 
   #admission(storage: Storage, escalation: AdmissionPlugin): AdmissionChain {
@@ -140,6 +190,22 @@ export class ApiServer {
       configuration: file === undefined ? undefined : readAdmissionConfiguration(file),
     });
     return new AdmissionChain([...plugins, escalation]);
+  }
+
+  #flowController(): FlowController {
+    const { flags, clock } = this.#options;
+    const flow = new FlowController({ seats: flags.seats, clock, observer: this.#metrics.flow });
+    followFlowConfiguration(this.#cache, flow);
+    return flow;
+  }
+
+  /** A list takes more seats the longer it may be. */
+  #widthOf({ verb, group, resource, name }: RequestInfo): number {
+    if (verb !== 'list' || name !== '') return 1;
+    return Math.max(
+      1,
+      Math.min(maxSeats, Math.ceil(this.#cache.count(`${group}/${resource}`) / objectsPerSeat)),
+    );
   }
 
   #serviceReserver(): ServiceReserver {
@@ -166,7 +232,8 @@ export class ApiServer {
     const openapi = new OpenApi(servedKinds(this.#registry), gitVersion);
     const door = new FrontDoor({
       ...{ clock, logger, metrics, checks: this.#checks() },
-      ...{ authenticator, authorizer, openid },
+      ...{ authenticator, authorizer, openid, flow: this.#flow, auditor: this.#auditor },
+      widthOf: (info) => this.#widthOf(info),
       router: new Router(deps, createRoutes(deps)),
       discovery: new Discovery(this.#registry, [bulkBindingKind]),
       openapi: (request) => answerOpenApi(openapi, request),
@@ -215,6 +282,12 @@ export class ApiServer {
       return error instanceof Error ? error.message : String(error);
     }
   }
+}
+
+function agentTlsFiles(flags: ApiServerFlags): string[] {
+  const { kubeletClientCertificate, kubeletClientKey, kubeletCertificateAuthority } = flags;
+  const files = [kubeletClientCertificate, kubeletClientKey, kubeletCertificateAuthority];
+  return files.filter((file) => file !== undefined);
 }
 
 function agentTls(flags: ApiServerFlags): AgentTls {

@@ -1,4 +1,5 @@
 import type { ApiServerFlags } from './flags.ts';
+import { defaultFlowSchemas, defaultPriorityLevels } from './flow-control/default-configuration.ts';
 
 /** An object that every cluster has. */
 export interface BootstrapObject {
@@ -98,9 +99,22 @@ export function endpointObjects(
   };
 }
 
-/** One per living server, renewed by it. The labels are those of Kubernetes' servers. */
+/** Priority and fairness as Kubernetes proposes it; who changes one of them takes the annotation off. */
+export const flowControlObjects: readonly BootstrapObject[] = [
+  ...defaultPriorityLevels.map(({ name, spec }) =>
+    flowControlObject('PriorityLevelConfiguration', name, spec),
+  ),
+  ...defaultFlowSchemas.map(({ name, spec }) => flowControlObject('FlowSchema', name, spec)),
+];
+
+function flowControlObject(kind: string, name: string, spec: object): BootstrapObject {
+  const annotations = { 'apf.kubernetes.io/autoupdate-spec': 'true' };
+  return { apiVersion: 'flowcontrol.apiserver.k8s.io/v1', kind, metadata: { name, annotations }, spec };
+}
+
 export const identityLeaseKind = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' } as const;
 
+/** One per living server, renewed by it. The labels are those of Kubernetes' servers. */
 export function identityLease(
   name: string,
   address: string,

@@ -14,6 +14,7 @@ import {
   type BootstrapObject,
   encryptionKeysAnnotation,
   endpointObjects,
+  flowControlObjects,
   identityLease,
   identityLeaseKind,
   identityLeaseSeconds,
@@ -67,6 +68,7 @@ export class Bootstrap {
     const address = firstAddress(parseRange(flags.serviceClusterIpRange));
     const objects = [...namespaceObjects, ...priorityClassObjects, serviceCidrObject(flags)];
     for (const object of [...objects, serviceObject(flags, address)]) await this.#ensure(object);
+    await Promise.all(flowControlObjects.map((object) => this.#ensure(object)));
     for (let start = 0; start < bootstrapPolicy.length; start += policyBatch) {
       const batch = bootstrapPolicy.slice(start, start + policyBatch);
       await Promise.all(batch.map((object) => this.#reconcile(object)));

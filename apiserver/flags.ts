@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { AuditFlags } from './audit/configuration.ts';
 
 export interface ApiServerFlags {
   readonly storage: 'etcd' | 'memory';
@@ -7,6 +8,9 @@ export interface ApiServerFlags {
   readonly etcdCertFile: string | undefined;
   readonly etcdKeyFile: string | undefined;
   readonly encryptionProviderConfig: string | undefined;
+  readonly audit: AuditFlags;
+  /** Requests that are carried out at the same time, shared out by priority and fairness. */
+  readonly seats: number;
   readonly bindAddresses: readonly string[];
   readonly securePort: number;
   readonly advertiseAddress: string;
@@ -56,6 +60,13 @@ const options = {
   'etcd-certfile': text(),
   'etcd-keyfile': text(),
   'encryption-provider-config': text(),
+  'audit-log-path': text(),
+  'audit-policy-file': text(),
+  'audit-log-maxsize': text('100'),
+  'audit-log-maxbackup': text('10'),
+  'audit-log-maxage': text('0'),
+  'max-requests-inflight': text('40'),
+  'max-mutating-requests-inflight': text('24'),
   'bind-address': text('127.0.0.1'),
   'secure-port': text('6443'),
   'advertise-address': text(),
@@ -96,6 +107,10 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
     etcdCertFile: values['etcd-certfile'],
     etcdKeyFile: values['etcd-keyfile'],
     encryptionProviderConfig: values['encryption-provider-config'],
+    audit: auditFlags(values),
+    seats:
+      whole('--max-requests-inflight', values['max-requests-inflight'], 1) +
+      whole('--max-mutating-requests-inflight', values['max-mutating-requests-inflight'], 1),
     securePort: port('--secure-port', values['secure-port'] ?? ''),
     advertiseAddress: values['advertise-address'] ?? bindAddresses.at(-1) ?? first,
     tlsCertFile: required('--tls-cert-file', values['tls-cert-file']),
@@ -149,6 +164,23 @@ function port(flag: string, value: string): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number > 65_535) throw new FlagError(`${flag} ${value}: must be a port`);
   return number;
+}
+
+function whole(flag: string, value: string | undefined, least: number): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < least)
+    throw new FlagError(`${flag} ${value}: must be a whole number of at least ${least}`);
+  return number;
+}
+
+function auditFlags(values: Values): AuditFlags {
+  return {
+    logPath: values['audit-log-path'],
+    policyFile: values['audit-policy-file'],
+    maxSizeMegabytes: whole('--audit-log-maxsize', values['audit-log-maxsize'], 1),
+    maxBackups: whole('--audit-log-maxbackup', values['audit-log-maxbackup'], 0),
+    maxAgeDays: whole('--audit-log-maxage', values['audit-log-maxage'], 0),
+  };
 }
 
 function portRange(value: string): { readonly first: number; readonly last: number } {

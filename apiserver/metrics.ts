@@ -1,5 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { discoveredKinds } from '../api/generated/kinds.ts';
+import type { FlowObserver } from './flow-control/flow-controller.ts';
+import { flowMetrics } from './flow-control/flow-metrics.ts';
 
 export interface ServedRequest {
   readonly verb: string;
@@ -33,6 +35,13 @@ const resources: ReadonlySet<string> = new Set([
 const isServed = ({ verb, group, version, resource, subresource }: ServedRequest): boolean =>
   verbs.has(verb) && resources.has(`${group}/${version}/${resource}/${subresource}`);
 
+interface MetricsState {
+  watchers(): number;
+  connections(): number;
+  levels(): Iterable<{ readonly name: string; readonly used: number; readonly waiting: number }>;
+  lostAuditEvents(): number;
+}
+
 /** Figures under the names that operators of Kubernetes know. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -43,7 +52,9 @@ export class Metrics {
   /** Label objects of what has been asked before: making them anew costs more than counting. */
   readonly #labels = new Map<string, Record<RequestLabel, string>>();
 
-  constructor(state: { readonly watchers: () => number; readonly connections: () => number }) {
+  readonly flow: FlowObserver;
+
+  constructor(state: MetricsState) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     this.#durations = new Histogram({
@@ -71,6 +82,15 @@ export class Metrics {
       labelNames: ['operation'],
       buckets: durationBuckets,
       registers,
+    });
+    this.flow = flowMetrics(state, registers);
+    new Gauge({
+      name: 'apiserver_audit_lost_events',
+      help: 'Audit events that could not be written.',
+      registers,
+      collect() {
+        this.set(state.lostAuditEvents());
+      },
     });
     new Gauge({
       name: 'apiserver_longrunning_requests',

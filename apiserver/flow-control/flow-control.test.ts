@@ -130,7 +130,7 @@ describe('a flow controller', () => {
   let clock: ManualClock;
   let controller: FlowController;
   let told: string[];
-  const signal = new AbortController().signal;
+  const client = new AbortController();
 
   beforeEach(() => {
     clock = new ManualClock();
@@ -150,7 +150,7 @@ describe('a flow controller', () => {
     const seats: Seat[] = [];
     for (;;) {
       const abort = new AbortController();
-      const seat = controller.admit(request, 1, abort.signal);
+      const seat = controller.admit(request, 1, abort);
       if (!(seat instanceof Promise)) seats.push(seat);
       else {
         abort.abort();
@@ -165,12 +165,12 @@ describe('a flow controller', () => {
     expect(taken).toBeGreaterThan(3);
     expect(taken).toBeLessThan(32);
     const scheduler = aRequest('system:kube-scheduler', []);
-    expect(controller.admit(scheduler, 1, signal)).not.toBeInstanceOf(Promise);
+    expect(controller.admit(scheduler, 1, client)).not.toBeInstanceOf(Promise);
   });
 
   test('starts what waits when a seat is free, in the next turn of the event loop', async () => {
     const [seat] = fill(byUser('flood'));
-    const waiting = controller.admit(byUser('jane'), 1, signal);
+    const waiting = controller.admit(byUser('jane'), 1, client);
     expect(waiting).toBeInstanceOf(Promise);
     seat?.release();
     seat?.release();
@@ -181,11 +181,11 @@ describe('a flow controller', () => {
 
   test('refuses with 429 who waited too long, and who finds no room', async () => {
     fill(byUser('flood'));
-    const late = expect(controller.admit(byUser('jane'), 1, signal)).rejects.toMatchObject({ code: 429 });
+    const late = expect(controller.admit(byUser('jane'), 1, client)).rejects.toMatchObject({ code: 429 });
     await clock.advance(15_000);
     await late;
     expect(told).toContain('rejected global-default time-out');
-    const crowd = Array.from({ length: 400 }, () => controller.admit(byUser('flood'), 1, signal));
+    const crowd = Array.from({ length: 400 }, () => controller.admit(byUser('flood'), 1, client));
     const refused = await Promise.race(
       crowd.slice(301).map((each) => Promise.resolve(each).catch((error: unknown) => error)),
     );
@@ -199,12 +199,12 @@ describe('a flow controller', () => {
     fill(byUser('flood'));
     const admin = aRequest('admin', ['system:masters']);
     for (let at = 0; at < 1_000; at += 1)
-      expect(controller.admit(admin, 1, signal)).not.toBeInstanceOf(Promise);
+      expect(controller.admit(admin, 1, client)).not.toBeInstanceOf(Promise);
   });
 
   test('carries out what waits in a level that goes away', async () => {
     fill(byUser('flood'));
-    const waiting = controller.admit(byUser('jane'), 1, signal);
+    const waiting = controller.admit(byUser('jane'), 1, client);
     controller.configure(
       schemas,
       levels.filter(({ metadata }) => metadata.name !== 'global-default'),

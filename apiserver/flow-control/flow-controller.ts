@@ -83,9 +83,10 @@ export class FlowController {
 
   /**
    * @param width seats that the request takes: 1, more for a long list
+   * @param client its signal aborts when it waits no longer
    * @throws StatusError 429 when there is no room to wait in, or it waited too long
    */
-  admit(request: FlowRequest, width: number, signal: AbortSignal): Seat | Promise<Seat> {
+  admit(request: FlowRequest, width: number, client: { readonly signal: AbortSignal }): Seat | Promise<Seat> {
     const flow = this.#flowOf(request);
     if (flow === undefined || flow.level.isExempt) return exempt(flow);
     const { level, schema } = flow;
@@ -94,7 +95,7 @@ export class FlowController {
       this.#observer.dispatched(level.name, schema.metadata.name, 0);
       return this.#seat(flow, seats);
     }
-    return this.#wait(flow, flowOf(schema, request), seats, signal);
+    return this.#wait(flow, flowOf(schema, request), seats, client.signal);
   }
 
   #flowOf(request: FlowRequest): Flow | undefined {

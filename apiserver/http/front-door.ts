@@ -3,12 +3,14 @@ import { everything, type Selector } from '../../api/selector.ts';
 import { StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { AuditedCourse, Auditor } from '../audit/auditor.ts';
 import type { Authenticator } from '../authentication/authenticator.ts';
 import { impersonate } from '../authentication/impersonation.ts';
 import type { OpenIdDocuments } from '../authentication/openid.ts';
 import { peerSubject } from '../authentication/peer-certificate.ts';
 import { type Authorizer, deniedError } from '../authorization/authorizer.ts';
 import type { Discovery } from '../discovery/discovery.ts';
+import type { FlowController, Seat } from '../flow-control/flow-controller.ts';
 import type { Metrics } from '../metrics.ts';
 import type { UserInfo } from '../registry/strategy.ts';
 import { toStatusError } from '../store/storage-failure.ts';
@@ -34,6 +36,10 @@ export interface FrontDoorOptions {
   readonly discovery: Discovery;
   readonly checks: readonly HealthCheck[];
   readonly metrics: Metrics;
+  readonly flow: FlowController;
+  /** Seats that a request takes. */
+  widthOf(info: RequestInfo): number;
+  readonly auditor: Auditor | undefined;
   /** `/openapi/v3` and below; undefined for what is not there. */
   openapi(request: ApiRequest): Answer | undefined;
   readonly clock: Clock;
@@ -59,37 +65,100 @@ export class FrontDoor {
     const info = parseRequestInfo(incoming.method, path, isWatch(query));
     const kind = readingVerbs.has(info.verb) ? 'readOnly' : 'mutating';
     metrics.started(kind);
+    const course: Course = { seat: undefined, audited: undefined, failure: undefined };
     try {
-      const user = await this.#admit(incoming, info);
+      const user = await this.#admit(incoming, info, course, response);
       const { method, url, headers, body, payload } = incoming;
       const origin = { url, payload, clientAddress: addressOf(incoming.socket) };
       const answer = await this.#answer({ method, info, query, headers, body, origin, user, response });
       if (answer !== undefined) await sendWhole(response, answer, acceptsGzip(headers));
     } catch (error) {
-      this.#tell(error, incoming, response);
+      course.failure = toStatusError(error);
+      this.#tell(error, course.failure, incoming, response);
     }
+    course.seat?.release();
+    if (course.audited !== undefined) concludeAudit(course.audited, course, { incoming, response, info });
     const seconds = (clock.monotonicMs() - startMs) / 1000;
     metrics.finished(kind, { ...served(info), code: response.status, seconds });
   }
 
   /** Who asks, when they may. @throws StatusError 401, 403 */
   async admit(incoming: Omit<IncomingRequest, 'body'>, info: RequestInfo): Promise<UserInfo> {
-    return this.#admit(incoming, info);
+    const course: Course = { seat: undefined, audited: undefined, failure: undefined };
+    try {
+      const user = await this.#admit(incoming, info, course, undefined);
+      course.audited?.started(switchingProtocols);
+      return user;
+    } catch (error) {
+      course.failure = toStatusError(error);
+      course.audited?.complete({ code: course.failure.code, status: course.failure });
+      throw error;
+    }
   }
 
-  async #admit(incoming: Omit<IncomingRequest, 'body'>, info: RequestInfo): Promise<UserInfo> {
+  /** @param response undefined for an upgrade, which waits for no seat */
+  async #admit(
+    incoming: Omit<IncomingRequest, 'body'>,
+    info: RequestInfo,
+    course: Course,
+    response: ClientResponse | undefined,
+  ): Promise<UserInfo> {
     const { headers, connection, socket } = incoming;
     const certificate = peerSubject(connection, socket);
     const credentials = { certificate, authorization: headers.authorization };
     const { authenticator, authorizer } = this.#options;
-    const authenticated = await authenticator.authenticate(credentials, info.path);
+    const authenticated = await this.#authenticated(
+      authenticator.authenticate(credentials, info.path),
+      incoming,
+      info,
+      course,
+    );
     const user = await impersonate(authenticated, headers, authorizer);
+    course.audited = this.#audit(incoming, info, authenticated, user);
     const fields = fieldsAsked(info, incoming.url);
     const name = info.name === '' ? (selectedName(fields) ?? '') : info.name;
     const attributes = { ...info, name, fields, user };
+    if (response !== undefined && !isLongRunning(info)) {
+      const seat = this.#options.flow.admit(attributes, this.#options.widthOf(info), response);
+      course.seat = seat instanceof Promise ? await seat : seat;
+      response.setHeader(schemaHeader, course.seat.schemaUid);
+      response.setHeader(levelHeader, course.seat.levelUid);
+    }
     const decision = await authorizer.authorize(attributes);
     if (!decision.allowed) throw deniedError(attributes, decision.reason);
     return user;
+  }
+
+  /** Who could not say who they are is told of, too. */
+  async #authenticated(
+    asking: Promise<UserInfo>,
+    incoming: Omit<IncomingRequest, 'body'>,
+    info: RequestInfo,
+    course: Course,
+  ): Promise<UserInfo> {
+    try {
+      return await asking;
+    } catch (error) {
+      course.audited = this.#audit(incoming, info, nobody, nobody);
+      throw error;
+    }
+  }
+
+  #audit(
+    incoming: Omit<IncomingRequest, 'body'>,
+    request: RequestInfo,
+    user: UserInfo,
+    effective: UserInfo,
+  ): AuditedCourse | undefined {
+    const { auditor, clock } = this.#options;
+    return auditor?.begin({
+      ...{ request, uri: incoming.url, user, impersonated: effective === user ? undefined : effective },
+      sourceIp: addressOf(incoming.socket) ?? '',
+      userAgent: incoming.headers['user-agent'] ?? '',
+      auditId: headerOf(incoming.headers, 'audit-id'),
+      annotations: {},
+      receivedMs: clock.nowMs(),
+    });
   }
 
   async #answer(request: ApiRequest): Promise<Handled> {
@@ -107,10 +176,9 @@ export class FrontDoor {
     return pageNotFound;
   }
 
-  #tell(error: unknown, incoming: IncomingRequest, response: ClientResponse): void {
+  #tell(error: unknown, status: StatusError, incoming: IncomingRequest, response: ClientResponse): void {
     // Whoever asked has gone, and what waited for them was told so: nobody is left to answer, and nothing failed.
     if (response.gone) return;
-    const status = toStatusError(error);
     if (status.code >= 500 && !(error instanceof StatusError))
       this.#options.logger.error(
         { err: error, method: incoming.method, url: incoming.url },
@@ -124,6 +192,46 @@ export class FrontDoor {
 
 function addressOf(socket: unknown): string | undefined {
   return socket instanceof Socket ? socket.remoteAddress : undefined;
+}
+
+/** What a request holds and leaves behind on its way. */
+interface Course {
+  seat: Seat | undefined;
+  audited: AuditedCourse | undefined;
+  failure: StatusError | undefined;
+}
+
+const nobody: UserInfo = { name: '', uid: '', groups: [], extra: {} };
+const switchingProtocols = 101;
+const schemaHeader = 'x-kubernetes-pf-flowschema-uid';
+const levelHeader = 'x-kubernetes-pf-prioritylevel-uid';
+const longRunning: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy', 'log']);
+
+/** What lasts as long as its client wants holds no seat. A watch holds one until it has begun. */
+const isLongRunning = (info: RequestInfo): boolean => longRunning.has(info.subresource);
+
+function concludeAudit(
+  audited: AuditedCourse,
+  { failure }: Course,
+  { incoming, response, info }: { incoming: IncomingRequest; response: ClientResponse; info: RequestInfo },
+): void {
+  const complete = (): void =>
+    audited.complete({
+      code: failure?.code ?? response.status,
+      status: failure,
+      requestBody: audited.wantsRequest ? incoming.body : undefined,
+    });
+  if (failure !== undefined || info.verb !== 'watch') {
+    complete();
+    return;
+  }
+  audited.started(response.status);
+  response.onClose(complete);
+}
+
+function headerOf(headers: IncomingRequest['headers'], name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
 }
 
 const collectionVerbs: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection']);

@@ -74,6 +74,16 @@ export class HttpServer {
     });
   }
 
+  /** New connections are made by these; open ones stay. */
+  renew(pems: Pick<HttpServerOptions, 'key' | 'certificate' | 'clientCa'>): void {
+    this.#app.server.setSecureContext({
+      key: pems.key,
+      cert: pems.certificate,
+      ca: pems.clientCa,
+      minVersion,
+    });
+  }
+
   /** Connections that are open. */
   get connections(): number {
     return this.#sockets.size;
@@ -165,6 +175,8 @@ function createApp(options: HttpServerOptions): App {
   return app;
 }
 
+const minVersion = 'TLSv1.2';
+
 function tlsOptions(options: HttpServerOptions): SecureServerOptions {
   return {
     allowHTTP1: true,
@@ -173,7 +185,7 @@ function tlsOptions(options: HttpServerOptions): SecureServerOptions {
     ca: options.clientCa,
     requestCert: true,
     rejectUnauthorized: false,
-    minVersion: 'TLSv1.2',
+    minVersion,
     settings: { maxConcurrentStreams: 1_000 },
   };
 }

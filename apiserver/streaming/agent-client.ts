@@ -15,7 +15,7 @@ export interface AgentTls {
 
 /** Speaks to the nodes' agents as the API server. */
 export class AgentClient {
-  readonly #tls: AgentTls;
+  #tls: AgentTls;
   readonly #agent: Agent;
 
   constructor(tls: AgentTls) {
@@ -48,6 +48,11 @@ export class AgentClient {
       socket.once('secureConnect', () => socket.setTimeout(0));
     });
     return request;
+  }
+
+  /** For connections that are made from now on. */
+  renew(tls: AgentTls): void {
+    this.#tls = tls;
   }
 
   close(): void {
