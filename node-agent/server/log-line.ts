@@ -38,7 +38,12 @@ export function renderLogLine(line: LogLine, selection: LogSelection): Buffer {
   if (selection.stream !== undefined && selection.stream !== line.stream) return Buffer.alloc(0);
   if (selection.sinceMs !== undefined && Date.parse(line.time) < selection.sinceMs) return Buffer.alloc(0);
   const parts = [line.text];
-  if (selection.timestamps) parts.unshift(Buffer.from(`${line.time} `));
+  if (selection.timestamps) parts.unshift(Buffer.from(`${toUtcForm(line.time)} `));
   if (!line.isPartial) parts.push(Buffer.from('\n'));
   return Buffer.concat(parts);
+}
+
+/** conmon writes UTC as an offset. */
+function toUtcForm(time: string): string {
+  return time.endsWith('+00:00') ? `${time.slice(0, -6)}Z` : time;
 }

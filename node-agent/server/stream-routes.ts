@@ -191,7 +191,7 @@ function attachRoute({ worker, query, container, context }: Target): Route {
   const request = { stdin: wanted.stdin && spec?.stdin === true, tty: spec?.tty === true };
   const run = async (streams: RemoteStreams): Promise<void> => {
     const session: ExecSession = await context.runtime.attach(instance.id, request);
-    await runStreamSession({ streams, sizes: new TerminalSizes(streams), session, command: [] });
+    await runStreamSession({ streams, sizes: new TerminalSizes(streams), session });
   };
   return { kind: 'command', wanted, run };
 }

@@ -12,7 +12,8 @@ export interface StreamSessionOptions {
   readonly streams: RemoteStreams;
   readonly sizes: TerminalSizes;
   readonly session: ExecSession;
-  readonly command: readonly string[];
+  /** Left out for a viewer of a container, whose own exit code stands in the pod's status. */
+  readonly command?: readonly string[];
 }
 
 /**
@@ -35,7 +36,7 @@ export async function runStreamSession({
   if (session.stderr !== undefined) copies.push(copyOut(session.stderr, streams.stderr));
   try {
     const [exitCode] = await Promise.all([session.exit, ...copies]);
-    await streams.finish(exitStatus(exitCode, command));
+    await streams.finish(command === undefined ? exitStatus(0, []) : exitStatus(exitCode, command));
   } catch (error) {
     await streams.finish(failureStatus(messageOf(error)));
   }
