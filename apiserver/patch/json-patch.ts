@@ -38,7 +38,7 @@ function applyOperation(root: unknown, operation: JsonPatchOperation): unknown {
       return replace(root, path, operation.value);
     case 'test':
       if (!isDeepStrictEqual(find(root, path) ?? null, operation.value ?? null))
-        throw new JsonPatchError(`testing value ${String(operation.path)} failed`);
+        throw new JsonPatchError(`testing value /${path.join('/')} failed`);
       return root;
     case 'copy':
       return add(root, path, structuredClone(need(root, pointer(operation.from))));
@@ -48,13 +48,13 @@ function applyOperation(root: unknown, operation: JsonPatchOperation): unknown {
       return add(remove(root, from), path, value);
     }
     default:
-      throw new JsonPatchError(`Unexpected kind: ${String(operation.op)}`);
+      throw new JsonPatchError(`Unexpected kind: ${JSON.stringify(operation.op)}`);
   }
 }
 
 function pointer(path: unknown): string[] {
   if (typeof path !== 'string' || (path !== '' && !path.startsWith('/')))
-    throw new JsonPatchError(`missing or malformed path ${String(path)}`);
+    throw new JsonPatchError(`missing or malformed path ${JSON.stringify(path)}`);
   return path
     .split('/')
     .slice(1)

@@ -117,11 +117,14 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
 }
 
+/** A text as it is, anything else as JSON: an object's own `toString` is not called. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
 function readPatched(request: PatchRequest, patched: unknown, duplicates: readonly string[]): Decoded {
   if (!isObject(patched)) refuseShape(patched, 'map[string]interface {}');
   const apiVersion = toApiVersion(request.kind);
-  const writtenVersion = String(patched['apiVersion'] ?? apiVersion);
-  const writtenKind = String(patched['kind'] ?? request.kind.kind);
+  const writtenVersion = textOf(patched['apiVersion'] ?? apiVersion);
+  const writtenKind = textOf(patched['kind'] ?? request.kind.kind);
   if (writtenVersion !== apiVersion || writtenKind !== request.kind.kind)
     throw invalidPatch(
       patched,

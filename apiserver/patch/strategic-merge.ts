@@ -33,7 +33,7 @@ function mergeObject(type: SchemaType | undefined, original: Fields, patch: Fiel
   if (directive === 'replace') return withoutDirectives(patch);
   if (directive === 'delete') return {};
   if (directive !== undefined && directive !== 'merge')
-    throw new StrategicMergeError(`Unknown patch type found: ${String(directive)}`);
+    throw new StrategicMergeError(`Unknown patch type found: ${JSON.stringify(directive)}`);
   const merged = retained(original, patch);
   for (const [key, value] of Object.entries(patch)) {
     if (key === '$patch' || key === '$retainKeys' || key.startsWith(orderPrefix)) continue;

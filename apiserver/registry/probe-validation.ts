@@ -91,7 +91,9 @@ function validateHttpGet(action: HTTPGetAction, field: string): FieldError[] {
   return errors;
 }
 
-export function validatePortNumberOrName(port: number | string, field: string): FieldError[] {
-  const problems = typeof port === 'number' ? portNumberProblems(port) : portNameProblems(port);
-  return problems.map((problem) => invalid(field, port, problem));
+/** A port that is left out is 0. */
+export function validatePortNumberOrName(port: number | string | undefined, field: string): FieldError[] {
+  const written = port ?? 0;
+  const problems = typeof written === 'number' ? portNumberProblems(written) : portNameProblems(written);
+  return problems.map((problem) => invalid(field, written, problem));
 }

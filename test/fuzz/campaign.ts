@@ -164,6 +164,13 @@ export class Campaign {
       report(`written back unchanged it changes: ${JSON.stringify(stored)} / ${JSON.stringify(told)}`);
   }
 
+  /** Deletes what the epochs did not know of: objects whose creation was answered as a Table, or by an update. */
+  async sweep(paths: readonly string[]): Promise<void> {
+    const sender = new Http2Sender(this.#options.target.config);
+    for (const path of paths) await this.#remove(sender, path);
+    sender.close();
+  }
+
   /** What was created can be deleted. */
   async #remove(sender: Sender, path: string): Promise<void> {
     const gone = async (): Promise<boolean> => (await this.#plain(sender, 'GET', path)).status === 404;

@@ -14,8 +14,8 @@ export interface FuzzOptions {
 export interface FuzzReport {
   readonly findings: readonly { readonly index: number; readonly what: string; readonly request: string }[];
   readonly summary: string;
-  readonly heapBytesBefore: number;
-  readonly heapBytesAfter: number;
+  readonly sent: number;
+  readonly readBack: number;
 }
 
 /** So many requests before the heap is looked at first: by then all that is made once has been made. */
@@ -34,14 +34,19 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     const world = createWorld();
     const campaign = (seed: number, count: number): Campaign =>
       new Campaign({ target, world, seed, count, clients: options.clients });
-    const first = await campaign(options.seed + 1_000_000, Math.min(warmUpRequests, options.count)).run();
+    const first = await campaign(
+      options.seed + 1_000_000,
+      Math.min(warmUpRequests, Math.ceil(options.count / 4)),
+    ).run();
     const heapBytesBefore = await target.heapBytes();
     const startMs = performance.now();
     const cpuBefore = target.cpuSeconds();
-    const main = await campaign(options.seed, options.count).run();
+    const running = campaign(options.seed, options.count);
+    const main = await running.run();
     const seconds = (performance.now() - startMs) / 1000;
     const cpuSeconds = target.isAlive ? target.cpuSeconds() - cpuBefore : Number.NaN;
     const heapBytesAfter = target.isAlive ? await target.heapBytes() : Number.NaN;
+    await running.sweep(await leftObjects(target, world));
     const findings = [...first.findings, ...main.findings].map(({ index, what, request }) => ({
       ...{ index, what },
       request: show(request),
@@ -58,7 +63,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       `seed ${options.seed}: ${main.sent} requests in ${seconds.toFixed(1)} s (${Math.round(main.sent / seconds)}/s, ` +
       `${((cpuSeconds / main.sent) * 1000).toFixed(2)} ms of CPU each), ${answers.join(', ')}, ${main.unsendable} unsendable, ` +
       `${main.readBack} read back, ${main.changes} changes; heap ${megabytes(heapBytesBefore)} -> ${megabytes(heapBytesAfter)}; ${findings.length} findings`;
-    return { findings, summary, heapBytesBefore, heapBytesAfter };
+    return { findings, summary, sent: main.sent, readBack: main.readBack };
   } finally {
     agent.closeAllConnections();
     agent.close();
@@ -72,11 +77,14 @@ async function leftObjects(target: FuzzTarget, { registry }: FuzzWorld): Promise
   if (!target.isAlive) return left;
   for (const { kind } of registry.all) {
     const root = kind.group === '' ? '/api' : `/apis/${kind.group}`;
-    const path = `${root}/${kind.version}/${kind.plural}`;
-    const { body } = await requestOnce(target.config, path);
+    const base = `${root}/${kind.version}`;
+    const { body } = await requestOnce(target.config, `${base}/${kind.plural}`);
     const { items } = JSON.parse(body.toString()) as { readonly items: readonly MarkedMetadata[] };
-    for (const { metadata } of items)
-      if (`${metadata.namespace} ${metadata.name}`.includes('fuzz-')) left.push(`${path} ${metadata.name}`);
+    for (const { metadata } of items) {
+      if (!`${metadata.namespace} ${metadata.name}`.includes('fuzz-')) continue;
+      const scope = kind.namespaced ? `/namespaces/${metadata.namespace}` : '';
+      left.push(`${base}${scope}/${kind.plural}/${encodeURIComponent(metadata.name)}`);
+    }
   }
   return left;
 }

@@ -1,5 +1,6 @@
 import http2 from 'node:http2';
 import { Agent, request as httpsRequest } from 'node:https';
+import { constants, gunzipSync } from 'node:zlib';
 import type { ClientConfig } from '../../client/client-config.ts';
 import type { FuzzRequest } from './requests.ts';
 
@@ -55,6 +56,10 @@ class Collector {
   }
 }
 
+function plain(body: Buffer, encoding: string | undefined): Buffer {
+  return encoding === 'gzip' ? gunzipSync(body, { finishFlush: constants.Z_SYNC_FLUSH }) : body;
+}
+
 const mayStream = ({ path }: FuzzRequest): boolean => path.includes('watch') || path.includes('/log');
 
 /** Over HTTP/1.1, with connections that are kept. */
@@ -94,7 +99,7 @@ export class Http1Sender implements Sender {
           resolve({
             status: response.statusCode ?? 0,
             contentType: String(response.headers['content-type'] ?? ''),
-            body: collector.body,
+            body: plain(collector.body, response.headers['content-encoding']),
             isOpen: collector.isOpen,
           }),
         );
@@ -144,7 +149,12 @@ export class Http2Sender implements Sender {
       stream.once('close', () => {
         const status = head[':status'] ?? 0;
         const contentType = String(head['content-type'] ?? '');
-        resolve({ status, contentType, body: collector.body, isOpen: collector.isOpen });
+        resolve({
+          status,
+          contentType,
+          body: plain(collector.body, head['content-encoding']),
+          isOpen: collector.isOpen,
+        });
       });
       if (request.body !== undefined) stream.end(request.body);
     });

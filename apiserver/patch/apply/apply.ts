@@ -132,7 +132,7 @@ function readConfiguration(request: ApplyRequest): Record<string, unknown> {
   const name = metadata['name'];
   if (name !== undefined && name !== '' && name !== request.name)
     throw badRequest(
-      `the name of the object (${String(name)}) does not match the name on the URL (${request.name})`,
+      `the name of the object (${textOf(name)}) does not match the name on the URL (${request.name})`,
     );
   if (Array.isArray(metadata['managedFields']) && metadata['managedFields'].length > 0)
     throw badRequest('metadata.managedFields must be nil');
@@ -162,10 +162,12 @@ function parse(body: Buffer): unknown {
   }
 }
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
 function checkKind(request: ApplyRequest, config: Readonly<Record<string, unknown>>): void {
   const { kind } = request.strategy;
-  const apiVersion = String(config['apiVersion'] ?? '');
-  const written = String(config['kind'] ?? '');
+  const apiVersion = textOf(config['apiVersion'] ?? '');
+  const written = textOf(config['kind'] ?? '');
   if (apiVersion === toApiVersion(kind) && written === kind.kind) return;
   const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
   throw badRequest(`invalid object type: ${group}/${version}, Kind=${written}`);
