@@ -1,4 +1,4 @@
-import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
+import type { AnyObject } from '../../api/kind-info.ts';
 import { describeFailure, usageError } from '../cli-error.ts';
 import {
   allNamespacesFlag,
@@ -10,10 +10,8 @@ import {
   selectorFlag,
 } from '../command.ts';
 import { dryRunOf } from '../dry-run.ts';
-import { locateManifests } from '../located.ts';
-import { itemsOf } from '../printers/objects.ts';
+import { type NamedPlace, namedPlaces } from '../named-places.ts';
 import { report } from '../report.ts';
-import { parseTargets } from '../targets.ts';
 
 interface Wording {
   readonly field: 'labels' | 'annotations';
@@ -75,7 +73,7 @@ async function changeMetadata(invocation: Invocation, wording: Wording): Promise
   if (changes.set.size + changes.remove.length === 0 && !flags.bool('list'))
     throw usageError(`at least one ${wording.noun} update is required`);
   const failures: string[] = [];
-  for (const place of await placesOf(invocation, resources)) {
+  for (const place of await namedPlaces(invocation, resources, true)) {
     try {
       await changeOne(invocation, place, changes, wording);
     } catch (error) {
@@ -97,40 +95,6 @@ function toChanges(words: readonly string[]): Changes {
   const both = remove.find((key) => set.has(key));
   if (both !== undefined) throw usageError(`can not both modify and remove a label in the same command`);
   return { set, remove };
-}
-
-interface NamedPlace {
-  readonly kind: KindInfo;
-  readonly namespace: string | undefined;
-  readonly name: string;
-}
-
-async function placesOf(invocation: Invocation, resources: readonly string[]): Promise<NamedPlace[]> {
-  const { session, flags } = invocation;
-  if (flags.has('filename'))
-    return (await locateManifests(session)).map(({ kind, namespace, name = '' }) => ({
-      kind,
-      namespace,
-      name,
-    }));
-  const places: NamedPlace[] = [];
-  for (const { kind, names } of await parseTargets(resources, await session.kinds())) {
-    const namespace = await session.namespaceFor(kind, flags.bool('all-namespaces'));
-    if (names !== undefined) {
-      places.push(...names.map((name) => ({ kind, namespace, name })));
-      continue;
-    }
-    if (!flags.bool('all') && !flags.has('selector'))
-      throw usageError('resource(s) were provided, but no name was specified');
-    const list = await (await session.api()).get(
-      { kind, namespace },
-      { query: { labelSelector: flags.text('selector') } },
-    );
-    places.push(
-      ...itemsOf(list).map(({ metadata }) => ({ kind, namespace: metadata.namespace, name: metadata.name })),
-    );
-  }
-  return places;
 }
 
 async function changeOne(

@@ -1,12 +1,10 @@
-import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
+import type { AnyObject } from '../../api/kind-info.ts';
 import { isNotFound } from '../../api/status-error.ts';
 import { usageError } from '../cli-error.ts';
 import { allNamespacesFlag, type Command, fileFlags, type Invocation, selectorFlag } from '../command.ts';
 import { qualifiedKind } from '../kind-table.ts';
-import { locateManifests } from '../located.ts';
+import { type NamedPlace, namedPlaces } from '../named-places.ts';
 import { evaluatePath } from '../printers/jsonpath.ts';
-import { itemsOf } from '../printers/objects.ts';
-import { parseTargets } from '../targets.ts';
 
 const pollMs = 50;
 
@@ -24,10 +22,10 @@ export const waitCommand: Command = {
     { name: 'timeout', kind: 'text', fallback: '30s', help: 'How long to wait' },
   ],
   async run(invocation) {
-    const { session, flags } = invocation;
+    const { session, flags, args } = invocation;
     const goal = toGoal(flags.text('for') ?? '');
     const endMs = session.clock.monotonicMs() + (flags.durationMs('timeout') ?? 0);
-    const places = await placesOf(invocation);
+    const places = await namedPlaces(invocation, args, false);
     if (places.length === 0) throw usageError('no matching resources found');
     for (const place of places) await waitFor(invocation, place, goal, endMs);
     return undefined;
@@ -65,35 +63,6 @@ function hasCondition(object: AnyObject | undefined, type: string, wanted: strin
   const status: { conditions?: { type: string; status: string }[] } = Object(object?.['status']);
   const found = status.conditions?.find((condition) => condition.type.toLowerCase() === type.toLowerCase());
   return found?.status.toLowerCase() === wanted.toLowerCase();
-}
-
-interface NamedPlace {
-  readonly kind: KindInfo;
-  readonly namespace: string | undefined;
-  readonly name: string;
-}
-
-async function placesOf({ session, flags, args }: Invocation): Promise<NamedPlace[]> {
-  if (flags.has('filename'))
-    return (await locateManifests(session)).map(({ kind, namespace, name = '' }) => ({
-      kind,
-      namespace,
-      name,
-    }));
-  const places: NamedPlace[] = [];
-  for (const { kind, names } of await parseTargets(args, await session.kinds())) {
-    const namespace = await session.namespaceFor(kind, flags.bool('all-namespaces'));
-    if (names !== undefined) {
-      places.push(...names.map((name) => ({ kind, namespace, name })));
-      continue;
-    }
-    const query = { labelSelector: flags.text('selector') };
-    const list = await (await session.api()).get({ kind, namespace }, { query });
-    places.push(
-      ...itemsOf(list).map(({ metadata }) => ({ kind, namespace: metadata.namespace, name: metadata.name })),
-    );
-  }
-  return places;
 }
 
 async function waitFor({ session }: Invocation, place: NamedPlace, goal: Goal, endMs: number): Promise<void> {

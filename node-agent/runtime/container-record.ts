@@ -1,26 +1,9 @@
 import type { ProcessIdentity } from './live-process.ts';
-import type { ContainerState, ContainerStatus } from './runtime.ts';
+import type { ContainerStatus } from './runtime.ts';
 
-/** What is kept of a container on disk. */
-export interface ContainerRecord {
-  readonly id: string;
-  readonly sandboxId: string;
-  readonly podUid: string;
-  readonly name: string;
-  readonly attempt: number;
-  readonly state: ContainerState;
+/** What is kept of a container on disk: what its status says, and what it takes to find it again. `logPath` is absolute. */
+export interface ContainerRecord extends Omit<ContainerStatus, 'pid'> {
   readonly process: ProcessIdentity | undefined;
-  readonly createdAtMs: number;
-  readonly startedAtMs: number | undefined;
-  readonly finishedAtMs: number | undefined;
-  readonly exitCode: number | undefined;
-  readonly reason: string | undefined;
-  readonly message: string | undefined;
-  readonly image: string;
-  readonly imageId: string;
-  /** Absolute. */
-  readonly logPath: string;
-  readonly annotations: Readonly<Record<string, string>>;
   readonly cgroupPath: string;
   readonly stopSignal: string;
   readonly tty: boolean;

@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import {
   aService,
   aSlice,
+  hostOf,
   inNetns,
   startTestHosts,
   type TestHosts,
@@ -26,11 +27,7 @@ let directory: string;
 let guard: ChildProcess | undefined;
 let upstream: ChildProcess | undefined;
 
-function host(): TestHosts['hosts'][number] {
-  const first = hosts.hosts[0];
-  if (first === undefined) throw new Error('there is no host');
-  return first;
-}
+const host = (): ReturnType<typeof hostOf> => hostOf(hosts, 0);
 
 async function startGuard(): Promise<void> {
   guard = spawn(

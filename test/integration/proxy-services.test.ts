@@ -3,6 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import {
   aService,
   aSlice,
+  hostOf,
   inNetns,
   startTestHosts,
   type TestHosts,
@@ -14,11 +15,7 @@ let hosts: TestHosts;
 let pods: { readonly a: TestPod; readonly b: TestPod; readonly c: TestPod };
 const servers = new Servers();
 
-function host(n: number): TestHosts['hosts'][number] {
-  const found = hosts.hosts[n];
-  if (found === undefined) throw new Error(`there is no host ${n}`);
-  return found;
-}
+const host = (n: number): ReturnType<typeof hostOf> => hostOf(hosts, n);
 
 const onAll = (): { ip: string; node: string }[] => [
   { ip: pods.a.ip, node: 'host-1' },

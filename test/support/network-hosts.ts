@@ -95,6 +95,13 @@ export interface TestHosts {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** @throws when there is none with this index */
+export function hostOf({ hosts }: TestHosts, index: number): TestHost {
+  const found = hosts[index];
+  if (found === undefined) throw new Error(`there is no host ${index}`);
+  return found;
+}
+
 export async function ip(...args: string[]): Promise<string> {
   return (await execute('ip', args)).stdout;
 }
