@@ -1,14 +1,16 @@
+import type {
+  FieldSelectorAttributes,
+  LabelSelectorAttributes,
+  NonResourceAttributes,
+} from '../../api/generated/authorization-v1.ts';
 import { StatusError } from '../../api/status-error.ts';
+import type { AccessQuestion } from './access-attributes.ts';
 
-/** The parts of an access review that say whose access is in question, and to what. */
-export interface AccessSpec {
-  readonly resourceAttributes?: { readonly namespace?: string };
-  readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string };
-  readonly user?: string;
-  readonly groups?: readonly string[];
-}
+type Selector = FieldSelectorAttributes | LabelSelectorAttributes;
 
 interface Problem {
+  /** Default: FieldValueInvalid. */
+  readonly reason?: string;
   readonly field: string;
   readonly message: string;
 }
@@ -20,7 +22,7 @@ const group = 'authorization.k8s.io';
  * @throws StatusError 422 as Kubernetes words it
  */
 export function checkAccessReview(
-  spec: AccessSpec,
+  spec: AccessQuestion,
   { self, namespace }: { readonly self: boolean; readonly namespace: string | undefined },
 ): void {
   const problems: Problem[] = [];
@@ -40,6 +42,8 @@ export function checkAccessReview(
       field: 'spec.user',
       message: 'Invalid value: "": at least one of user or group must be specified',
     });
+  problems.push(...selectorProblems('fieldSelector', spec.resourceAttributes?.fieldSelector));
+  problems.push(...selectorProblems('labelSelector', spec.resourceAttributes?.labelSelector));
   const asked = spec.resourceAttributes?.namespace ?? '';
   if (namespace !== undefined && spec.resourceAttributes !== undefined && asked !== namespace)
     problems.push({
@@ -49,7 +53,28 @@ export function checkAccessReview(
   if (problems.length > 0) throw invalid(problems);
 }
 
-const shown = ({ path = '', verb = '' }: { readonly path?: string; readonly verb?: string }): string =>
+function selectorProblems(name: string, selector: Selector | undefined): Problem[] {
+  if (selector === undefined) return [];
+  const path = `spec.resourceAttributes.${name}`;
+  const { rawSelector = '', requirements = [] } = selector;
+  if (rawSelector !== '' && requirements.length > 0)
+    return [
+      {
+        field: `${path}.rawSelector`,
+        message: `Invalid value: ${JSON.stringify(rawSelector)}: may not specified at the same time as requirements`,
+      },
+    ];
+  if (rawSelector !== '' || requirements.length > 0) return [];
+  return [
+    {
+      reason: 'FieldValueRequired',
+      field: `${path}.requirements`,
+      message: `Required value: when ${path} is specified, requirements or rawSelector is required`,
+    },
+  ];
+}
+
+const shown = ({ path = '', verb = '' }: NonResourceAttributes): string =>
   JSON.stringify({ Path: path, Verb: verb });
 
 /** Reviews have neither kind nor name in such an error. */
@@ -62,7 +87,11 @@ function invalid(problems: readonly Problem[]): StatusError {
     message: `.${group} "" is invalid: ${list}`,
     details: {
       group,
-      causes: problems.map(({ field, message }) => ({ reason: 'FieldValueInvalid', message, field })),
+      causes: problems.map(({ reason = 'FieldValueInvalid', field, message }) => ({
+        reason,
+        message,
+        field,
+      })),
     },
   });
 }

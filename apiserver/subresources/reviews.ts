@@ -1,9 +1,8 @@
 import { type AnyObject, toApiVersion } from '../../api/kind-info.ts';
-import { everything } from '../../api/selector.ts';
 import { badRequest } from '../../api/status-error.ts';
 import { toTime } from '../../base/clock.ts';
 import type { Authenticator } from '../authentication/authenticator.ts';
-import type { Attributes, Authorizer } from '../authorization/authorizer.ts';
+import type { Authorizer } from '../authorization/authorizer.ts';
 import { type Answer, objectAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import { type BodyKind, readBody } from '../http/body.ts';
@@ -11,6 +10,7 @@ import { negotiate } from '../http/negotiation.ts';
 import type { VirtualHandler } from '../http/router.ts';
 import type { WriteDependencies } from '../http/writes.ts';
 import type { UserInfo } from '../registry/strategy.ts';
+import { type AccessQuestion, accessAttributes } from '../reviews/access-attributes.ts';
 import { checkAccessReview } from '../reviews/access-validation.ts';
 
 export interface ReviewDependencies extends WriteDependencies {
@@ -75,55 +75,23 @@ async function reviewToken(deps: ReviewDependencies, request: ApiRequest): Promi
   return answer(request, kind, { metadata: object.metadata, spec, status });
 }
 
-interface AccessSpec {
-  readonly resourceAttributes?: {
-    readonly namespace?: string;
-    readonly verb?: string;
-    readonly group?: string;
-    readonly version?: string;
-    readonly resource?: string;
-    readonly subresource?: string;
-    readonly name?: string;
-  };
-  readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string };
-  readonly user?: string;
-  readonly uid?: string;
-  readonly groups?: readonly string[];
-  readonly extra?: Readonly<Record<string, readonly string[]>>;
-}
-
 async function reviewAccess(deps: ReviewDependencies, request: ApiRequest, kind: BodyKind): Promise<Answer> {
   const object = read(deps, request, kind);
-  const spec = (object['spec'] ?? {}) as AccessSpec;
+  const spec = (object['spec'] ?? {}) as AccessQuestion;
   const self = kind.kind === 'SelfSubjectAccessReview';
   const user: UserInfo = self
     ? request.user
     : { name: spec.user ?? '', uid: spec.uid ?? '', groups: spec.groups ?? [], extra: spec.extra ?? {} };
   const local = kind.kind === 'LocalSubjectAccessReview';
   checkAccessReview(spec, { self, namespace: local ? request.info.namespace : undefined });
-  const decision = await deps.authorizer.authorize(attributesOf(spec, user));
+  const { attributes, problem } = accessAttributes(spec, user);
+  const decision = await deps.authorizer.authorize(attributes);
   const status = {
     allowed: decision.allowed,
     ...(decision.reason === '' ? {} : { reason: decision.reason }),
+    ...(problem === '' ? {} : { evaluationError: problem }),
   };
   return answer(request, kind, { metadata: object.metadata, spec, status });
-}
-
-function attributesOf(spec: AccessSpec, user: UserInfo): Attributes {
-  const resource = spec.resourceAttributes;
-  return {
-    user,
-    isResource: resource !== undefined,
-    verb: resource?.verb ?? spec.nonResourceAttributes?.verb ?? '',
-    group: resource?.group ?? '',
-    version: resource?.version ?? '',
-    resource: resource?.resource ?? '',
-    subresource: resource?.subresource ?? '',
-    namespace: resource?.namespace ?? '',
-    name: resource?.name ?? '',
-    path: spec.nonResourceAttributes?.path ?? '',
-    fields: everything,
-  };
 }
 
 function answer(request: ApiRequest, kind: BodyKind, fields: object): Answer {

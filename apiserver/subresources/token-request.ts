@@ -103,12 +103,13 @@ async function boundClaims(
 ): Promise<Bound> {
   if (reference === undefined || reference === null) return { claims: {}, reference: null };
   const { kind = '', apiVersion = '', name = '', uid = '' } = reference;
-  const plural = { Pod: 'pods', Secret: 'secrets' }[kind];
+  const plural = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' }[kind];
   if (plural === undefined || apiVersion !== 'v1')
     throw badRequest(`cannot bind token for serviceaccount "${request.info.name}" to object type ${kind}`);
   const strategy = deps.registry.byResource('', 'v1', plural);
   if (strategy === undefined) throw noSuchResource();
-  const found = await deps.store.read(strategy, request.info.namespace, name);
+  const home = kind === 'Node' ? '' : request.info.namespace;
+  const found = await deps.store.read(strategy, home, name);
   if (found === undefined) throw notFound(strategy.kind, name);
   if (uid !== '' && uid !== found.uid)
     throw conflict(
@@ -118,6 +119,7 @@ async function boundClaims(
     );
   const bound: BoundObject = { name: found.name, uid: found.uid };
   if (kind === 'Secret') return { claims: { secret: bound }, reference };
+  if (kind === 'Node') return { claims: { node: bound }, reference };
   return { claims: podClaims(deps, request, found, bound), reference };
 }
 
