@@ -21,13 +21,14 @@ import { Discovery } from './discovery/discovery.ts';
 import type { ApiServerFlags } from './flags.ts';
 import { followFlowConfiguration } from './flow-control/flow-configuration.ts';
 import { FlowController } from './flow-control/flow-controller.ts';
+import { healthChecks } from './health-checks.ts';
 import { FrontDoor } from './http/front-door.ts';
 import type { HealthCheck } from './http/health.ts';
 import type { RequestInfo } from './http/request-info.ts';
 import { Router } from './http/router.ts';
 import { HttpServer } from './http/server.ts';
 import { gitVersion } from './http/version.ts';
-import { Metrics } from './metrics.ts';
+import { Metrics } from './metrics/metrics.ts';
 import { answerOpenApi } from './openapi/answers.ts';
 import { OpenApi, servedKinds } from './openapi/openapi.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
@@ -44,8 +45,8 @@ import { Upgrades } from './streaming/upgrades.ts';
 import { bulkBindingKind } from './subresources/bulk-binding.ts';
 import { WatchCache } from './watch-cache/watch-cache.ts';
 
-/** Clients get this long to notice that their watches have ended and go elsewhere. */
-const drainMs = 200;
+/** Requests under way at the end get this long to be answered. */
+const drainMs = 10_000;
 /** As Kubernetes estimates lists. */
 const objectsPerSeat = 100;
 const maxSeats = 10;
@@ -76,20 +77,25 @@ export class ApiServer {
   #upgrades: Upgrades | undefined;
   readonly #bootstrap: Bootstrap;
   #bootstrapped = false;
+  #isEnding = false;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
     const { clock, random, logger } = options;
     this.#registry = createRegistry({ namesNoActor: options.flags.warnNoActor });
     this.#metrics = new Metrics({
-      watchers: () => this.#cache.watchers,
       connections: () => this.#http.connections,
+      watchers: () => this.#cache.watchers,
+      objects: () => this.#cache.sizes(),
       levels: () => this.#flow.levels,
       lostAuditEvents: () => this.#auditor?.lost ?? 0,
     });
-    const observe = (operation: string, seconds: number): void => this.#metrics.stored(operation, seconds);
-    const storage = new MeasuredStorage(options.storage, clock, observe);
-    this.#cache = new WatchCache({ storage, clock, logger, fieldsOf: fieldReader(this.#registry) });
+    const metrics = this.#metrics;
+    const storage = new MeasuredStorage(options.storage, clock, (...done) => metrics.stored(...done));
+    this.#cache = new WatchCache({
+      ...{ storage, clock, logger, fieldsOf: fieldReader(this.#registry) },
+      onSent: (...sent) => metrics.watched(...sent),
+    });
     const { authorizer, escalation } = createAuthorization(this.#cache);
     this.#authorizer = authorizer;
     this.#flow = this.#flowController();
@@ -138,10 +144,13 @@ export class ApiServer {
       // An abort while starting is an order to stop, not a failure.
       if (!signal.aborted) throw error;
     } finally {
+      // Not ready from now on; whoever looks only now and then is served until he has looked.
+      this.#isEnding = true;
+      await delay(clock, flags.shutdownDelayMs);
       this.#http.stopListening();
       this.#stopping.abort();
-      if (this.#http.connections > 0) await delay(clock, drainMs);
       this.#upgrades?.close();
+      await this.#http.drain(clock, drainMs);
       await this.#http.close();
       this.#agents.close();
       await this.#auditor?.close();
@@ -256,31 +265,13 @@ export class ApiServer {
   }
 
   #checks(): HealthCheck[] {
-    return [
-      { name: 'ping', livez: true, check: () => undefined },
-      { name: 'log', livez: true, check: () => undefined },
-      { name: 'etcd', livez: false, check: () => this.#checkStore() },
-      {
-        name: 'poststarthook/bootstrap-objects',
-        livez: false,
-        check: () => (this.#bootstrapped ? undefined : 'not finished'),
-      },
-      {
-        name: 'shutdown',
-        livez: false,
-        check: () => (this.#stopping.signal.aborted ? 'process is shutting down' : undefined),
-      },
-    ];
-  }
-
-  async #checkStore(): Promise<string | undefined> {
-    try {
-      await this.#options.storage.currentVersion();
-      return undefined;
-    } catch (error) {
-      // The answer to the check is that it failed.
-      return error instanceof Error ? error.message : String(error);
-    }
+    const { storage, clock } = this.#options;
+    return healthChecks({
+      ...{ storage, clock },
+      isBootstrapped: () => this.#bootstrapped,
+      isCacheReady: () => this.#cache.isReady,
+      isStopping: () => this.#isEnding,
+    });
   }
 }
 

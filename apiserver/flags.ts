@@ -33,6 +33,8 @@ export interface ApiServerFlags {
   readonly kubeletClientKey: string | undefined;
   readonly kubeletCertificateAuthority: string | undefined;
   readonly anonymousAuth: boolean;
+  /** Served on after the order to end, with `/readyz` failing. */
+  readonly shutdownDelayMs: number;
   /** An `AdmissionConfiguration`: defaults and exemptions of PodSecurity. */
   readonly admissionControlConfigFile: string | undefined;
   /** Whether writes name what is stored and acted upon by nothing: for a server that has a cluster around it. */
@@ -86,6 +88,7 @@ const options = {
   'kubelet-client-key': text(),
   'kubelet-certificate-authority': text(),
   'anonymous-auth': text('false'),
+  'shutdown-delay-duration': text('0s'),
   'admission-control-config-file': text(),
   'warn-no-actor': text('false'),
 } as const;
@@ -130,6 +133,7 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
     kubeletCertificateAuthority: values['kubelet-certificate-authority'],
     admissionControlConfigFile: values['admission-control-config-file'],
     anonymousAuth: bool('--anonymous-auth', values['anonymous-auth'] ?? ''),
+    shutdownDelayMs: durationMs('--shutdown-delay-duration', values['shutdown-delay-duration'] ?? ''),
     warnNoActor: bool('--warn-no-actor', values['warn-no-actor'] ?? ''),
   };
 }
@@ -199,6 +203,14 @@ function cidr(flag: string, value: string): string {
   if (found === null || numbers.slice(0, 4).some((byte) => byte > 255) || bits < 8 || bits > 30)
     throw new FlagError(`${flag} ${value}: must be an IPv4 range between /8 and /30, as in 10.96.0.0/12`);
   return value;
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
+
+function durationMs(flag: string, value: string): number {
+  const found = /^(\d+)(ms|s|m)$/.exec(value);
+  if (found === null) throw new FlagError(`${flag} ${value}: must be a duration, as in 500ms, 10s or 1m`);
+  return Number(found[1]) * (unitMs[found[2] ?? ''] ?? 1);
 }
 
 function bool(flag: string, value: string): boolean {

@@ -27,6 +27,7 @@ export class ClientResponse {
   #ended = false;
   /** For metrics. */
   status = 0;
+  bytes = 0;
 
   constructor(raw: NodeResponse) {
     this.#raw = raw;
@@ -73,12 +74,15 @@ export class ClientResponse {
 
   /** False when the client wants a pause. */
   write(chunk: Buffer): boolean {
-    return this.#gone || this.#ended ? true : this.#raw.write(chunk);
+    if (this.#gone || this.#ended) return true;
+    this.bytes += chunk.length;
+    return this.#raw.write(chunk);
   }
 
   /** Resolves when `chunk` is with the system, and so out of use, or the client has gone. */
   writeOut(chunk: Buffer): Promise<void> {
     if (this.#gone || this.#ended) return Promise.resolve();
+    this.bytes += chunk.length;
     return new Promise((resolve) => {
       this.#written = resolve;
       this.#raw.write(chunk, () => this.#settleWritten());
@@ -94,6 +98,7 @@ export class ClientResponse {
   end(chunk?: Buffer): void {
     if (this.#gone || this.#ended) return;
     this.#ended = true;
+    this.bytes += chunk?.length ?? 0;
     this.#raw.end(chunk ?? nothing);
   }
 

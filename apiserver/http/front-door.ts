@@ -11,11 +11,12 @@ import { peerSubject } from '../authentication/peer-certificate.ts';
 import { type Authorizer, deniedError } from '../authorization/authorizer.ts';
 import type { Discovery } from '../discovery/discovery.ts';
 import type { FlowController, Seat } from '../flow-control/flow-controller.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { MeasuredRequest } from '../metrics/request-metrics.ts';
 import type { UserInfo } from '../registry/strategy.ts';
 import { toStatusError } from '../store/storage-failure.ts';
 import { type Answer, errorAnswer, noSuchResource, pageNotFound, send } from './answer.ts';
-import type { ApiRequest } from './api-request.ts';
+import { type ApiRequest, mediaType } from './api-request.ts';
 import { sendWhole } from './body-stream.ts';
 import type { ClientResponse } from './client-response.ts';
 import { answerDiscovery } from './discovery-routes.ts';
@@ -47,7 +48,6 @@ export interface FrontDoorOptions {
 }
 
 const noQuery = new URLSearchParams();
-const readingVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head', 'options']);
 
 /** The way of every request: who, what, may they, do it, answer. */
 export class FrontDoor {
@@ -63,8 +63,7 @@ export class FrontDoor {
     const startMs = clock.monotonicMs();
     const { path, query } = splitUrl(incoming.url);
     const info = parseRequestInfo(incoming.method, path, isWatch(query));
-    const kind = readingVerbs.has(info.verb) ? 'readOnly' : 'mutating';
-    metrics.started(kind);
+    const end = metrics.requests.begin(toMeasured(incoming, info, query));
     const course: Course = { seat: undefined, audited: undefined, failure: undefined };
     try {
       const user = await this.#admit(incoming, info, course, response);
@@ -79,7 +78,7 @@ export class FrontDoor {
     course.seat?.release();
     if (course.audited !== undefined) concludeAudit(course.audited, course, { incoming, response, info });
     const seconds = (clock.monotonicMs() - startMs) / 1000;
-    metrics.finished(kind, { ...served(info), code: response.status, seconds });
+    end({ code: response.status, bytes: response.bytes, seconds });
   }
 
   /** Who asks, when they may. @throws StatusError 401, 403 */
@@ -168,7 +167,7 @@ export class FrontDoor {
     if (path === '/metrics') return { status: 200, ...(await this.#options.metrics.render()) };
     const answer =
       answerDiscovery(this.#options.discovery, request) ??
-      (await answerHealth(this.#options.checks, path, request.query)) ??
+      (await answerHealth(this.#options, path, request.query)) ??
       (path.startsWith('/openapi') ? this.#options.openapi(request) : undefined) ??
       this.#options.openid?.answer(path);
     if (answer !== undefined) return answer;
@@ -262,11 +261,11 @@ function isWatch(query: URLSearchParams): boolean {
   return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }
 
-function served(info: RequestInfo): Omit<Parameters<Metrics['finished']>[1], 'code' | 'seconds'> {
-  const { verb, group, version, resource, subresource, namespace, name } = info;
-  const scope = name !== '' ? 'resource' : namespace !== '' ? 'namespace' : 'cluster';
-  return {
-    ...{ verb: verb.toUpperCase(), group, version, resource, subresource },
-    scope: info.isResource ? scope : '',
-  };
+function toMeasured(
+  { method, headers }: IncomingRequest,
+  info: RequestInfo,
+  query: URLSearchParams,
+): MeasuredRequest {
+  const isApply = method === 'PATCH' && mediaType(headers).startsWith('application/apply-patch+');
+  return { ...info, method, isApply, dryRun: query.size > 0 && query.has('dryRun') };
 }

@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { Http2SecureServer, Http2Session, SecureServerOptions } from 'node:http2';
+import type { Http2SecureServer, Http2Session, SecureServerOptions, ServerHttp2Session } from 'node:http2';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
 import { fastify } from 'fastify';
 import { StatusError } from '../../api/status-error.ts';
+import { type Clock, delay } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toStatusError } from '../store/storage-failure.ts';
 import { errorAnswer, send } from './answer.ts';
@@ -47,9 +48,17 @@ export class HttpServer {
   readonly #app: App;
   readonly #listeners: NetServer[] = [];
   readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #underWay = 0;
+  #isDraining = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(options: HttpServerOptions) {
-    this.#app = createApp(options);
+    this.#app = createApp({ ...options, serve: (...request) => this.#serve(options, ...request) });
+    this.#app.server.on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+    });
   }
 
   /** Several processes may listen on one address: the kernel spreads connections over those that live. */
@@ -98,6 +107,32 @@ export class HttpServer {
   /** No new connections; those that are open go on. */
   stopListening(): void {
     for (const listener of this.#listeners) listener.close();
+  }
+
+  /** Sends clients elsewhere. Resolves when what is under way is answered, at the latest after `limitMs`. */
+  async drain(clock: Clock, limitMs: number): Promise<void> {
+    this.#isDraining = true;
+    // GOAWAY: streams that are open go on to their end, new ones need another connection.
+    for (const session of this.#sessions) session.close();
+    if (this.#underWay === 0) return;
+    const idle = new AbortController();
+    this.#onIdle = () => idle.abort();
+    await delay(clock, limitMs, idle.signal);
+  }
+
+  async #serve(
+    options: HttpServerOptions,
+    incoming: IncomingRequest,
+    response: ClientResponse,
+  ): Promise<void> {
+    this.#underWay += 1;
+    response.onClose(() => {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#onIdle?.();
+    });
+    const isHttp1 = incoming.connection === incoming.socket;
+    if (this.#isDraining && isHttp1) response.setHeader('connection', 'close');
+    await options.serve(incoming, response);
   }
 
   async close(): Promise<void> {

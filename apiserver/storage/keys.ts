@@ -40,6 +40,17 @@ export function parseKey(key: string): ObjectPath | undefined {
   return { resource, namespace, name };
 }
 
+/** `pods` or `apps/deployments`: the resource path of a key, without taking the rest of it apart. */
+export function resourceOfKey(key: string): string {
+  const start = registryPrefix.length;
+  const first = key.indexOf('/', start);
+  if (first < 0) return key.slice(start);
+  const head = key.slice(start, first);
+  if (!head.includes('.') && !undottedGroups.has(head)) return head;
+  const second = key.indexOf('/', first + 1);
+  return key.slice(start, second < 0 ? undefined : second);
+}
+
 /** The end of the range of all keys that begin with `prefix`: etcd's convention, the last byte plus one. */
 export function prefixEnd(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);

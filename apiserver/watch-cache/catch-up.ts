@@ -1,5 +1,6 @@
 import { expired, isExpired } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { OnSent } from './cohort.ts';
 import { EventFrames } from './frame.ts';
 import type { CacheWatchRequest } from './read-cache.ts';
 import type { ResourceCache } from './resource-cache.ts';
@@ -23,6 +24,7 @@ export class CatchUp {
   readonly #resource: ResourceCache;
   readonly #clock: Clock;
   readonly #onDone: (outcome: CatchUpOutcome) => void;
+  readonly #onSent: OnSent | undefined;
   #version: number;
   #sentEvent = false;
 
@@ -33,6 +35,7 @@ export class CatchUp {
     readonly clock: Clock;
     /** Where the watch starts: the version of the state, or the last version that the watcher has seen. */
     readonly start: number;
+    readonly onSent?: OnSent | undefined;
     readonly onDone: (outcome: CatchUpOutcome) => void;
   }) {
     this.#request = options.request;
@@ -41,6 +44,7 @@ export class CatchUp {
     this.#clock = options.clock;
     this.#version = options.start;
     this.#onDone = options.onDone;
+    this.#onSent = options.onSent;
   }
 
   async run(withState: boolean): Promise<void> {
@@ -95,7 +99,9 @@ export class CatchUp {
   }
 
   #send(frames: readonly Buffer[]): void {
-    if (frames.length > 0) this.#buffer.write(Buffer.concat(frames));
+    if (frames.length === 0) return;
+    for (const { length } of frames) this.#onSent?.(this.#request.resource, length, 1);
+    this.#buffer.write(Buffer.concat(frames));
   }
 
   /** Lets others run and the receiver take what it has. @returns false when the watcher is gone. */

@@ -16,6 +16,9 @@ export function cohortId(kind: CohortKind): string {
   return `${flags} ${kind.encoding.id} ${selectionId(kind.selection)}`;
 }
 
+/** Is told what is sent: an event of `bytes` bytes to so many `watchers`. */
+export type OnSent = (resource: string, bytes: number, watchers: number) => void;
+
 /** Frames that go to some watchers: one buffer for all. */
 export interface Delivery {
   readonly frames: Buffer;
@@ -55,10 +58,13 @@ export class Cohort {
   }
 
   /** Takes out what is pending, for those who are members now. */
-  seal(): Delivery | undefined {
+  seal(onSent?: OnSent): Delivery | undefined {
     const [only, ...more] = this.#pending;
     if (only === undefined) return undefined;
     this.#pending = [];
+    if (onSent !== undefined)
+      for (const { length } of [only, ...more])
+        onSent(this.kind.selection.resource, length, this.members.size);
     return { frames: more.length === 0 ? only : Buffer.concat([only, ...more]), members: [...this.members] };
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import type { Cohort, Delivery } from './cohort.ts';
+import type { Cohort, Delivery, OnSent } from './cohort.ts';
 
 /** Writing to sinks goes on for this long before other work gets a turn. */
 const sliceMs = 5;
@@ -14,13 +14,19 @@ export class Deliveries {
   readonly #clock: Clock;
   readonly #dirty = new Set<Cohort>();
   readonly #outgrown: (cohort: Cohort) => void;
+  readonly #onSent: OnSent | undefined;
   #queue: Delivery[] = [];
   #member = 0;
   #scheduled = false;
 
-  constructor(clock: Clock, onOutgrown: (cohort: Cohort) => void) {
-    this.#clock = clock;
-    this.#outgrown = onOutgrown;
+  constructor(options: {
+    readonly clock: Clock;
+    readonly onOutgrown: (cohort: Cohort) => void;
+    readonly onSent: OnSent | undefined;
+  }) {
+    this.#clock = options.clock;
+    this.#outgrown = options.onOutgrown;
+    this.#onSent = options.onSent;
   }
 
   add(cohort: Cohort): void {
@@ -31,7 +37,7 @@ export class Deliveries {
   /** Fixes who gets what is pending in `cohort`, before its members change. */
   seal(cohort: Cohort): void {
     this.#dirty.delete(cohort);
-    const delivery = cohort.seal();
+    const delivery = cohort.seal(this.#onSent);
     if (delivery !== undefined) this.#queue.push(delivery);
     if (cohort.hasOutgrown) this.#outgrown(cohort);
     if (delivery !== undefined) this.#schedule();

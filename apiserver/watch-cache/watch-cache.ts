@@ -20,6 +20,7 @@ import { keyOf, parseKey, registryPrefix } from '../storage/keys.ts';
 import { type Storage, type StorageBatch, StorageError, type StorageEvent } from '../storage/storage.ts';
 import { revisionOf, wholeVersion } from '../storage/version.ts';
 import { type FieldsOf, type IndexedObject, indexObject } from './cached-object.ts';
+import type { OnSent } from './cohort.ts';
 import type { CacheEvent, RingLimits } from './event-ring.ts';
 import { Observers } from './observers.ts';
 import { OwnerIndex } from './owner-index.ts';
@@ -63,6 +64,8 @@ export interface WatchCacheOptions {
   readonly indexedFields?: Readonly<Record<string, readonly string[]>>;
   readonly limits?: RingLimits;
   readonly watcherBufferBytes?: number;
+  /** For metrics. */
+  readonly onSent?: OnSent | undefined;
 }
 
 export class WatchCache implements ReadCache {
@@ -88,6 +91,7 @@ export class WatchCache implements ReadCache {
       clock: options.clock,
       logger: options.logger,
       bufferBytes: options.watcherBufferBytes ?? watcherBufferBytes,
+      onSent: options.onSent,
     });
   }
 
@@ -98,6 +102,11 @@ export class WatchCache implements ReadCache {
   /** Watches that are open. */
   get watchers(): number {
     return this.#hub.size;
+  }
+
+  /** Objects by resource. */
+  *sizes(): Generator<readonly [resource: string, count: number]> {
+    for (const [name, { size }] of this.#resources) yield [name, size];
   }
 
   whenReady(signal?: AbortSignal): Promise<void> {
@@ -120,7 +129,7 @@ export class WatchCache implements ReadCache {
   }
 
   async waitFor(version: number, signal?: AbortSignal): Promise<void> {
-    if (this.#isReady && version <= this.#version) return;
+    if (this.isReady && version <= this.#version) return;
     await this.#waiters.wait(version, () => this.#version, signal);
   }
 
@@ -164,12 +173,13 @@ export class WatchCache implements ReadCache {
     }
   }
 
-  get #isReady(): boolean {
+  /** Whether it holds everything. */
+  get isReady(): boolean {
     return this.#version >= this.#readyAt;
   }
 
   #requireReady(): void {
-    if (!this.#isReady) throw notReady();
+    if (!this.isReady) throw notReady();
   }
 
   async #feed(signal: AbortSignal): Promise<void> {
@@ -276,7 +286,7 @@ export class WatchCache implements ReadCache {
 
   #reach(version: number): void {
     this.#version = version;
-    if (!this.#isReady) return;
+    if (!this.isReady) return;
     this.#ready.resolve();
     this.#waiters.reached(version);
   }
@@ -312,7 +322,7 @@ export class WatchCache implements ReadCache {
     while (!signal.aborted) {
       await delay(clock, bookmarkPeriodMs, signal);
       for (const { ring } of this.#resources.values()) ring.trim(clock.monotonicMs());
-      if (this.#isReady && !signal.aborted) this.#hub.bookmark(this.#version);
+      if (this.isReady && !signal.aborted) this.#hub.bookmark(this.#version);
     }
   }
 

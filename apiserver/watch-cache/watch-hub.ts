@@ -2,7 +2,7 @@ import { expired, type StatusBody } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { CatchUp, type CatchUpOutcome } from './catch-up.ts';
-import { Cohort, type CohortKind, cohortId } from './cohort.ts';
+import { Cohort, type CohortKind, cohortId, type OnSent } from './cohort.ts';
 import { Deliveries } from './deliveries.ts';
 import type { CacheEvent } from './event-ring.ts';
 import { EventFrames } from './frame.ts';
@@ -35,18 +35,25 @@ export class WatchHub {
   readonly #watchers = new Map<SinkBuffer, Watcher>();
   readonly #cohortOf = new Map<SinkBuffer, Cohort>();
   readonly #deliveries: Deliveries;
+  readonly #onSent: OnSent | undefined;
 
   constructor(options: {
     readonly source: WatchSource;
     readonly clock: Clock;
     readonly logger: Logger;
     readonly bufferBytes: number;
+    readonly onSent?: OnSent | undefined;
   }) {
     this.#source = options.source;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#bufferBytes = options.bufferBytes;
-    this.#deliveries = new Deliveries(options.clock, (cohort) => this.#promote(cohort));
+    this.#onSent = options.onSent;
+    this.#deliveries = new Deliveries({
+      clock: options.clock,
+      onOutgrown: (cohort) => this.#promote(cohort),
+      onSent: options.onSent,
+    });
   }
 
   get size(): number {
@@ -72,6 +79,7 @@ export class WatchHub {
       resource,
       clock: this.#clock,
       start,
+      onSent: this.#onSent,
       onDone: (outcome) => this.#finishCatchUp(buffer, request, outcome),
     });
     void catchUp.run(withState).catch((error: unknown) => this.#abandon(buffer, error));

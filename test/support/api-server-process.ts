@@ -81,6 +81,11 @@ export class ApiServerProcess {
     return this.#processes[nth]?.pid;
   }
 
+  /** Of the server started as the `nth`, when it has ended. */
+  exitCode(nth = 0): number | null | undefined {
+    return this.#processes[nth]?.exitCode;
+  }
+
   /** To the server started as the `nth`. */
   signal(name: 'SIGSTOP' | 'SIGCONT', nth = 0): void {
     this.#processes[nth]?.kill(name);
