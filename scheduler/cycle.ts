@@ -99,7 +99,7 @@ export class SchedulingCycle {
     if (podClass.mayPreempt) metrics.preempted(nominatedNodeName === undefined ? 0 : outcome.victims);
     const message = diagnosisMessage(
       cluster.nodeCount,
-      { diagnosis, everywhere: preFilter(podClass)?.reasons[0] },
+      { counts: diagnosis.counts, everywhere: preFilter(podClass)?.reasons[0] },
       outcome.nominatedNodeName === undefined ? outcome.text : undefined,
     );
     queue.parkUnschedulable(uid);

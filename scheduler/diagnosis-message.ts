@@ -1,5 +1,3 @@
-import type { Diagnosis } from './schedule.ts';
-
 /**
  * `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.`, as Kubernetes words it.
  * @param everywhere what rules out every node alike; it is said once
@@ -7,22 +5,28 @@ import type { Diagnosis } from './schedule.ts';
  */
 export function diagnosisMessage(
   nodeCount: number,
-  { diagnosis, everywhere }: { readonly diagnosis: Diagnosis; readonly everywhere?: string | undefined },
+  {
+    counts,
+    everywhere,
+  }: { readonly counts: ReadonlyMap<string, number>; readonly everywhere?: string | undefined },
   preemption: string | undefined,
 ): string {
   if (nodeCount === 0) return 'no nodes available to schedule pods';
-  const reasons = [...diagnosis.values()].flatMap((rejection) => rejection.reasons);
   const text =
     everywhere === undefined
-      ? summary(nodeCount, reasons)
+      ? summary(nodeCount, counts)
       : `0/${nodeCount} nodes are available: ${everywhere}.`;
   return preemption === undefined ? text : `${text} preemption: ${preemption}`;
 }
 
 /** How many nodes give which reason. */
-export function summary(nodeCount: number, reasons: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+export function summary(nodeCount: number, counts: ReadonlyMap<string, number>): string {
   const parts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
   return `0/${nodeCount} nodes are available: ${parts.join(', ')}.`;
+}
+
+export function countReasons(reasons: Iterable<string>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return counts;
 }

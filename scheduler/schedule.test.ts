@@ -4,10 +4,18 @@ import { seededRandom } from '../base/random.ts';
 import { aNode, aPod, type PodDraft } from '../test/support/scheduling-objects.ts';
 import { Cluster } from './cache/cluster.ts';
 import { PlacementIndex } from './cache/placement-index.ts';
+import { DiagnosisMemo } from './diagnosis-memo.ts';
 import { diagnosisMessage } from './diagnosis-message.ts';
 import { PodClasses } from './framework/pod-class.ts';
 import { defaultPlugins } from './plugin-registry.ts';
-import { diagnose, type SchedulingContext, schedule } from './schedule.ts';
+import {
+  type Decision,
+  decide,
+  explain,
+  type SchedulingContext,
+  schedule,
+  type Verdict,
+} from './schedule.ts';
 import { leastLoaded } from './strategies/least-loaded.ts';
 import { RandomChoice } from './strategies/random-choice.ts';
 import { RoundRobin } from './strategies/round-robin.ts';
@@ -37,11 +45,19 @@ class Bench {
     this.context.cluster.setPod({ uid, name, podClass, nodeName, isLive, isAssumed: false });
   }
 
+  decide(pod: Pod): Decision {
+    return decide(this.context, this.#classes.of(pod), leastLoaded);
+  }
+
+  verdicts(pod: Pod): readonly Verdict[] {
+    return explain(this.context, this.#classes.of(pod));
+  }
+
   message(pod: Pod): string {
     const { cluster } = this.context;
     return diagnosisMessage(
       cluster.nodeCount,
-      { diagnosis: diagnose(this.context, this.#classes.of(pod)) },
+      new DiagnosisMemo(this.context).diagnosisOf(this.#classes.of(pod)),
       undefined,
     );
   }
@@ -144,6 +160,32 @@ describe('diagnosis', () => {
     expect(bench.message(aPod({ cpu: '2', memory: '2Gi', spec: {} }))).toMatch(
       /^0\/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods\./,
     );
+  });
+
+  it('tells of every node which plugin refuses it, what is short and what would help, as plain data', () => {
+    const bench = new Bench(
+      aNode({ name: 'full', cpu: '1' }),
+      aNode({ name: 'tainted', taints: [{ key: 'dedicated', value: 'db', effect: 'NoSchedule' }] }),
+      aNode({ name: 'other', labels: { disk: 'hdd' } }),
+    );
+    bench.put(aPod({ cpu: '800m' }), 'full');
+    const decision = bench.decide(aPod({ cpu: '500m', spec: { nodeSelector: { disk: 'ssd' } } }));
+    expect(decision).toEqual(JSON.parse(JSON.stringify(decision)));
+    expect(decision).toMatchObject({
+      verdicts: [
+        { node: 'full', fits: false, plugin: 'NodeAffinity', change: 'label disk=ssd on the node' },
+        { node: 'tainted', plugin: 'TaintToleration', change: 'a toleration for dedicated=db:NoSchedule' },
+        { node: 'other', plugin: 'NodeAffinity', isFinal: true },
+      ],
+    });
+    expect(bench.decide(aPod({ cpu: '500m', spec: { tolerations: [] } }))).toEqual({ node: 'other' });
+    bench.context.cluster.removeNode('other');
+    const [verdict] = bench.verdicts(aPod({ cpu: '500m' }));
+    expect(verdict).toMatchObject({
+      plugin: 'NodeResourcesFit',
+      shortfalls: [{ resource: 'cpu', needed: 500, free: 200 }],
+      change: '300m more free cpu',
+    });
   });
 
   it('says so when there are no nodes', () => {

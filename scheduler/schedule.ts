@@ -50,19 +50,26 @@ export function preFilter(pod: PodClass): Rejection | undefined {
 /** Why each node will not do, by node name. */
 export type Diagnosis = ReadonlyMap<string, NamedRejection>;
 
-export function diagnose({ cluster, index }: SchedulingContext, pod: PodClass): Diagnosis {
+export function diagnose(context: SchedulingContext, pod: PodClass): Diagnosis {
   const rejections = new Map<string, NamedRejection>();
-  const everywhere = preFilter(pod);
-  if (everywhere !== undefined) {
-    for (const { name } of cluster.nodes) rejections.set(name, { plugin: 'VolumeBinding', ...everywhere });
-    return rejections;
-  }
-  const { local, rules } = index.placementOf(pod);
-  for (const node of cluster.nodes) {
-    const rejection = local.reject(node) ?? rejectByDomain(cluster, rules, node);
+  const { rules } = context.index.placementOf(pod);
+  for (const node of context.cluster.nodes) {
+    const rejection = rejectionOn(context, pod, node, rules);
     if (rejection !== undefined) rejections.set(node.name, rejection);
   }
   return rejections;
+}
+
+/** Why this node will not do; undefined when it will. */
+export function rejectionOn(
+  { cluster, index }: SchedulingContext,
+  pod: PodClass,
+  node: NodeInfo,
+  rules: readonly WeighedRule[] = index.placementOf(pod).rules,
+): NamedRejection | undefined {
+  const everywhere = preFilter(pod);
+  if (everywhere !== undefined) return { plugin: 'VolumeBinding', ...everywhere };
+  return index.localOf(pod).reject(node) ?? rejectByDomain(cluster, rules, node);
 }
 
 function rejectByDomain(
@@ -88,14 +95,12 @@ export type Verdict =
     };
 
 /** Every node's verdict, the best first. */
-export function explain({ cluster, index }: SchedulingContext, pod: PodClass): readonly Verdict[] {
+export function explain(context: SchedulingContext, pod: PodClass): readonly Verdict[] {
+  const { cluster, index } = context;
   const placement = index.placementOf(pod);
   const { local, rules } = placement;
-  const everywhere = preFilter(pod);
   const verdicts = [...cluster.nodes].map((node): Verdict => {
-    if (everywhere !== undefined)
-      return { node: node.name, fits: false, plugin: 'VolumeBinding', ...everywhere };
-    const rejection = local.reject(node) ?? rejectByDomain(cluster, rules, node);
+    const rejection = rejectionOn(context, pod, node, rules);
     if (rejection !== undefined) return { node: node.name, fits: false, ...rejection };
     const points: Record<string, number> = { ...local.scores(node) };
     for (const { plugin, weight, rule } of rules) {

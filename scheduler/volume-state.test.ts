@@ -4,10 +4,11 @@ import type { StorageClass } from '../api/generated/storage-v1.ts';
 import { aNode, aPod } from '../test/support/scheduling-objects.ts';
 import { Cluster } from './cache/cluster.ts';
 import { PlacementIndex } from './cache/placement-index.ts';
+import { DiagnosisMemo } from './diagnosis-memo.ts';
 import { diagnosisMessage } from './diagnosis-message.ts';
 import { toPodClass } from './framework/pod-class.ts';
 import { defaultPlugins } from './plugin-registry.ts';
-import { diagnose, preFilter, schedule } from './schedule.ts';
+import { preFilter, schedule } from './schedule.ts';
 import { leastLoaded } from './strategies/least-loaded.ts';
 import { type VolumeLookup, volumeNeedsOf } from './volume-state.ts';
 
@@ -37,7 +38,7 @@ function outcome(lookup: Partial<VolumeLookup>): string {
   const everywhere = preFilter(podClass)?.reasons[0];
   return (
     schedule(context, podClass, leastLoaded)?.name ??
-    diagnosisMessage(2, { diagnosis: diagnose(context, podClass), everywhere }, undefined)
+    diagnosisMessage(2, { ...new DiagnosisMemo(context).diagnosisOf(podClass), everywhere }, undefined)
   );
 }
 

@@ -15,6 +15,7 @@ import type { Cluster } from './cluster.ts';
 import type { DomainCounter } from './domain-counter.ts';
 import { DomainTree } from './domain-tree.ts';
 import { infeasible } from './score-tree.ts';
+import type { Placement } from './shared-placement.ts';
 import type { Topology } from './topology.ts';
 
 interface Watched {
@@ -38,7 +39,7 @@ interface Key {
 /** Nodes a domain has at the least, on the average, for its key to be a level of the tree. */
 const nodesPerDomain = 2;
 
-export class ClassPlacement {
+export class ClassPlacement implements Placement {
   readonly #cluster: Cluster;
   readonly #plugins: PluginSet;
   readonly #pod: PodClass;
@@ -75,6 +76,15 @@ export class ClassPlacement {
 
   valueAt(slot: number): number {
     return this.#tree.valueAt(slot);
+  }
+
+  /** Another value for a node, until `restore`. */
+  override(slot: number, value: number): void {
+    this.#tree.setNode(slot, value);
+  }
+
+  restore(slot: number): void {
+    this.#put(slot);
   }
 
   /** Brings everything up to date. */

@@ -51,6 +51,8 @@ export class Cluster {
   readonly #freeSlots: number[] = [];
   readonly #pods = new Map<string, PlacedPod>();
   readonly #placed = new Map<PodClass, Map<number, Readonly<ClassCount>>>();
+  /** Live pods by owner and slot. */
+  readonly #replicas = new Map<string, Map<number, number>>();
   readonly #nominated = new Map<string, string>();
   #nodeCount = 0;
 
@@ -207,9 +209,24 @@ export class Cluster {
       pods.delete(pod);
       usage.remove(podClass, isLive);
     }
+    if (isLive && podClass.owner !== undefined) this.#countReplica(podClass.owner, slot, by);
     this.#countClass(podClass, slot, usage.classes.get(podClass));
     this.counters.add(podClass, slot, by, isLive ? by : 0);
     this.#changed(entry);
+  }
+
+  /** The slots with live pods of this owner, and how many. */
+  replicasOf(owner: string | undefined): ReadonlyMap<number, number> {
+    return (owner === undefined ? undefined : this.#replicas.get(owner)) ?? noReplicas;
+  }
+
+  #countReplica(owner: string, slot: number, by: number): void {
+    const slots = this.#replicas.get(owner) ?? new Map<number, number>();
+    const count = (slots.get(slot) ?? 0) + by;
+    if (count > 0) slots.set(slot, count);
+    else slots.delete(slot);
+    if (slots.size > 0) this.#replicas.set(owner, slots);
+    else this.#replicas.delete(owner);
   }
 
   #countClass(podClass: PodClass, slot: number, count: Readonly<ClassCount> | undefined): void {
@@ -248,6 +265,7 @@ export class Cluster {
   }
 }
 
+const noReplicas: ReadonlyMap<number, number> = new Map();
 const noPods: ReadonlySet<PlacedPod> = new Set();
 
 const isSame = (left: NodeFacts, right: NodeFacts): boolean => textOf(left) === textOf(right);

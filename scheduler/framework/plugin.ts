@@ -39,6 +39,11 @@ export interface NodeScore {
   readonly weight: number;
   concerns(pod: PodClass): boolean;
   score(pod: PodClass, node: NodeInfo): number;
+  /**
+   * True when nothing of the pod matters but how many replicas of its owner are on the node, and a node without any
+   * gets `maxScore`.
+   */
+  readonly countsReplicas?: boolean;
 }
 
 /** A domain is the set of nodes that share a topology label's value; nodes without the label are in none. */

@@ -8,8 +8,10 @@
 
 import type { PlacedPod } from '../cache/cluster.ts';
 import { infeasible } from '../cache/score-tree.ts';
+import type { DiagnosisSummary } from '../diagnosis-memo.ts';
+import { countReasons } from '../diagnosis-message.ts';
 import type { PodClass } from '../framework/pod-class.ts';
-import type { Diagnosis, SchedulingContext } from '../schedule.ts';
+import type { SchedulingContext } from '../schedule.ts';
 import type { DisruptionBudget } from './disruption-budget.ts';
 import { type Candidate, compareHarm, findVictims, type NoCandidate } from './victims.ts';
 
@@ -26,7 +28,7 @@ interface ClassCandidates {
 export type PreemptionPlan =
   | { readonly node: string; readonly victims: readonly PlacedPod[] }
   /** Reasons of each node. */
-  | { readonly node: undefined; readonly reasons: readonly string[] };
+  | { readonly node: undefined; readonly reasons: ReadonlyMap<string, number> };
 
 export class PreemptionIndex {
   readonly #context: SchedulingContext;
@@ -43,19 +45,19 @@ export class PreemptionIndex {
   }
 
   /** The plan that does the least harm. Nothing is changed. */
-  plan(pod: PodClass, diagnosis: Diagnosis): PreemptionPlan {
+  plan(pod: PodClass, diagnosis: DiagnosisSummary): PreemptionPlan {
     const { bySlot } = this.#refresh(pod);
     const { cluster, index } = this.#context;
     const hasRules = index.placementOf(pod).rules.some(({ rule }) => rule.isHard);
     const best = hasRules ? this.#bestByTrying(pod, bySlot, diagnosis) : leastHarmful(bySlot);
     if (best !== undefined) return { node: best.node.name, victims: best.victims };
-    const reasons = [...cluster.nodes].flatMap(({ slot, name }) => {
-      const rejection = diagnosis.get(name);
+    const reasons = [...cluster.nodes].flatMap(({ slot }) => {
+      const rejection = diagnosis.rejectionAt(slot);
       const found = bySlot[slot];
       if (rejection?.isFinal === true || found === undefined) return notHelpful.reasons;
       return 'reasons' in found ? found.reasons : (rejection?.reasons ?? []);
     });
-    return { node: undefined, reasons };
+    return { node: undefined, reasons: countReasons(reasons) };
   }
 
   #refresh(pod: PodClass): ClassCandidates {
@@ -85,11 +87,11 @@ export class PreemptionIndex {
   #bestByTrying(
     pod: PodClass,
     bySlot: readonly (Candidate | NoCandidate | undefined)[],
-    diagnosis: Diagnosis,
+    diagnosis: DiagnosisSummary,
   ): Candidate | undefined {
     const candidates = bySlot.flatMap((each) => {
       if (each === undefined || !('node' in each)) return [];
-      return diagnosis.get(each.node.name)?.isFinal === true ? [] : [each];
+      return diagnosis.rejectionAt(each.node.slot)?.isFinal === true ? [] : [each];
     });
     for (const candidate of candidates.sort(compareHarm).slice(0, maxTried)) {
       const lower = [...this.#context.cluster.podsOn(candidate.node.name)]

@@ -4,10 +4,11 @@ import { fromLabelSelector } from '../../api/selector.ts';
 import { aNode, aPod, type PodDraft } from '../../test/support/scheduling-objects.ts';
 import { Cluster } from '../cache/cluster.ts';
 import { PlacementIndex } from '../cache/placement-index.ts';
+import { DiagnosisMemo } from '../diagnosis-memo.ts';
 import { summary } from '../diagnosis-message.ts';
 import { PodClasses } from '../framework/pod-class.ts';
 import { defaultPlugins } from '../plugin-registry.ts';
-import { diagnose, schedule } from '../schedule.ts';
+import { schedule } from '../schedule.ts';
 import { leastLoaded } from '../strategies/least-loaded.ts';
 import type { DisruptionBudget } from './disruption-budget.ts';
 import { PreemptionIndex, type PreemptionPlan } from './preemption-index.ts';
@@ -20,6 +21,7 @@ class Bench {
     plugins: defaultPlugins,
     index: new PlacementIndex(this.cluster, defaultPlugins),
   };
+  readonly #memo = new DiagnosisMemo(this.#context);
   readonly #preemption = new PreemptionIndex(this.#context);
 
   constructor(...nodes: string[]) {
@@ -49,7 +51,7 @@ class Bench {
 
   plan(draft: Draft): PreemptionPlan {
     const podClass = this.#classes.of(this.#podOf(draft));
-    return this.#preemption.plan(podClass, diagnose(this.#context, podClass));
+    return this.#preemption.plan(podClass, this.#memo.diagnosisOf(podClass));
   }
 
   /** `node: victim, victim`, or what the message says. */

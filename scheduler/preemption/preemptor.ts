@@ -1,10 +1,11 @@
 /** PostFilter: makes room for a pod that fits nowhere by evicting pods of lower priority, where that helps. */
 import type { Cluster } from '../cache/cluster.ts';
+import type { DiagnosisSummary } from '../diagnosis-memo.ts';
 import { summary } from '../diagnosis-message.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import type { Profile } from '../profile.ts';
 import type { QueuedPod } from '../queue/scheduling-queue.ts';
-import type { Diagnosis, SchedulingContext } from '../schedule.ts';
+import type { SchedulingContext } from '../schedule.ts';
 import type { DisruptionBudget } from './disruption-budget.ts';
 import type { Evictor } from './evictor.ts';
 import { PreemptionIndex } from './preemption-index.ts';
@@ -18,7 +19,7 @@ export type PreemptionOutcome =
 export interface PreemptionRequest {
   readonly queued: QueuedPod;
   readonly profile: Profile;
-  readonly diagnosis: Diagnosis;
+  readonly diagnosis: DiagnosisSummary;
   /** Where the pod has been nominated before. */
   readonly nominatedFor: string | undefined;
 }

@@ -1,82 +1,39 @@
-/** Placements of the pure core, and bindings through the API server: `node test/bench/scheduler.ts`. Nothing is judged. */
-import { nodes, pods } from '../../api/generated/resources.ts';
-import { systemClock } from '../../base/clock.ts';
-import { silentLogger } from '../../base/logger.ts';
-import { systemRandom } from '../../base/random.ts';
-import { Informer } from '../../client/informer.ts';
-import { Cluster } from '../../scheduler/cache/cluster.ts';
-import { PlacementIndex } from '../../scheduler/cache/placement-index.ts';
-import { PodClasses } from '../../scheduler/framework/pod-class.ts';
-import { defaultPlugins } from '../../scheduler/plugin-registry.ts';
-import { schedule } from '../../scheduler/schedule.ts';
-import { runScheduler } from '../../scheduler/scheduler.ts';
-import { leastLoaded } from '../../scheduler/strategies/least-loaded.ts';
-import { ApiServerProcess } from '../support/api-server-process.ts';
-import { EtcdProcess } from '../support/etcd-process.ts';
-import { eventually } from '../support/eventually.ts';
-import { aNode, aPod, type PodDraft } from '../support/scheduling-objects.ts';
-import { ensureServiceAccount } from '../support/service-account.ts';
+/**
+ * One table of the scheduler: placements of the pure core by CPU time, and bindings through the API server with TLS
+ * and etcd by the clock. Nothing is judged.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { type Figure, report } from './measure/figures.ts';
+import { SchedulingBench } from './measure/scheduling-api.ts';
+import { placementRate, preemptionRate, rejectionRate } from './measure/scheduling-core.ts';
+import { schedulingWorkloads } from './measure/scheduling-workloads.ts';
 
-const zones = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
+const nodeCount = 5_000;
+const backlog = 10_000;
+const figures: Figure[] = [];
 
-interface Workload {
-  readonly name: string;
-  readonly pods: number;
-  readonly draft: (i: number) => PodDraft;
+function add(name: string, unit: Figure['unit'], value: number, more: Partial<Figure> = {}): void {
+  figures.push({ name, unit, values: [value], ...more });
 }
 
-const spread = {
-  maxSkew: 5,
-  topologyKey: 'zone',
-  whenUnsatisfiable: 'DoNotSchedule',
-  labelSelector: { matchLabels: { app: 'x' } },
-};
-const antiAffinity = {
-  podAntiAffinity: {
-    requiredDuringSchedulingIgnoredDuringExecution: [
-      { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'x' } } },
-    ],
-  },
-};
-
-const workloads: readonly Workload[] = [
-  { name: 'basic, one owner', pods: 20_000, draft: () => ({ owner: 'x' }) },
-  { name: 'basic, 35 owners in turn', pods: 20_000, draft: (i) => ({ owner: `owner-${i % 35}` }) },
-  {
-    name: 'topology spreading by zone',
-    pods: 300,
-    draft: () => ({ labels: { app: 'x' }, spec: { topologySpreadConstraints: [spread] } }),
-  },
-  {
-    name: 'anti-affinity by host',
-    pods: 300,
-    draft: () => ({ labels: { app: 'x' }, spec: { affinity: antiAffinity } }),
-  },
-];
-
-function placementsPerCpuSecond(nodeCount: number, workload: Workload): number {
-  const cluster = new Cluster();
-  for (let i = 0; i < nodeCount; i += 1)
-    cluster.setNode(
-      aNode({ name: `n${i}`, cpu: '64', pods: 100_000, labels: { zone: zones[i % 10] ?? 'a' } }),
-    );
-  const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
-  const classes = new PodClasses();
-  const queue = Array.from({ length: Math.min(workload.pods, nodeCount * 1_000) }, (_, i) =>
-    aPod({ cpu: '1m', memory: '1Ki', ...workload.draft(i) }),
-  );
-  const before = process.cpuUsage();
-  let placed = 0;
-  for (const pod of queue) {
-    const podClass = classes.of(pod);
-    const node = schedule(context, podClass, leastLoaded);
-    if (node === undefined) continue;
-    placed += 1;
-    const { uid, name } = pod.metadata;
-    cluster.setPod({ uid, name, podClass, nodeName: node.name, isLive: true, isAssumed: true });
+function measureCore(): void {
+  for (const workload of schedulingWorkloads) {
+    // Twice: the first run is the compiler's.
+    placementRate(50, workload);
+    const [few, many] = [placementRate(50, workload), placementRate(nodeCount, workload)];
+    const { goal, elsewhere } = workload;
+    add(`core: ${workload.name}`, '/s', many, { goal, elsewhere });
+    add(`core: ${workload.name}, cost 50 -> ${nodeCount} nodes`, '%', (few / many - 1) * 100, { goal: 33 });
   }
-  const { user, system } = process.cpuUsage(before);
-  return Math.round((placed * 1e6) / (user + system));
+  add('core: Preemption', '/s', preemptionRate(nodeCount), { goal: 2_000, elsewhere: '570' });
+  add('core: Unschedulable', '/s', rejectionRate(nodeCount));
+}
+
+function measureMemory(): void {
+  const script = join(import.meta.dirname, 'measure/scheduling-memory.ts');
+  const output = execFileSync(process.execPath, ['--expose-gc', script, `${nodeCount}`, '150000']).toString();
+  add('state of 5,000 nodes, 150,000 pods', 'MB', Number(output.split(' ')[0]), { goal: 400 });
 }
 
 function percentile(values: readonly number[], share: number): number {
@@ -84,91 +41,55 @@ function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
-async function throughTheApi(): Promise<void> {
-  const etcd = await EtcdProcess.start();
-  const server = await ApiServerProcess.start({ etcdServers: etcd.url });
+async function measureApi(): Promise<void> {
+  const bench = await SchedulingBench.start(nodeCount);
   try {
-    await measureBindings(server);
-  } finally {
-    await server.stop();
-    await etcd.stop();
-  }
-}
-
-async function measureBindings(server: ApiServerProcess): Promise<void> {
-  const abort = new AbortController();
-  const { signal } = abort;
-  const client = await server.client();
-  await ensureServiceAccount(client);
-  const common = { clock: systemClock, random: systemRandom, logger: silentLogger };
-  const bound = new Map<string, number>();
-  const informer = new Informer({ ...common, client, type: pods });
-  informer.addHandler({
-    onAdd: ({ metadata, spec }) =>
-      void (spec.nodeName !== undefined && bound.set(metadata.name, performance.now())),
-    onUpdate: (_, { metadata, spec }) =>
-      void (
-        spec.nodeName !== undefined &&
-        !bound.has(metadata.name) &&
-        bound.set(metadata.name, performance.now())
-      ),
-  });
-  const scheduler = {
-    ...common,
-    client: await server.client('scheduler'),
-    strategy: 'least-loaded',
-  } as const;
-  const running = [informer.run(signal), runScheduler({ ...scheduler, identity: 'bench' }, signal)];
-  const bare = <T extends { metadata: object }>(object: T): T => ({
-    ...object,
-    metadata: {
-      ...object.metadata,
-      uid: undefined,
-      resourceVersion: undefined,
-      creationTimestamp: undefined,
-    },
-  });
-  for (let i = 0; i < 50; i += 1) {
-    const node = aNode({ name: `n${i}`, cpu: '64', pods: 1_000 });
-    const created = await client.create(nodes, bare(node));
-    // A new node is tainted until the node lifecycle controller sees it ready; here there is none.
-    const untainted = await client.update(nodes, { ...created, spec: node.spec });
-    await client.update(nodes, { ...untainted, status: node.status }, { subresource: 'status' });
-  }
-  const add = (name: string) => client.create(pods, bare(aPod({ name, cpu: '1m', owner: 'bench' })));
-  const latencies: number[] = [];
-  for (let i = 0; i < 200; i += 1) {
+    const latencies: number[] = [];
+    for (let i = 0; i < 200; i += 1)
+      for (const [createdMs, boundMs] of await bench.bind(`one-${i}`, 1, {}))
+        latencies.push(boundMs - createdMs);
+    add('one pod, created -> bound, median', 'ms', percentile(latencies, 0.5), { elsewhere: '22' });
+    add('one pod, created -> bound, p99', 'ms', percentile(latencies, 0.99), { goal: 15 });
+    for (const { name, draft, onePerNode } of schedulingWorkloads.filter(
+      (each) => !each.name.startsWith('Basic'),
+    )) {
+      const count = onePerNode === true ? nodeCount / 2 : backlog;
+      const before = bench.cpuSeconds();
+      const rate = await bench.backlogRate(name.toLowerCase(), count, draft(0));
+      const after = bench.cpuSeconds();
+      add(`backlog: ${name}`, '/s', rate, {
+        goal: name === 'SchedulingBasic' ? 2_500 : 1_500,
+        elsewhere: '198',
+      });
+      add(
+        `backlog: ${name}, scheduler's CPU a pod`,
+        'us',
+        (1e6 * (after.scheduler - before.scheduler)) / count,
+      );
+      add(
+        `backlog: ${name}, API server's CPU a pod`,
+        'us',
+        (1e6 * (after.apiserver - before.apiserver)) / count,
+      );
+      if (process.argv[2] === 'short') break;
+      await bench.removePods();
+    }
+    const bare = await bench.createRate('bare', 3_000);
     const startMs = performance.now();
-    await add(`one-${i}`);
-    await eventually(() => {
-      if (!bound.has(`one-${i}`)) throw new Error('not bound yet');
-    });
-    latencies.push((bound.get(`one-${i}`) ?? Number.NaN) - startMs);
+    await bench.bind('same', 3_000, {});
+    const rate = 3_000_000 / (performance.now() - startMs);
+    add('created by nobody scheduled', '/s', bare);
+    add('creation in the same clock, bound', '/s', rate, { goal: 900 });
+    add('scheduler, resident', 'MB', bench.schedulerMegabytes(), { goal: 400 });
+  } finally {
+    await bench.stop();
   }
-  const [p50, p99] = [percentile(latencies, 0.5), percentile(latencies, 0.99)];
-  console.log(`one pod, create sent -> bound seen      p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
-  const count = 2_000;
-  const startMs = performance.now();
-  await Promise.all(Array.from({ length: count }, (_, i) => add(`many-${i}`)));
-  const createdMs = performance.now() - startMs;
-  await eventually(() => {
-    if (bound.size < count + 200) throw new Error('not all bound yet');
-  }, 60_000);
-  const boundMs = Math.max(...bound.values()) - startMs;
-  const rate = (ms: number): string => `${Math.round((count * 1_000) / ms)}/s`;
-  console.log(
-    `${count} pods, creation in the same clock      created ${rate(createdMs)}, bound ${rate(boundMs)}`,
-  );
-  abort.abort();
-  await Promise.all(running);
 }
 
-for (const nodeCount of [50, 5_000])
-  for (const workload of workloads) {
-    const rate = placementsPerCpuSecond(nodeCount, workload).toLocaleString('en');
-    console.log(
-      `${`${workload.name}, ${nodeCount} nodes`.padEnd(44)} ${rate.padStart(10)} placements per CPU second`,
-    );
-  }
-await throughTheApi();
-process.exit(0);
+const only = process.argv[2];
+if (only !== 'api' && only !== 'short') {
+  measureCore();
+  measureMemory();
+}
+if (only !== 'core') await measureApi();
+report('scheduler', figures, 'kube-scheduler');

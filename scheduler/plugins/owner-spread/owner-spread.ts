@@ -8,6 +8,7 @@ import { maxScore, type NodeScore } from '../../framework/plugin.ts';
 export const ownerSpread: NodeScore = {
   name: 'OwnerSpread',
   weight: 4,
+  countsReplicas: true,
   concerns: ({ owner }) => owner !== undefined,
   score(pod, node) {
     if (pod.owner === undefined) return 0;

@@ -1,0 +1,161 @@
+/** The scheduler as a process, through the API server with TLS and a real etcd. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Pod } from '../../../api/generated/core-v1.ts';
+import { nodes, pods } from '../../../api/generated/resources.ts';
+import type { ApiClient } from '../../../client/client.ts';
+import { ApiServerProcess } from '../../support/api-server-process.ts';
+import { EtcdProcess } from '../../support/etcd-process.ts';
+import { aNode, aPod, type PodDraft } from '../../support/scheduling-objects.ts';
+import { ensureServiceAccount } from '../../support/service-account.ts';
+
+const concurrency = 64;
+/** New nodes are tainted until a controller sees them Ready; here there is none. */
+const tolerations = [{ key: 'node.kubernetes.io/not-ready', operator: 'Exists' }];
+
+/** A cluster of Node objects without agents, and one scheduler. */
+export class SchedulingBench {
+  readonly #etcd: EtcdProcess;
+  readonly #server: ApiServerProcess;
+  readonly #client: ApiClient;
+  readonly #abort = new AbortController();
+  readonly #bound = new Map<string, number>();
+  #scheduler: ChildProcess | undefined;
+  #watching: Promise<void> = Promise.resolve();
+  #wake: () => void = () => undefined;
+
+  private constructor(etcd: EtcdProcess, server: ApiServerProcess, client: ApiClient) {
+    this.#etcd = etcd;
+    this.#server = server;
+    this.#client = client;
+  }
+
+  static async start(nodeCount: number): Promise<SchedulingBench> {
+    const etcd = await EtcdProcess.start();
+    const server = await ApiServerProcess.start({ etcdServers: etcd.url });
+    const client = await server.client();
+    await ensureServiceAccount(client);
+    const bench = new SchedulingBench(etcd, server, client);
+    await inParallel(nodeCount, async (i) => {
+      const labels = { zone: `zone-${i % 10}` };
+      const node = aNode({ name: `n${i}`, cpu: '64', pods: 1_000, labels });
+      await client.create(nodes, { ...node, metadata: { name: `n${i}`, labels: node.metadata.labels } });
+    });
+    bench.#watching = bench.#watch();
+    bench.#startScheduler();
+    await bench.bind('warm-up', 1, {});
+    return bench;
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#watching;
+    const child = this.#scheduler;
+    if (child !== undefined) {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    }
+    await this.#server.stop();
+    await this.#etcd.stop();
+  }
+
+  /** Creates pods and waits until a watcher has seen all of them bound. @returns when each was created and bound */
+  async bind(prefix: string, count: number, draft: PodDraft): Promise<readonly [number, number][]> {
+    const created = new Map<string, number>();
+    await inParallel(count, async (i) => {
+      created.set(`${prefix}-${i}`, performance.now());
+      await this.#create(`${prefix}-${i}`, draft);
+    });
+    await this.#whenBound(prefix, count);
+    return [...created].map(([name, atMs]) => [atMs, this.#bound.get(name) ?? Number.NaN]);
+  }
+
+  /** Pods a second, from letting the scheduler go to the last binding seen. */
+  async backlogRate(prefix: string, count: number, draft: PodDraft): Promise<number> {
+    this.#scheduler?.kill('SIGSTOP');
+    await inParallel(count, (i) => this.#create(`${prefix}-${i}`, draft));
+    const startMs = performance.now();
+    this.#scheduler?.kill('SIGCONT');
+    await this.#whenBound(prefix, count);
+    return (count * 1_000) / (performance.now() - startMs);
+  }
+
+  /** Pods that nobody schedules, created a second. */
+  async createRate(prefix: string, count: number): Promise<number> {
+    const startMs = performance.now();
+    await inParallel(count, (i) => this.#create(`${prefix}-${i}`, { spec: { schedulerName: 'nobody' } }));
+    return (count * 1_000) / (performance.now() - startMs);
+  }
+
+  async removePods(): Promise<void> {
+    await this.#client.deleteCollection(pods, { namespace: 'default' }, { gracePeriodSeconds: 0 });
+  }
+
+  /** CPU seconds so far of scheduler and API server. */
+  cpuSeconds(): { readonly scheduler: number; readonly apiserver: number } {
+    return { scheduler: cpuOf(this.#scheduler?.pid), apiserver: cpuOf(this.#server.pid()) };
+  }
+
+  schedulerMegabytes(): number {
+    const status = readFileSync(`/proc/${this.#scheduler?.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
+  }
+
+  async #create(name: string, draft: PodDraft): Promise<void> {
+    const { spec, metadata } = aPod({ name, cpu: '1m', memory: '1Ki', ...draft });
+    const { namespace, labels, ownerReferences } = metadata;
+    await this.#client.create(pods, {
+      ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels, ownerReferences } },
+      spec: { ...spec, tolerations },
+    });
+  }
+
+  #startScheduler(): void {
+    const main = join(import.meta.dirname, '../../../scheduler/main.ts');
+    const flags = [`--kubeconfig=${this.#server.kubeconfig('scheduler')}`, '--leader-elect=false'];
+    this.#scheduler = spawn(process.execPath, [main, ...flags, '--log-level=error'], { stdio: 'inherit' });
+  }
+
+  async #watch(): Promise<void> {
+    const request = { namespace: 'default', fieldSelector: 'spec.nodeName!=' };
+    for await (const { type, object } of this.#client.watch<Pod>(pods, request, this.#abort.signal)) {
+      if (type !== 'ADDED' && type !== 'MODIFIED') continue;
+      const { name } = object.metadata;
+      if (!this.#bound.has(name)) this.#bound.set(name, performance.now());
+      this.#wake();
+    }
+  }
+
+  async #whenBound(prefix: string, count: number): Promise<void> {
+    const last = Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
+    let missing = last.filter((name) => !this.#bound.has(name));
+    while (missing.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      if (this.#bound.size >= missing.length) missing = missing.filter((name) => !this.#bound.has(name));
+    }
+  }
+}
+
+async function inParallel(count: number, work: (i: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) {
+      const i = next;
+      next += 1;
+      await work(i);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
+}
+
+const ticksPerSecond = 100;
+
+function cpuOf(pid: number | undefined): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}

@@ -1,0 +1,102 @@
+/** The pure core, by CPU time: no sockets, no queue. */
+import { Cluster } from '../../../scheduler/cache/cluster.ts';
+import { PlacementIndex } from '../../../scheduler/cache/placement-index.ts';
+import { DiagnosisMemo } from '../../../scheduler/diagnosis-memo.ts';
+import { type PodClass, PodClasses } from '../../../scheduler/framework/pod-class.ts';
+import { defaultPlugins } from '../../../scheduler/plugin-registry.ts';
+import { PreemptionIndex } from '../../../scheduler/preemption/preemption-index.ts';
+import { type SchedulingContext, schedule } from '../../../scheduler/schedule.ts';
+import { leastLoaded } from '../../../scheduler/strategies/least-loaded.ts';
+import { aNode, aPod } from '../../support/scheduling-objects.ts';
+import { podsOf, type SchedulingWorkload } from './scheduling-workloads.ts';
+
+const placements = 20_000;
+
+function contextOf(nodeCount: number, cpu: string): SchedulingContext {
+  const cluster = new Cluster();
+  for (let i = 0; i < nodeCount; i += 1)
+    cluster.setNode(
+      aNode({ name: `n${i}`, cpu, memory: '512Gi', pods: 100_000, labels: { zone: `zone-${i % 10}` } }),
+    );
+  return { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
+}
+
+/** Seconds of CPU that `work` takes. */
+function cpuSeconds(work: () => void): number {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+
+interface Waiting {
+  readonly uid: string;
+  readonly podClass: PodClass;
+}
+
+function place(context: SchedulingContext, { uid, podClass }: Waiting): boolean {
+  const node = schedule(context, podClass, leastLoaded);
+  if (node === undefined) return false;
+  context.cluster.setPod({
+    ...{ uid, name: `default/${uid}`, podClass, nodeName: node.name },
+    ...{ isLive: true, isAssumed: true },
+  });
+  return true;
+}
+
+/** Placements per second of CPU. */
+export function placementRate(nodeCount: number, workload: SchedulingWorkload): number {
+  const context = contextOf(nodeCount, '64');
+  const classes = new PodClasses();
+  let seconds = 0;
+  let placed = 0;
+  while (placed < placements) {
+    const count = workload.onePerNode === true ? nodeCount : placements;
+    const pods = podsOf(workload, count).map((pod) => ({ uid: pod.metadata.uid, podClass: classes.of(pod) }));
+    seconds += cpuSeconds(() => {
+      for (const pod of pods) if (place(context, pod)) placed += 1;
+    });
+    for (const { uid } of pods) context.cluster.removePod(uid);
+  }
+  return placed / seconds;
+}
+
+/** Preemptions per second of CPU: every node is full of pods of low priority. */
+export function preemptionRate(nodeCount: number): number {
+  const context = contextOf(nodeCount, '4');
+  const { cluster } = context;
+  const classes = new PodClasses();
+  for (let i = 0; i < 4 * nodeCount; i += 1) {
+    const pod = aPod({ cpu: '900m', spec: { priority: 1 } });
+    const { uid } = pod.metadata;
+    cluster.setPod({
+      ...{ uid, name: `default/${uid}`, podClass: classes.of(pod), nodeName: `n${i % nodeCount}` },
+      ...{ isLive: true, isAssumed: false },
+    });
+  }
+  const memo = new DiagnosisMemo(context);
+  const preemption = new PreemptionIndex(context);
+  const podClass = classes.of(aPod({ cpu: '3', spec: { priority: 10 } }));
+  let planned = 0;
+  const once = (i: number): void => {
+    const plan = preemption.plan(podClass, memo.diagnosisOf(podClass));
+    if (plan.node === undefined) return;
+    planned += 1;
+    cluster.nominate({ uid: `preemptor-${i}`, podClass }, plan.node);
+    for (const victim of plan.victims) cluster.setPod({ ...victim, isLive: false });
+  };
+  const seconds = cpuSeconds(() => {
+    for (let i = 0; i < Math.min(2_000, nodeCount - 1); i += 1) once(i);
+  });
+  return planned / seconds;
+}
+
+/** Pods that fit nowhere, told apart per second of CPU. */
+export function rejectionRate(nodeCount: number): number {
+  const context = contextOf(nodeCount, '4');
+  const podClass = new PodClasses().of(aPod({ cpu: '3000', memory: '1Ki' }));
+  const seconds = cpuSeconds(() => {
+    for (let i = 0; i < placements; i += 1) place(context, { uid: `${i}`, podClass });
+  });
+  return placements / seconds;
+}
