@@ -98,9 +98,16 @@ export function processStartTime(pid: number): string | undefined {
   }
 }
 
+/** A line of the stack that follows a Go program's panic: the cause stands above it. */
+const stackLine = /^(?:\t|goroutine \d+ |\[signal |[\w./*()]+\(.*\)$)/;
+
 /** The last `count` lines of a unit's log, for error messages. */
 export function lastLogLines(layout: Layout, name: string, count: number): string {
   const file = logFile(layout, name);
   if (!existsSync(file)) return '(no log)';
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return lines
+    .filter((line) => line !== '' && !stackLine.test(line))
+    .slice(-count)
+    .join('\n');
 }

@@ -73,7 +73,11 @@ async function settle(layout: Layout, settings: ClusterSettings): Promise<Stored
   const stored = readCluster(layout);
   if (stored !== undefined) {
     const changed = differences(stored.settings, settings);
-    if (changed.length === 0) return stored;
+    if (changed.length === 0) {
+      // Before any server starts: they listen on the machine's address on the wire.
+      if (stored.choices.underlay !== undefined) await ensureWire(layout, stored.choices.underlay);
+      return stored;
+    }
     throw new UserError(
       `the cluster exists with other settings; run deploy/down first, or leave them as they are\n  ${changed.join('\n  ')}`,
     );
@@ -141,7 +145,6 @@ async function waitForParts({ layout, cluster, clock, progress }: Up, client: Ap
 async function startHosts({ layout, cluster, progress }: Up): Promise<void> {
   const underlay = cluster.choices.underlay;
   if (underlay === undefined) return;
-  await ensureWire(layout, underlay);
   const [hosts] = await Promise.all([
     recordedHosts(layout, cluster, underlay),
     prepareImages(layout, progress),

@@ -62,6 +62,20 @@ describe('a bad manifest', () => {
   });
 });
 
+describe('what nothing in the cluster acts upon', () => {
+  it('is stored, with a warning that names it', async () => {
+    const backend = { service: { name: 'web', port: { number: 80 } } };
+    const ingress = {
+      ...{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name: 'idle' } },
+      spec: { defaultBackend: backend },
+    };
+    const stored = must(await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(ingress)), 'apply');
+    expect(stored.stdout).toBe('ingress.networking.k8s.io/idle created\n');
+    expect(stored.stderr).toContain('Warning: Ingress: stored, but not carried out by this cluster');
+    await cluster.kubectlOut('delete', 'ingress', 'idle');
+  });
+});
+
 describe('a pod that cannot run', () => {
   it('says that its image does not exist', async () => {
     await cluster.kubectlOut(

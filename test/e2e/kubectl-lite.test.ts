@@ -85,6 +85,8 @@ describe('kubectl-lite', () => {
       ['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'],
       ['describe', 'service', 'web'],
       ['describe', 'deployment', 'web'],
+      ['describe', 'pods'],
+      ['describe', 'node', 'host-1'],
     ];
     for (const args of same) {
       await eventually(async () => expect(await lite(...args)).toBe(await cluster.kubectlOut(...args)));
@@ -92,20 +94,6 @@ describe('kubectl-lite', () => {
     const wide = await lite('get', 'nodes,pods,deploy,rs,svc,endpointslices', '-A', '-o', 'wide');
     expect(wide).toMatch(/default\s+deployment\.apps\/web\s+2\/2\s+2\s+2/);
     expect(wide).not.toContain('\u001b');
-    const heads = (text: string): string[] =>
-      text.split('\n').flatMap((line) => /^(\w[\w -]*):/.exec(line)?.[1] ?? []);
-    const pods = ['describe', 'pods'];
-    expect(heads(await lite(...pods))).toEqual(heads(await cluster.kubectlOut(...pods)));
-    const described = await lite('describe', 'node', 'host-1');
-    for (const head of [
-      'Addresses',
-      'Capacity',
-      'Allocatable',
-      'System Info',
-      'PodCIDR',
-      'Non-terminated Pods',
-    ])
-      expect(heads(described)).toContain(head);
   });
 
   it('watches', async () => {
