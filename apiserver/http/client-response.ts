@@ -24,6 +24,7 @@ export class ClientResponse {
   #written: (() => void) | undefined;
   #abort: AbortController | undefined;
   #gone = false;
+  #onHead: ((status: number) => void) | undefined;
   #ended = false;
   /** For metrics. */
   status = 0;
@@ -64,6 +65,7 @@ export class ClientResponse {
 
   writeHead(status: number, headers: OutgoingHttpHeaders): void {
     this.status = status;
+    this.#onHead?.(status);
     if (!this.#gone) this.#raw.writeHead(status, headers);
   }
 
@@ -117,6 +119,11 @@ export class ClientResponse {
     }
     if (this.#draining.length === 0) this.#raw.once('drain', () => this.#resume());
     this.#draining.push(resume);
+  }
+
+  /** Calls back when the answer begins. One listener. */
+  onHead(listener: (status: number) => void): void {
+    this.#onHead = listener;
   }
 
   onClose(listener: () => void): void {

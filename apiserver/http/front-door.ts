@@ -67,6 +67,7 @@ export class FrontDoor {
     const course: Course = { seat: undefined, audited: undefined, failure: undefined };
     try {
       const user = await this.#admit(incoming, info, course, response);
+      if (info.verb === 'watch') response.onHead((status) => beginWatch(course, status));
       const { method, url, headers, body, payload } = incoming;
       const origin = { url, payload, clientAddress: addressOf(incoming.socket) };
       const answer = await this.#answer({ method, info, query, headers, body, origin, user, response });
@@ -76,7 +77,7 @@ export class FrontDoor {
       this.#tell(error, course.failure, incoming, response);
     }
     course.seat?.release();
-    if (course.audited !== undefined) concludeAudit(course.audited, course, { incoming, response, info });
+    if (course.audited !== undefined) concludeAudit(course.audited, course, { incoming, response });
     const seconds = (clock.monotonicMs() - startMs) / 1000;
     end({ code: response.status, bytes: response.bytes, seconds });
   }
@@ -209,23 +210,22 @@ const longRunning: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward
 /** What lasts as long as its client wants holds no seat. A watch holds one until it has begun. */
 const isLongRunning = (info: RequestInfo): boolean => longRunning.has(info.subresource);
 
+/** From here on a watch costs only what happens. */
+function beginWatch(course: Course, status: number): void {
+  course.seat?.release();
+  course.audited?.started(status);
+}
+
 function concludeAudit(
   audited: AuditedCourse,
   { failure }: Course,
-  { incoming, response, info }: { incoming: IncomingRequest; response: ClientResponse; info: RequestInfo },
+  { incoming, response }: { incoming: IncomingRequest; response: ClientResponse },
 ): void {
-  const complete = (): void =>
-    audited.complete({
-      code: failure?.code ?? response.status,
-      status: failure,
-      requestBody: audited.wantsRequest ? incoming.body : undefined,
-    });
-  if (failure !== undefined || info.verb !== 'watch') {
-    complete();
-    return;
-  }
-  audited.started(response.status);
-  response.onClose(complete);
+  audited.complete({
+    code: failure?.code ?? response.status,
+    status: failure,
+    requestBody: audited.wantsRequest ? incoming.body : undefined,
+  });
 }
 
 function headerOf(headers: IncomingRequest['headers'], name: string): string | undefined {

@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import http2 from 'node:http2';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  clusterrolebindings,
+  flowschemas,
+  prioritylevelconfigurations,
+} from '../../api/generated/resources.ts';
+import type { ClosableApiClient } from '../../client/http-client.ts';
+import { CertificateAuthority } from '../../deploy/pki.ts';
+import { ApiServerProcess } from '../support/api-server-process.ts';
+import { EtcdProcess } from '../support/etcd-process.ts';
+
+let etcd: EtcdProcess;
+let server: ApiServerProcess;
+let admin: ClosableApiClient;
+/** More than wait in a flow's hand of queues and its seats. */
+const hammerers = 400;
+const rounds = 10;
+const sessions: http2.ClientHttp2Session[] = [];
+
+beforeAll(async () => {
+  etcd = await EtcdProcess.start();
+  server = await ApiServerProcess.start({ etcdServers: etcd.url });
+  admin = await server.client('admin');
+  for (const name of ['flood', 'jane'])
+    await admin.create(clusterrolebindings, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name }],
+    });
+});
+afterAll(async () => {
+  for (const session of sessions) session.destroy();
+  await server.stop();
+  await etcd.stop();
+});
+
+/** A connection as `user`, whose requests get their status. */
+async function connectAs(
+  user: string,
+): Promise<(method: string, path: string, body?: object) => Promise<Answer>> {
+  const authority = await CertificateAuthority.open(join(server.directory, 'pki'));
+  const { cert, key } = await authority.issue({ commonName: user });
+  const ca = readFileSync(join(server.directory, 'pki', 'ca.crt'));
+  const session = http2.connect(`https://127.0.0.1:${server.port}`, { cert, key, ca });
+  sessions.push(session);
+  return (method, path, body) => ask(session, method, path, body);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: http2.IncomingHttpHeaders;
+}
+
+function ask(
+  session: http2.ClientHttp2Session,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request({ ':method': method, ':path': path, 'content-type': 'application/json' });
+    let answer: Answer | undefined;
+    stream.once('response', (headers) => {
+      answer = { status: Number(headers[':status']), headers };
+    });
+    stream.once('end', () => answer && resolve(answer));
+    stream.once('error', reject);
+    stream.resume();
+    stream.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+const configMap = (name: string): object => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'default' },
+});
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+test('the schemas and levels that Kubernetes proposes are there, and name what a request falls under', async () => {
+  const [schemas, levels] = [await admin.list(flowschemas), await admin.list(prioritylevelconfigurations)];
+  expect(levels.items.map(({ metadata }) => metadata.name)).toEqual(
+    expect.arrayContaining(['exempt', 'catch-all', 'system', 'workload-low', 'global-default']),
+  );
+  const jane = await connectAs('jane');
+  const { headers } = await jane('GET', configMaps);
+  const schema = schemas.items.find(({ metadata }) => metadata.name === 'global-default');
+  expect(headers['x-kubernetes-pf-flowschema-uid']).toBe(schema?.metadata.uid);
+});
+
+test('watches that are open hold no seats', async () => {
+  const jane = await connectAs('jane');
+  const [session] = sessions.slice(-1);
+  const heads = Array.from({ length: 100 }, () => {
+    const stream = session?.request({ ':path': `${configMaps}?watch=1` });
+    return new Promise((resolve) => stream?.once('response', resolve));
+  });
+  await Promise.all(heads);
+  expect((await jane('GET', configMaps)).status).toBe(200);
+});
+
+test('a flood of one user delays neither another user nor the control plane', async () => {
+  const flood = await connectAs('flood');
+  const jane = await connectAs('jane');
+  const statuses = new Map<number, number>();
+  let isOver = false;
+  let sent = 0;
+  const hammer = async (): Promise<void> => {
+    while (!isOver) {
+      const { status } = await flood('POST', configMaps, configMap(`flood-${sent++}`));
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  };
+  const hammers = Array.from({ length: hammerers }, hammer);
+  const others: number[] = [];
+  const admins: number[] = [];
+  for (let at = 0; at < rounds; at += 1) {
+    others.push((await jane('POST', configMaps, configMap(`jane-${at}`))).status);
+    admins.push((await admin.request({ method: 'GET', path: `${configMaps}/kube-root-ca.crt` })).status);
+  }
+  const served = statuses.get(201) ?? 0;
+  isOver = true;
+  await Promise.all(hammers);
+  expect(others.every((status) => status === 201)).toBe(true);
+  expect(admins).not.toContain(429);
+  // More of them want to be served than there is room for, so that the flood meets its own queues.
+  expect(statuses.get(429) ?? 0).toBeGreaterThan(0);
+  // While jane was served so often, each of the others was served far less often.
+  expect(served).toBeLessThan(rounds * hammerers);
+});
