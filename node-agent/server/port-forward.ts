@@ -23,10 +23,10 @@ export interface PortForward {
   readonly ports: readonly number[];
 }
 
-/** @returns undefined when a port is missing or none. */
+/** `ports` is the API's name of it, `port` the kubelet's. @returns undefined when a port is missing or none. */
 export function parsePorts(query: URLSearchParams): readonly number[] | undefined {
-  const ports = query
-    .getAll('port')
+  const ports = ['port', 'ports']
+    .flatMap((name) => query.getAll(name))
     .flatMap((value) => value.split(','))
     .map(toPort);
   if (ports.length === 0 || ports.length > maxPorts) return undefined;

@@ -193,9 +193,11 @@ describe('kubectl', () => {
     await type(shell, 'ps; exit 0', /\/ #/);
     expect(await shell.code).toBe(0);
     expect(shell.text()).toContain('nginx: master process');
-    const again = await cluster.kubectl(['debug', pod, ...image, '-c', 'look', '--', 'true']);
-    expect(again.stderr).toContain('look');
-    expect(again.code).not.toBe(0);
+    const removal = '[{"op": "remove", "path": "/spec/ephemeralContainers/0"}]';
+    const patched = ['patch', 'pod', pod, '--subresource=ephemeralcontainers', '--type=json', '-p', removal];
+    expect((await cluster.kubectl(patched)).stderr).toContain(
+      'spec.ephemeralContainers: Forbidden: existing ephemeral containers "look" may not be removed',
+    );
     const status = '{.status.ephemeralContainerStatuses[0].state.terminated.exitCode}';
     await eventually(async () =>
       expect(await cluster.kubectlOut('get', 'pod', pod, '-o', `jsonpath=${status}`)).toBe('0'),

@@ -43,6 +43,7 @@ const programs = [
   'mkdir',
   'tail',
   'socat',
+  'tar',
 ];
 
 /** Entries of a root in which a shell and a few programs run. */
