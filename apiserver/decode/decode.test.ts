@@ -103,6 +103,21 @@ describe('decodeObject', () => {
     });
   });
 
+  it.each(['application/json', 'application/yaml'])('makes half a character a whole one in %s', (type) => {
+    const { object } = decode('ConfigMap', '{"data": {"k": "a\\ud800b"}}', 'Warn', type);
+    expect(object['data']).toEqual({ k: 'a\ufffdb' });
+  });
+
+  it('keeps fields with the names of what every object has', () => {
+    const { object } = decode('ConfigMap', '{"data": {"__proto__": "x", "constructor": "y"}}');
+    expect(JSON.stringify(object['data'])).toBe('{"__proto__":"x","constructor":"y"}');
+  });
+
+  it("takes Go's zero time for none", () => {
+    const { object } = decode('ConfigMap', { metadata: { creationTimestamp: '0001-01-01T00:00:00Z' } });
+    expect(object.metadata.creationTimestamp).toBeUndefined();
+  });
+
   it('bears nesting without end', () => {
     const deep = '['.repeat(100_000);
     expect(() => decode('ConfigMap', deep)).toThrow();

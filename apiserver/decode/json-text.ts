@@ -20,6 +20,22 @@ export class JsonSyntaxError extends Error {
 
 /** @throws JsonSyntaxError */
 export function parseJson(text: string): ParsedJson {
+  const parsed = parseAnyJson(text);
+  // Only an escape can bring half a character in.
+  return /\\u[dD]/.test(text) ? { ...parsed, value: wellFormed(parsed.value) } : parsed;
+}
+
+/** As Go reads them: half of a surrogate pair becomes the replacement character. */
+export function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key.toWellFormed(), wellFormed(item)]),
+  );
+}
+
+function parseAnyJson(text: string): ParsedJson {
   try {
     const value: unknown = JSON.parse(text);
     if (countFieldsOfText(text) === countFields(value, 0)) return { value, duplicates: [] };

@@ -19,6 +19,9 @@ export class TypeMismatchError extends Error {
 /** Marks a path element that is the key of a map and no field. */
 const mapKey = '\0';
 
+const zeroTime = '0001-01-01T00:00:00Z';
+const zeroMicroTime = '0001-01-01T00:00:00.000000Z';
+
 /** Free-form values deeper than this are refused. */
 const maxRawDepth = 500;
 
@@ -82,6 +85,7 @@ export class TypedReader {
     const value = object[key];
     if (value === null) return false;
     const result = this.#value(field.type, value);
+    if (result === null) return false;
     if (field.presence === 'omitempty' && isEmpty(result)) return false;
     if (result !== value) object[key] = result;
     return true;
@@ -213,10 +217,12 @@ function readIntOrString(value: unknown): string | number {
   throw new TypeMismatchError(`json: cannot unmarshal ${shown} into Go value of type int32`);
 }
 
-function readTime(kind: 'time' | 'microTime', value: unknown): string {
+/** Go's zero time is none at all. */
+function readTime(kind: 'time' | 'microTime', value: unknown): string | null {
   if (typeof value !== 'string')
     throw new TypeMismatchError(`json: cannot unmarshal ${jsonType(value)} into Go value of type string`);
-  return kind === 'time' ? canonicalTime(value) : canonicalMicroTime(value);
+  const time = kind === 'time' ? canonicalTime(value) : canonicalMicroTime(value);
+  return time === zeroTime || time === zeroMicroTime ? null : time;
 }
 
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

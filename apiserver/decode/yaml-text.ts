@@ -1,4 +1,5 @@
 import { parseDocument } from 'yaml';
+import { wellFormed } from './json-text.ts';
 
 /** Text that is no YAML. */
 export class YamlSyntaxError extends Error {
@@ -31,7 +32,8 @@ export function parseYaml(text: string): unknown {
     throw new YamlSyntaxError(`error converting YAML to JSON: yaml: line ${line}: ${error.message}`);
   }
   try {
-    return toJson(document.toJS({ maxAliasCount }));
+    const value = toJson(document.toJS({ maxAliasCount }));
+    return /\\[uU]/.test(text) ? wellFormed(value) : value;
   } catch (cause) {
     if (cause instanceof YamlSyntaxError) throw cause;
     throw new YamlSyntaxError(`error converting YAML to JSON: yaml: ${String(cause)}`, { cause });

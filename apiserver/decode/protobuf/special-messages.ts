@@ -42,7 +42,9 @@ const intOrString: SpecialMessage = (bytes) => {
 };
 
 const maxTimeMs = Date.UTC(9999, 11, 31, 23, 59, 59);
-const minTimeMs = Date.UTC(1, 0, 1);
+const minTimeMs = Date.parse('0000-01-01T00:00:00Z');
+/** Go's zero time, written out. */
+const zeroTimeMs = Date.parse('0001-01-01T00:00:00Z');
 
 /** Zero seconds and nanoseconds are Go's zero time, which is null in JSON. */
 function timeWith(format: (ms: number, nanos: number) => string): SpecialMessage {
@@ -55,8 +57,8 @@ function timeWith(format: (ms: number, nanos: number) => string): SpecialMessage
       else return false;
       return true;
     });
-    if (seconds === 0 && nanos === 0) return null;
     const ms = seconds * 1000 + Math.floor(nanos / 1e6);
+    if ((seconds === 0 && nanos === 0) || (ms === zeroTimeMs && nanos === 0)) return null;
     if (!(ms >= minTimeMs && ms <= maxTimeMs))
       throw new WireError('Time.MarshalJSON: year outside of range [0,9999]');
     return format(ms, nanos);
