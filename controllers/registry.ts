@@ -1,3 +1,6 @@
+import { AccountTokenController } from './account-token/account-token-controller.ts';
+import { AutoscalerController } from './autoscaler/autoscaler-controller.ts';
+import { ClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation-controller.ts';
 import type { ControllerContext } from './context.ts';
 import { CronJobController } from './cronjob/cronjob-controller.ts';
 import { DaemonSetController } from './daemonset/daemonset-controller.ts';
@@ -26,7 +29,9 @@ import { VolumeProtectionController } from './volume-protection/volume-protectio
 export const controlLoops: readonly (new (context: ControllerContext) => ControlLoop)[] = [
   NodeIpamController,
   ServiceAccountController,
+  AccountTokenController,
   RootCaController,
+  ClusterRoleAggregationController,
   EndpointSliceController,
   ReplicaSetController,
   ReplicationControllerController,
@@ -37,6 +42,7 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   CronJobController,
   TtlAfterFinishedController,
   DisruptionController,
+  AutoscalerController,
   NodeLifecycleController,
   TaintEvictionController,
   LoadBalancerController,
