@@ -1,0 +1,142 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Lease } from '../../api/generated/coordination-v1.ts';
+import { events, leases, priorityclasses } from '../../api/generated/resources.ts';
+import { eventually } from '../support/eventually.ts';
+import { SchedulerCluster } from '../support/scheduler-cluster.ts';
+
+let cluster: SchedulerCluster;
+
+beforeEach(async () => {
+  cluster = await SchedulerCluster.start();
+});
+afterEach(async () => {
+  await cluster.stop();
+});
+
+const eventsFor = async (name: string, reason: string): Promise<string[]> => {
+  const { items } = await cluster.client.list(events, { namespace: 'default' });
+  return items
+    .filter((event) => event.involvedObject.name === name && event.reason === reason)
+    .map(({ message = '' }) => message);
+};
+const bound = (name: string): Promise<string> =>
+  eventually(() => {
+    const node = cluster.nodeOf(name);
+    if (node === undefined) throw new Error(`${name} has no node`);
+    return node;
+  });
+
+async function addPriorityClasses(): Promise<void> {
+  for (const [name, value, preemptionPolicy] of [
+    ['high', 1_000, undefined],
+    ['polite', 1_000, 'Never'],
+  ] as const)
+    await cluster.client.create(priorityclasses, {
+      apiVersion: 'scheduling.k8s.io/v1',
+      kind: 'PriorityClass',
+      metadata: { name },
+      value,
+      preemptionPolicy,
+    });
+}
+
+describe('preemption', () => {
+  it('evicts the least important pod with notice, keeps its room, and takes it when it is gone', async () => {
+    await addPriorityClasses();
+    await cluster.addNode({ name: 'host-1', cpu: '2' });
+    await cluster.addNode({ name: 'host-2', cpu: '2' });
+    await cluster.addPod({ name: 'victim', cpu: '2' });
+    await bound('victim');
+    await cluster.addPod({ name: 'dear', cpu: '2', spec: { priorityClassName: 'high' } });
+    await bound('dear');
+    const polite = await cluster.addPod({ name: 'polite', cpu: '2', spec: { priorityClassName: 'polite' } });
+    await eventually(() =>
+      expect(cluster.condition('polite', 'PodScheduled')?.message).toBe(
+        '0/2 nodes are available: 2 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never.',
+      ),
+    );
+    await cluster.removeEnded('polite');
+    const important = await cluster.addPod({
+      name: 'important',
+      cpu: '2',
+      spec: { priorityClassName: 'high' },
+    });
+    const victimNode = cluster.nodeOf('victim');
+    await eventually(() => {
+      expect(cluster.pod('important')?.status?.nominatedNodeName).toBe(victimNode);
+      expect(cluster.pod('victim')?.metadata.deletionTimestamp).toBeDefined();
+    });
+    expect(cluster.condition('victim', 'DisruptionTarget')).toMatchObject({
+      status: 'True',
+      reason: 'PreemptionByScheduler',
+      message: 'default-scheduler: preempting to accommodate a higher priority pod',
+    });
+    expect(cluster.condition('important', 'PodScheduled')?.message).toBe(
+      '0/2 nodes are available: 2 Insufficient cpu.',
+    );
+    await eventually(async () =>
+      expect(await eventsFor('victim', 'Preempted')).toEqual([
+        `Preempted by pod ${important.metadata.uid} on node ${victimNode}`,
+      ]),
+    );
+    // Its room is not given away, although it is free for a moment.
+    await cluster.addPod({ name: 'small', cpu: '100m' });
+    await cluster.removeEnded('victim');
+    expect(await bound('important')).toBe(victimNode);
+    await eventually(() => expect(cluster.condition('small', 'PodScheduled')?.status).toBe('False'));
+    expect(cluster.nodeOf('dear')).toBeDefined();
+    expect(polite.spec.preemptionPolicy).toBe('Never');
+  });
+});
+
+describe('really used resources', () => {
+  it('on the node lease decide where the next pods go', async () => {
+    await cluster.addNode({ name: 'busy', cpu: '4' });
+    await cluster.addNode({ name: 'idle', cpu: '4' });
+    const report = (name: string, cpu: string): Promise<Lease> =>
+      cluster.client.create(leases, {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: {
+          name,
+          namespace: 'kube-node-lease',
+          annotations: { 'coracle.dev/load': JSON.stringify({ cpu, memory: '1' }) },
+        },
+        spec: { holderIdentity: name, leaseDurationSeconds: 40 },
+      });
+    await report('busy', '3900m');
+    await report('idle', '1m');
+    // The report travels on another watch than the pods: the first pods may come before it.
+    let next = 0;
+    await eventually(async () => {
+      next += 1;
+      await cluster.addPod({ name: `probe-${next}` });
+      expect(await bound(`probe-${next}`)).toBe('idle');
+    });
+    for (const name of ['a', 'b']) await cluster.addPod({ name });
+    expect([await bound('a'), await bound('b')]).toEqual(['idle', 'idle']);
+  });
+});
+
+describe('several schedulers without a leader', () => {
+  it('bind every pod once', async () => {
+    await cluster.addScheduler();
+    await cluster.addNode({ name: 'host-1', cpu: '64' });
+    await cluster.addNode({ name: 'host-2', cpu: '64' });
+    const names = Array.from({ length: 120 }, (_, i) => `race-${i}`);
+    await Promise.all(names.map((name) => cluster.addPod({ name, cpu: '10m' })));
+    await Promise.all(names.map(bound));
+    await eventually(async () => {
+      const { items } = await cluster.client.list(events, { namespace: 'default' });
+      const assigned = items.filter(({ reason }) => reason === 'Scheduled');
+      const nodesOf = (name: string): Set<string> =>
+        new Set(
+          assigned.filter((event) => event.involvedObject.name === name).map(({ message = '' }) => message),
+        );
+      for (const name of names)
+        expect([...nodesOf(name)]).toEqual([
+          `Successfully assigned default/${name} to ${cluster.nodeOf(name)}`,
+        ]);
+    });
+  });
+});
