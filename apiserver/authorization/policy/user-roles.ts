@@ -80,7 +80,7 @@ export const userRoles: readonly NamedRules[] = [
   {
     name: 'admin',
     gathers: gatheredInto('admin'),
-    rules: [...toAdmin.rules, ...toEdit.rules, ...toView.rules],
+    rules: [...toEdit.rules, ...toView.rules, ...toAdmin.rules],
   },
   {
     ...{ name: 'edit', gathers: gatheredInto('edit'), rules: [...toEdit.rules, ...toView.rules] },
