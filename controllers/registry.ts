@@ -18,6 +18,7 @@ import { NodeLifecycleController } from './node-lifecycle/node-lifecycle-control
 import { PodGcController } from './pod-gc/pod-gc-controller.ts';
 import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
 import { ReplicationControllerController } from './replicaset/replication-controller.ts';
+import { ResourceQuotaController } from './resource-quota/resource-quota-controller.ts';
 import { RootCaController } from './root-ca/root-ca-controller.ts';
 import { ServiceAccountController } from './service-account/service-account-controller.ts';
 import { StatefulSetController } from './statefulset/statefulset-controller.ts';
@@ -50,5 +51,6 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   NamespaceController,
   VolumeProtectionController,
   PodGcController,
+  ResourceQuotaController,
   GarbageCollector,
 ];
