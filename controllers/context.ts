@@ -6,11 +6,20 @@ import type { EventSink } from '../client/event-recorder.ts';
 import type { ReconcileLoopOptions } from './loop.ts';
 import type { SharedInformers } from './shared-informers.ts';
 
+export interface SigningSettings {
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** The longest that a certificate lasts. */
+  readonly durationSeconds: number;
+}
+
 export interface ControllerSettings {
   readonly clusterCidr: string;
   readonly nodeCidrMaskSize: number;
   /** PEM that goes into every namespace's `kube-root-ca.crt`; undefined publishes none. */
   readonly rootCa: string | undefined;
+  /** The authority that signs certificate requests; undefined signs none. */
+  readonly signing?: SigningSettings | undefined;
 }
 
 /** What every control loop is built from. */

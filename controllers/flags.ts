@@ -34,6 +34,15 @@ export class Flags<D extends FlagDefaults> {
     return this.#refuse(`--${name}: "${this.required(name)}" is not a number from ${least} to ${most}`);
   }
 
+  /** Whole hours, as in `2160h`. */
+  hours(name: keyof D & string): number {
+    const text = this.required(name);
+    const hours = /^([1-9][0-9]{0,5})h$/.exec(text)?.[1];
+    return hours === undefined
+      ? this.#refuse(`--${name}: "${text}" is not whole hours as in 2160h`)
+      : Number(hours);
+  }
+
   #parse(defaults: D, argv: readonly string[]): Readonly<Record<string, string | undefined>> {
     const options = Object.fromEntries(
       Object.keys(defaults).map((name) => [name, { type: 'string' as const }]),

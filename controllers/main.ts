@@ -19,6 +19,9 @@ const flags = new Flags('controllers', {
   'node-cidr-mask-size': '24',
   'service-cluster-ip-range': '10.96.0.0/12',
   'root-ca-file': undefined,
+  'cluster-signing-cert-file': undefined,
+  'cluster-signing-key-file': undefined,
+  'cluster-signing-duration': '2160h',
 });
 const kubeconfig = flags.required('kubeconfig');
 const leaderElect = flags.boolean('leader-elect');
@@ -26,6 +29,9 @@ const identity = flags.required('leader-elect-identity');
 const clusterCidr = flags.required('cluster-cidr');
 const nodeCidrMaskSize = flags.integer('node-cidr-mask-size', 8, 30);
 const rootCaFile = flags.optional('root-ca-file');
+const signingCertFile = flags.optional('cluster-signing-cert-file');
+const signingKeyFile = flags.optional('cluster-signing-key-file');
+const signingHours = flags.hours('cluster-signing-duration');
 
 const logger = createLogger({ component: 'controllers' });
 
@@ -35,6 +41,14 @@ await runProgram(logger, async (signal) => {
     clusterCidr,
     nodeCidrMaskSize,
     rootCa: rootCaFile === undefined ? undefined : readFileSync(rootCaFile, 'utf8'),
+    signing:
+      signingCertFile === undefined || signingKeyFile === undefined
+        ? undefined
+        : {
+            certPem: readFileSync(signingCertFile, 'utf8'),
+            keyPem: readFileSync(signingKeyFile, 'utf8'),
+            durationSeconds: signingHours * 3600,
+          },
   };
   const access = { ...common, kubeconfig, userAgent: 'coracle-controllers' };
   await runWithClient(access, signal, async (client, until) => {

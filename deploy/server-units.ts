@@ -132,6 +132,8 @@ export function serverUnits(layout: Layout, settings: ClusterSettings, choices: 
           'node-cidr-mask-size': '24',
           'service-cluster-ip-range': settings.serviceCidr,
           'root-ca-file': join(layout.pki, 'ca.crt'),
+          'cluster-signing-cert-file': join(layout.pki, 'ca.crt'),
+          'cluster-signing-key-file': join(layout.pki, 'ca.key'),
         }),
       );
     }
