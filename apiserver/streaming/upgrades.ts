@@ -11,6 +11,7 @@ import type { KindStrategy, UserInfo } from '../registry/strategy.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { toStatusError } from '../store/storage-failure.ts';
 import type { ReadCache } from '../watch-cache/read-cache.ts';
+import { admitConnection } from './admit-connection.ts';
 import type { AgentClient } from './agent-client.ts';
 import { agentOf, containerOf, requireRunningHost } from './pod-target.ts';
 import { planProxy } from './proxy.ts';
@@ -74,13 +75,14 @@ export class Upgrades {
     const path = at < 0 ? url : url.slice(0, at);
     const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
     const info = parseRequestInfo(method, path, false);
-    await this.#options.admit({ method, url, headers, connection: socket, socket }, info);
+    const user = await this.#options.admit({ method, url, headers, connection: socket, socket }, info);
     if (info.group !== '' || info.name === '') throw noSuchResource();
     if (info.subresource === 'proxy') return this.#proxyOf(incoming, info);
     if (info.resource !== 'pods') throw noSuchResource();
     const { store, pods } = this.#options;
     const found = await store.read(pods, info.namespace, info.name);
     if (found === undefined) throw notFound(pods.kind, info.name);
+    await admitConnection(store, { strategy: pods, info, query, user });
     return this.#agentOf(incoming, destinationOf(JSON.parse(found.json.toString()) as Pod, info, query));
   }
 

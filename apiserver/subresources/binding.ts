@@ -2,6 +2,7 @@ import type { Binding, Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { badRequest, conflict, notFound, type StatusError } from '../../api/status-error.ts';
 import { toTime } from '../../base/clock.ts';
+import { topologyLabels } from '../admission/topology-labels.ts';
 import { type Answer, objectAnswer, successStatus } from '../http/answer.ts';
 import type { ApiRequest, ResourceRequest } from '../http/api-request.ts';
 import { readBody } from '../http/body.ts';
@@ -23,6 +24,8 @@ export interface BindingOrder {
   readonly uid: string;
   readonly node: string;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Of the binding, and of the node's place. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The pod on its node. Pure. @throws StatusError 409 when it cannot be bound */
@@ -51,6 +54,7 @@ export function bindPod(current: AnyObject, order: BindingOrder, nowMs: number):
     metadata: {
       ...pod.metadata,
       ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+      ...(order.labels === undefined ? {} : { labels: { ...pod.metadata.labels, ...order.labels } }),
     },
     spec: { ...pod.spec, nodeName: order.node },
     status: { ...pod.status, conditions: [...conditions, scheduled] },
@@ -80,7 +84,9 @@ async function bindOne(
   const { user, info } = request;
   const options = parseWriteOptions(request.query, 'CreateOptions');
   const { object } = readBody(deps.registry, request, bindingKind, options.fieldValidation);
-  const order = toOrder(object as Binding & AnyObject, pathName);
+  const asked = toOrder(object as Binding & AnyObject, pathName);
+  const place = topologyLabels(deps.cache, asked.node);
+  const order = place === undefined ? asked : { ...asked, labels: { ...asked.labels, ...place } };
   await deps.store.mutate({
     ...{ strategy, user, attempts, internal: true, dryRun: options.dryRun, fieldManager: '' },
     ...{ namespace: info.namespace, name: order.name, subresource: 'binding' },
@@ -103,5 +109,6 @@ function toOrder(binding: Binding & AnyObject, pathName: string): BindingOrder {
     uid: metadata.uid ?? '',
     node: target.name ?? '',
     annotations: metadata.annotations,
+    labels: metadata.labels,
   };
 }

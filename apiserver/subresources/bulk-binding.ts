@@ -1,5 +1,6 @@
 import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
 import { badRequest, notFound, StatusError } from '../../api/status-error.ts';
+import { topologyLabels } from '../admission/topology-labels.ts';
 import type { Answer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import type { VirtualHandler } from '../http/router.ts';
@@ -7,7 +8,7 @@ import type { WriteDependencies } from '../http/writes.ts';
 import { keyOf } from '../storage/keys.ts';
 import type { StoragePut } from '../storage/storage.ts';
 import type { CurrentObject } from '../store/request.ts';
-import { bindPod } from './binding.ts';
+import { type BindingOrder, bindPod } from './binding.ts';
 
 /** Pods that one request may bind. */
 const bulkLimit = 1_000;
@@ -71,7 +72,8 @@ async function bindAll(deps: WriteDependencies, items: readonly BulkItem[]): Pro
     for (const { item, at } of open) {
       let pod = source.cached(podStorage, item.namespace, item.name);
       if (round > 0 || pod === undefined) pod = await source.stored(podStorage, item.namespace, item.name);
-      const planned = planPut(item, pod, deps.clock.nowMs());
+      const labels = topologyLabels(deps.cache, item.node);
+      const planned = planPut({ ...item, labels }, pod, deps.clock.nowMs());
       if ('put' in planned) puts.push({ at, put: planned.put });
       else if (pod?.cached !== true) results[at] = planned.result;
     }
@@ -83,7 +85,7 @@ async function bindAll(deps: WriteDependencies, items: readonly BulkItem[]): Pro
 }
 
 function planPut(
-  item: BulkItem,
+  item: BulkItem & Pick<BindingOrder, 'labels'>,
   pod: CurrentObject | undefined,
   nowMs: number,
 ): { readonly put: StoragePut } | { readonly result: BulkResult } {
