@@ -15,7 +15,6 @@ export const streamProtocols = [
   'channel.k8s.io',
   'base64.channel.k8s.io',
 ] as const;
-export type StreamProtocol = (typeof streamProtocols)[number];
 
 /** How messages of one protocol are made and read. */
 export interface ChannelCodec {
