@@ -1,10 +1,10 @@
 /** The agent's HTTPS server: the kubelet's paths, for the API server and administrators only. */
 
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import { TLSSocket } from 'node:tls';
+import { type SecureContextOptions, TLSSocket } from 'node:tls';
+import { followFiles, readTexts } from '../../base/followed-files.ts';
 import { messageOf } from '../../base/invariant.ts';
 import { isTrustedClient } from './client-identity.ts';
 import { RequestError } from './log-query.ts';
@@ -25,11 +25,10 @@ export async function runAgentServer(
   context: ServerContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const [cert, key, ca] = await Promise.all(
-    [flags.tlsCertFile, flags.tlsPrivateKeyFile, flags.clientCaFile].map((path) => readFile(path)),
-  );
+  const paths = [flags.tlsCertFile, flags.tlsPrivateKeyFile, flags.clientCaFile];
+  const known = await readTexts(paths);
   const server = createServer(
-    { cert, key, ca, requestCert: true, rejectUnauthorized: false },
+    { ...toContext(known), requestCert: true, rejectUnauthorized: false },
     (request, response) => {
       serve(request, response, context).catch((error: unknown) => refuse(response, error, context));
     },
@@ -47,9 +46,15 @@ export async function runAgentServer(
   });
   await listen(server, flags.port);
   context.logger.info({ port: flags.port }, 'serving');
-  await untilAborted(signal);
+  const { clock, logger } = context;
+  const take = (pems: readonly string[]): void => server.setSecureContext(toContext(pems));
+  await followFiles({ what: 'serving certificate', paths, known, take, clock, logger }, signal);
   server.closeAllConnections();
   server.close();
+}
+
+function toContext([cert = '', key = '', ca = '']: readonly string[]): SecureContextOptions {
+  return { cert, key, ca };
 }
 
 async function listen(server: Server, port: number): Promise<void> {
@@ -79,8 +84,4 @@ function refuse(response: ServerResponse, error: unknown, { logger }: ServerCont
   if (response.headersSent) return void response.destroy();
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
   response.end(messageOf(error));
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
 }

@@ -2,6 +2,7 @@
  * `exec`, `attach` and `portForward`, over a WebSocket or over SPDY/3.1. What is wrong with a request is said as an HTTP
  * answer, before the upgrade.
  */
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 import { messageOf } from '../../base/invariant.ts';
@@ -14,6 +15,7 @@ import { flag, RequestError } from './log-query.ts';
 import { type PortTarget, parsePorts, runWebSocketPortForward } from './port-forward.ts';
 import type { RemoteStreams, WantedStreams } from './remote-streams.ts';
 import type { ServerContext } from './routes.ts';
+import { pingFrame } from './spdy/frames.ts';
 import { portForwardProtocol, runSpdyPortForward } from './spdy-port-forward.ts';
 import { spdyCommandProtocols, spdyStreams } from './spdy-streams.ts';
 import { failureStatus, streamProtocols } from './stream-channels.ts';
@@ -23,8 +25,14 @@ import { webSocketStreams } from './websocket-streams.ts';
 
 /** kubectl's messages are 32 KiB. */
 const maxMessageBytes = 4 * 1024 * 1024;
-/** A client that has gone without a word is noticed, and connections that are quiet are kept open on the way. */
-const pingPeriodMs = 30_000;
+/**
+ * While a process takes no input nobody reads from its client, whose end then goes unnoticed: what is written to it, here
+ * and on the way there, fails. Connections that are quiet are kept open by it, too.
+ */
+const pingPeriodMs = 10_000;
+
+/** Servers' are even. */
+const ownPingId = 2;
 
 /** SPDY inside a WebSocket: what kubectl does by default. */
 const tunnelProtocol = `SPDY/3.1+${portForwardProtocol}`;
@@ -82,13 +90,13 @@ function acceptWebSocket(upgrade: Upgrade, route: Route, context: ServerContext)
     throw new RequestError(400, 'query parameter "port" is required');
   server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
     socket.on('error', (error) => context.logger.debug({ err: error }, 'stream'));
-    const pings = setPings(socket, context);
-    serveWebSocket(socket, route, context)
-      .catch((error: unknown) => {
-        context.logger.warn({ err: error }, 'stream');
-        socket.terminate();
-      })
-      .finally(() => pings.cancel());
+    setPings(socket, context, () => {
+      if (socket.readyState === socket.OPEN) socket.ping();
+    });
+    serveWebSocket(socket, route, context).catch((error: unknown) => {
+      context.logger.warn({ err: error }, 'stream');
+      socket.terminate();
+    });
   });
 }
 
@@ -105,19 +113,14 @@ async function serveWebSocket(socket: WebSocket, route: Route, context: ServerCo
   );
 }
 
-function setPings(socket: WebSocket, { clock }: ServerContext): { cancel(): void } {
-  const closed = new AbortController();
-  const next = (): void => {
-    const timer = clock.setTimer(pingPeriodMs, () => {
-      if (closed.signal.aborted || socket.readyState !== socket.OPEN) return;
-      socket.ping();
-      next();
-    });
-    closed.signal.addEventListener('abort', () => timer.cancel(), { once: true });
-  };
-  next();
-  socket.once('close', () => closed.abort());
-  return { cancel: () => closed.abort() };
+/** Until the connection closes. */
+function setPings(connection: EventEmitter, { clock }: ServerContext, ping: () => void): void {
+  let timer = clock.setTimer(pingPeriodMs, next);
+  function next(): void {
+    ping();
+    timer = clock.setTimer(pingPeriodMs, next);
+  }
+  connection.once('close', () => timer.cancel());
 }
 
 function acceptSpdy(upgrade: Upgrade, route: Route, context: ServerContext): void {
@@ -125,6 +128,9 @@ function acceptSpdy(upgrade: Upgrade, route: Route, context: ServerContext): voi
   const protocol = beginUpgrade(upgrade, known);
   const { clock, logger } = context;
   const transport = upgrade.socket;
+  setPings(transport, context, () => {
+    if (transport.writable) transport.write(pingFrame(ownPingId));
+  });
   const served =
     route.kind === 'forward'
       ? runSpdyPortForward({ transport, target: route.target, clock, logger })
