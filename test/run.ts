@@ -124,7 +124,12 @@ function runScript(folder: string, name: string | undefined): Count {
   );
 }
 
-const [what, name, ...rest] = process.argv.slice(2);
+/** `bench-NAME` is `bench NAME`. */
+const [what, name, ...rest] = process.argv
+  .slice(2)
+  .flatMap((each, i) =>
+    i === 0 && each.startsWith('bench-') ? ['bench', each.slice('bench-'.length)] : [each],
+  );
 const known = [...gates, 'bench', 'soak'];
 if (
   rest.length > 0 ||

@@ -15,6 +15,13 @@ const concurrency = 64;
 /** New nodes are tainted until a controller sees them Ready; here there is none. */
 const tolerations = [{ key: 'node.kubernetes.io/not-ready', operator: 'Exists' }];
 
+export interface Backlog {
+  readonly podsPerSecond: number;
+  /** CPU time a pod. */
+  readonly schedulerMicros: number;
+  readonly apiserverMicros: number;
+}
+
 /** A cluster of Node objects without agents, and one scheduler. */
 export class SchedulingBench {
   readonly #etcd: EtcdProcess;
@@ -73,14 +80,22 @@ export class SchedulingBench {
     return [...created].map(([name, atMs]) => [atMs, this.#bound.get(name) ?? Number.NaN]);
   }
 
-  /** Pods a second, from letting the scheduler go to the last binding seen. */
-  async backlogRate(prefix: string, count: number, draft: PodDraft): Promise<number> {
+  /** From letting the scheduler go to the last binding seen. */
+  async backlog(prefix: string, count: number, draft: PodDraft): Promise<Backlog> {
     this.#scheduler?.kill('SIGSTOP');
     await inParallel(count, (i) => this.#create(`${prefix}-${i}`, draft));
     const startMs = performance.now();
+    const before = this.#cpuSeconds();
     this.#scheduler?.kill('SIGCONT');
     await this.#whenBound(prefix, count);
-    return (count * 1_000) / (performance.now() - startMs);
+    const seconds = (performance.now() - startMs) / 1_000;
+    const after = this.#cpuSeconds();
+    const perPod = (left: number, right: number): number => (1e6 * (right - left)) / count;
+    return {
+      podsPerSecond: count / seconds,
+      schedulerMicros: perPod(before.scheduler, after.scheduler),
+      apiserverMicros: perPod(before.apiserver, after.apiserver),
+    };
   }
 
   /** Pods that nobody schedules, created a second. */
@@ -95,7 +110,7 @@ export class SchedulingBench {
   }
 
   /** CPU seconds so far of scheduler and API server. */
-  cpuSeconds(): { readonly scheduler: number; readonly apiserver: number } {
+  #cpuSeconds(): { readonly scheduler: number; readonly apiserver: number } {
     return { scheduler: cpuOf(this.#scheduler?.pid), apiserver: cpuOf(this.#server.pid()) };
   }
 

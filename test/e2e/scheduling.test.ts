@@ -1,0 +1,151 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { eventually } from '../support/eventually.ts';
+import { must, TestCluster } from './cluster.ts';
+
+const cluster = new TestCluster({ name: 'e2esched', port: 16_468 });
+const hosts = ['host-1', 'host-2', 'host-3'];
+const waitMs = 60_000;
+
+beforeAll(async () => {
+  await cluster.down();
+  must(await cluster.up('--hosts', '3', '--no-example'), 'deploy/up');
+});
+afterAll(async () => {
+  must(await cluster.down(), 'deploy/down');
+});
+afterEach(async () => {
+  await cluster.kubectl(['delete', 'pods', '--all', '--force', '--grace-period=0']);
+  await cluster.kubectl(['taint', 'nodes', '--all', 'dedicated-']);
+});
+
+interface Draft {
+  readonly labels?: Record<string, string>;
+  readonly command?: readonly string[];
+  readonly hostPort?: number;
+  readonly spec?: Partial<Pod['spec']>;
+}
+
+async function create(name: string, { labels, command, hostPort, spec }: Draft = {}): Promise<void> {
+  const container = {
+    ...{ name: 'c', image: 'nginx', command: command ?? ['sleep', '1000000'] },
+    ...(hostPort === undefined ? {} : { ports: [{ containerPort: hostPort, hostPort }] }),
+  };
+  const pod = {
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels } },
+    spec: { terminationGracePeriodSeconds: 1, containers: [container], ...spec },
+  };
+  must(await cluster.kubectl(['create', '-f', '-'], JSON.stringify(pod)), `create ${name}`);
+}
+
+async function nodesOf(names: readonly string[]): Promise<string[]> {
+  return eventually(async () => {
+    const pods = await cluster.objects<Pod>('pods');
+    const found = names.map(
+      (name) => pods.find(({ metadata }) => metadata.name === name)?.spec.nodeName ?? '',
+    );
+    expect(found).not.toContain('');
+    return found;
+  }, waitMs);
+}
+
+const series = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
+
+async function createAll(names: readonly string[], draft: Draft): Promise<string[]> {
+  for (const name of names) await create(name, draft);
+  return nodesOf(names);
+}
+
+const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'web' } } };
+
+describe('policies', () => {
+  it('anti-affinity gives each host one pod, and describe says why the fourth waits', async () => {
+    const podAntiAffinity = { requiredDuringSchedulingIgnoredDuringExecution: [term] };
+    const draft = { labels: { app: 'web' }, spec: { affinity: { podAntiAffinity } } };
+    expect((await createAll(series('web', 3), draft)).sort()).toEqual(hosts);
+    await create('fourth', draft);
+    await eventually(async () =>
+      expect(await cluster.kubectlOut('describe', 'pod', 'fourth')).toContain(
+        "0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules.",
+      ),
+    );
+    must(await cluster.kubectl(['delete', 'pod', 'web-1', '--wait=false']), 'delete web-1');
+    expect(await nodesOf(['fourth'])).toHaveLength(1);
+  });
+
+  it('spreading, taints and selectors decide together', async () => {
+    must(await cluster.kubectl(['taint', 'node', 'host-3', 'dedicated=db:NoSchedule']), 'taint');
+    const topologySpreadConstraints = [
+      { ...term, maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule', nodeTaintsPolicy: 'Honor' },
+    ];
+    const placed = await createAll(series('even', 4), {
+      labels: { app: 'web' },
+      spec: { topologySpreadConstraints },
+    });
+    expect(placed.sort()).toEqual(['host-1', 'host-1', 'host-2', 'host-2']);
+    const spec = {
+      nodeSelector: { 'kubernetes.io/hostname': 'host-3' },
+      tolerations: [{ key: 'dedicated', operator: 'Exists' }],
+    };
+    expect(await createAll(['database'], { spec })).toEqual(['host-3']);
+  });
+});
+
+describe('strategies', () => {
+  it('round robin goes round, random goes anywhere', async () => {
+    const round = await createAll(series('round', 6), { spec: { schedulerName: 'coracle-round-robin' } });
+    expect(round.sort()).toEqual(['host-1', 'host-1', 'host-2', 'host-2', 'host-3', 'host-3']);
+    const anywhere = await createAll(series('any', 12), { spec: { schedulerName: 'coracle-random' } });
+    expect(new Set(anywhere).size).toBeGreaterThan(1);
+  });
+});
+
+describe('preemption', () => {
+  it('evicts the pod of the lowest priority, and no other', async () => {
+    for (const [name, value] of [
+      ['low', 1],
+      ['middle', 2],
+      ['high', 3],
+      ['top', 4],
+    ] as const)
+      must(await cluster.kubectl(['create', 'priorityclass', name, `--value=${value}`]), `class ${name}`);
+    const port = 8_099;
+    for (const priorityClassName of ['middle', 'low', 'high'])
+      await create(priorityClassName, { hostPort: port, spec: { priorityClassName } });
+    const [, lowest] = await nodesOf(['middle', 'low', 'high']);
+    await create('top', { hostPort: port, spec: { priorityClassName: 'top' } });
+    expect(await nodesOf(['top'])).toEqual([lowest]);
+    await eventually(async () => {
+      const left = await cluster.objects<Pod>('pods');
+      expect(left.map(({ metadata }) => metadata.name).sort()).toEqual(['high', 'middle', 'top']);
+      const events = await cluster.kubectlOut('get', 'events', '--field-selector=reason=Preempted');
+      expect(events).toMatch(/pod\/low +Preempted by pod .* on node host-/);
+    }, waitMs);
+  });
+});
+
+describe('load', () => {
+  it('of pods without requests pushes new pods to idle hosts', async () => {
+    const on = (host: string): Partial<Pod['spec']> => ({ nodeSelector: { 'kubernetes.io/hostname': host } });
+    await create('hog', { command: ['sh', '-c', 'while :; do :; done'], spec: on('host-1') });
+    // By requests alone host-1 would be the emptiest.
+    for (const host of ['host-2', 'host-3'])
+      for (const n of [1, 2]) await create(`sleeper-${host}-${n}`, { spec: on(host) });
+    await eventually(async () => {
+      const { stdout } = await cluster.kubectl([
+        'get',
+        'lease',
+        '-n',
+        'kube-node-lease',
+        'host-1',
+        '-o',
+        'json',
+      ]);
+      const { metadata } = JSON.parse(stdout) as { metadata: { annotations?: Record<string, string> } };
+      const load = JSON.parse(metadata.annotations?.['coracle.dev/load'] ?? '{}') as { cpu?: string };
+      expect(Number.parseInt(load.cpu ?? '0', 10)).toBeGreaterThan(300);
+    }, waitMs);
+    expect(await createAll(series('new', 2), {})).not.toContain('host-1');
+  });
+});
