@@ -1,7 +1,7 @@
 import { AccountTokenController } from './account-token/account-token-controller.ts';
 import { AutoscalerController } from './autoscaler/autoscaler-controller.ts';
-import { ClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation-controller.ts';
 import { CertificateController } from './certificates/certificate-controller.ts';
+import { ClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation-controller.ts';
 import type { ControllerContext } from './context.ts';
 import { CronJobController } from './cronjob/cronjob-controller.ts';
 import { DaemonSetController } from './daemonset/daemonset-controller.ts';
