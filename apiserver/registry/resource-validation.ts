@@ -79,15 +79,15 @@ export function validateResourceAmount(name: string, amount: string, field: stri
 
 export function validateResources(resources: ResourceRequirements | undefined, field: string): FieldError[] {
   const errors: FieldError[] = [];
-  const limits = resources?.limits ?? {};
-  for (const [name, amount] of Object.entries(limits)) {
+  const limits = new Map(Object.entries(resources?.limits ?? {}));
+  for (const [name, amount] of limits) {
     const path = `${field}.limits[${name}]`;
     errors.push(...validateContainerResourceName(name, path), ...validateResourceAmount(name, amount, path));
   }
   for (const [name, amount] of Object.entries(resources?.requests ?? {})) {
     const path = `${field}.requests[${name}]`;
     errors.push(...validateContainerResourceName(name, path), ...validateResourceAmount(name, amount, path));
-    errors.push(...validateAgainstLimit({ name, amount, limit: limits[name] }, field));
+    errors.push(...validateAgainstLimit({ name, amount, limit: limits.get(name) }, field));
   }
   return errors;
 }

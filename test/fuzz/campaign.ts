@@ -120,7 +120,9 @@ export class Campaign {
       await this.#compare(sender, { path: path.object, answer, report });
       if (!path.isSubresource && dice.chance(rewriteShare)) await this.#rewrite(sender, path.object, report);
     } catch (error) {
-      if (error instanceof Unsendable) this.#unsendable += 1;
+      // A head that is too long cannot be read, and the server not know that it asked for no body.
+      const isUnreadHead = request.method === 'HEAD' && String(error).includes('HTTP/1.1 431');
+      if (error instanceof Unsendable || isUnreadHead) this.#unsendable += 1;
       else report(`no answer: ${error instanceof Error ? error.message : String(error)}`);
     }
   }

@@ -36,6 +36,8 @@ const kubernetesOwn: readonly RegExp[] = [
 
 /** The test's agent ends connections without a word. */
 const agentsFault = /^Internal error occurred: ask the node's agent: socket hang up$/;
+/** A Service without pods cannot be reached through the server. */
+const allowed503 = /^no endpoints available for service /;
 /** Justified 5xx: the version asked for is not there yet. */
 const allowed504 = /^Timeout: Too large resource version: /;
 
@@ -96,5 +98,6 @@ function objectionToFailure({ status, contentType, body }: FuzzAnswer): string |
 function isJustified(status: number, reason: string, message: string): boolean {
   if (status === 500 && agentsFault.test(message)) return true;
   if (status === 500) return reason === '' && kubernetesOwn.some((pattern) => pattern.test(message));
+  if (status === 503) return allowed503.test(message);
   return status === 504 && allowed504.test(message);
 }
