@@ -20,6 +20,7 @@ const operands = {
   up: '',
   down: '',
   host: ' ls | add [NAME] | kill NAME | start NAME | cut NAME | heal NAME',
+  certs: ' ls | renew',
 }[command];
 
 function usage() {

@@ -34,9 +34,10 @@ export async function createIdentities(
   layout: Layout,
   settings: ClusterSettings,
   underlay: string | undefined,
-): Promise<void> {
+  options: { readonly renewAll?: boolean } = {},
+): Promise<CertificateAuthority> {
   const { pki } = layout;
-  const ca = await CertificateAuthority.open(pki);
+  const ca = await CertificateAuthority.open(pki, options);
   const server = `https://127.0.0.1:${settings.port}`;
   const serving = [
     '127.0.0.1',
@@ -75,6 +76,22 @@ export async function createIdentities(
     kubeconfigOf({ cluster: layout.name, user: 'kubernetes-admin', server, caPem: ca.certPem, pair: admin }),
   );
   if (!existsSync(join(pki, 'beat.key'))) await writeSecret(join(pki, 'beat.key'), secretHex(32));
+  if (!existsSync(encryptionFile(layout))) await writeSecret(encryptionFile(layout), firstEncryptionKey());
+  return ca;
+}
+
+/** An EncryptionConfiguration; who rotates keys edits it. */
+export const encryptionFile = (layout: Layout): string => join(layout.pki, 'encryption.json');
+
+/** Secrets are encrypted from the first one on. `identity` reads those of a store from before. */
+function firstEncryptionKey(): string {
+  const key = { name: 'key-1', secret: Buffer.from(secretHex(32), 'hex').toString('base64') };
+  const configuration = {
+    apiVersion: 'apiserver.config.k8s.io/v1',
+    kind: 'EncryptionConfiguration',
+    resources: [{ resources: ['secrets'], providers: [{ aesgcm: { keys: [key] } }, { identity: {} }] }],
+  };
+  return `${JSON.stringify(configuration, undefined, 2)}\n`;
 }
 
 /** RSA, because RS256 is what every consumer of a ServiceAccount token understands. */
@@ -90,8 +107,9 @@ async function ensureServiceAccountKey(pki: string): Promise<void> {
 export async function createNodeIdentity(
   layout: Layout,
   node: { name: string; address: string; server: string; directory: string },
+  authority?: CertificateAuthority,
 ): Promise<void> {
-  const ca = await CertificateAuthority.open(layout.pki);
+  const ca = authority ?? (await CertificateAuthority.open(layout.pki));
   const pair = await ca.ensure(node.directory, 'node', {
     commonName: `system:node:${node.name}`,
     organizations: ['system:nodes'],
@@ -99,7 +117,7 @@ export async function createNodeIdentity(
   });
   const clusterKey = Buffer.from(readFileSync(join(layout.pki, 'beat.key'), 'utf8').trim(), 'hex');
   await Promise.all([
-    writeFile(join(node.directory, 'ca.crt'), ca.certPem),
+    writeSecret(join(node.directory, 'ca.crt'), ca.certPem),
     writeSecret(join(node.directory, 'beat.key'), deriveBeatKey(clusterKey, node.name).toString('hex')),
     writeSecret(
       join(node.directory, 'kubeconfig'),

@@ -1,4 +1,4 @@
-/** `deploy/up`, `deploy/down`, `deploy/host`, and the supervisor that they leave running. */
+/** `deploy/up`, `deploy/down`, `deploy/host`, `deploy/certs`, and the supervisor that they leave running. */
 import { systemClock } from '../base/clock.ts';
 import { createLogger } from '../base/logger.ts';
 import { signalOfTermination } from '../base/process.ts';
@@ -6,6 +6,7 @@ import { systemRandom } from '../base/random.ts';
 import { takeDown } from './down.ts';
 import { runHostCommand } from './host-command.ts';
 import { layoutOf } from './layout.ts';
+import { runCertsCommand, runRenewal } from './renewal.ts';
 import { supervisorUnit } from './running.ts';
 import { clusterName, parseOptions, settingsOf } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
@@ -17,19 +18,20 @@ async function supervise(args: readonly string[]): Promise<void> {
   const layout = layoutOf(clusterName(parseOptions('host', args).values));
   recordPid(layout, supervisorUnit, process.pid);
   const logger = createLogger({ component: 'supervisor' });
-  await new Supervisor({ layout, clock: systemClock, random: systemRandom, logger }).run(
-    signalOfTermination(),
-  );
+  const parts = { layout, clock: systemClock, random: systemRandom, logger };
+  const signal = signalOfTermination();
+  await Promise.all([new Supervisor(parts).run(signal), runRenewal(parts, signal)]);
 }
 
 async function run([command = '', ...args]: readonly string[]): Promise<void> {
   if (command === 'supervise') return supervise(args);
-  if (command !== 'up' && command !== 'down' && command !== 'host')
+  if (command !== 'up' && command !== 'down' && command !== 'host' && command !== 'certs')
     throw new UserError(`unknown command "${command}"`, 2);
   const { values, operands } = parseOptions(command, args);
   const layout = layoutOf(clusterName(values));
   if (command === 'up') return bringUp(layout, settingsOf(values));
   if (command === 'down') return takeDown(layout, values['keep-data'] === true);
+  if (command === 'certs') return runCertsCommand(layout, systemClock, operands);
   return runHostCommand(layout, operands);
 }
 

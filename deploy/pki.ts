@@ -4,7 +4,7 @@
  */
 import { randomBytes, webcrypto } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
@@ -30,18 +30,36 @@ interface Authority {
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const validityMs = 90 * 24 * 3_600_000;
+/** A certificate with less time left is made anew: long before it ends, and with time to see that it was not. */
+const renewBeforeMs = validityMs / 3;
 
 export class CertificateAuthority {
   readonly #authority: Authority;
+  readonly #renewAll: boolean;
   readonly certPem: string;
+  /** Whether the authority's own certificate was made just now. */
+  readonly isNew: boolean;
 
-  private constructor(authority: Authority) {
+  private constructor(
+    authority: Authority,
+    options: { readonly isNew: boolean; readonly renewAll: boolean },
+  ) {
     this.#authority = authority;
+    this.#renewAll = options.renewAll;
+    this.isNew = options.isNew;
     this.certPem = authority.cert.toString('pem');
   }
 
-  /** Reads the authority from `directory`, or makes it there. */
-  static async open(directory: string): Promise<CertificateAuthority> {
+  /**
+   * Reads the authority from `directory`, or makes it there. One that ends soon gets a new certificate for its key, so
+   * that what it has signed stays valid and hashes of its key go on naming it.
+   *
+   * @param options renewAll: make every certificate anew, whatever time it has left
+   */
+  static async open(
+    directory: string,
+    { renewAll = false }: { readonly renewAll?: boolean } = {},
+  ): Promise<CertificateAuthority> {
     const certFile = join(directory, 'ca.crt');
     const keyFile = join(directory, 'ca.key');
     if (existsSync(certFile) && existsSync(keyFile)) {
@@ -52,14 +70,17 @@ export class CertificateAuthority {
         true,
         ['sign'],
       );
-      return new CertificateAuthority({
-        cert: new x509.X509Certificate(readFileSync(certFile, 'utf8')),
-        key,
-      });
+      const cert = new x509.X509Certificate(readFileSync(certFile, 'utf8'));
+      if (!renewAll && isFresh(cert))
+        return new CertificateAuthority({ cert, key }, { isNew: false, renewAll });
+      const publicKey = await cert.publicKey.export(algorithm, ['verify']);
+      const renewed = await selfSign({ privateKey: key, publicKey });
+      await writeWhole(certFile, renewed.cert.toString('pem'), 0o644);
+      return new CertificateAuthority(renewed, { isNew: true, renewAll });
     }
     const made = await createAuthority();
     await writePair(directory, 'ca', { cert: made.cert.toString('pem'), key: await keyPem(made.key) });
-    return new CertificateAuthority(made);
+    return new CertificateAuthority(made, { isNew: true, renewAll });
   }
 
   async issue(request: CertificateRequest): Promise<KeyPair> {
@@ -91,10 +112,10 @@ export class CertificateAuthority {
     return { cert: cert.toString('pem'), key: await keyPem(keys.privateKey) };
   }
 
-  /** Issues into `<directory>/<name>.crt` and `.key`, unless they are there. */
+  /** Issues into `<directory>/<name>.crt` and `.key`, unless they are there and have time left. */
   async ensure(directory: string, name: string, request: CertificateRequest): Promise<KeyPair> {
     const found = readPair(directory, name);
-    if (found !== undefined) return found;
+    if (found !== undefined && !this.#renewAll && isFresh(new x509.X509Certificate(found.cert))) return found;
     const pair = await this.issue(request);
     await writePair(directory, name, pair);
     return pair;
@@ -102,7 +123,10 @@ export class CertificateAuthority {
 }
 
 async function createAuthority(): Promise<Authority> {
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  return selfSign(await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']));
+}
+
+async function selfSign(keys: webcrypto.CryptoKeyPair): Promise<Authority> {
   const nowMs = systemClock.nowMs();
   const cert = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
@@ -118,6 +142,9 @@ async function createAuthority(): Promise<Authority> {
   });
   return { cert, key: keys.privateKey };
 }
+
+const isFresh = (cert: x509.X509Certificate): boolean =>
+  cert.notAfter.getTime() - systemClock.nowMs() > renewBeforeMs;
 
 /** Positive and 16 bytes long. */
 function serialNumber(): string {
@@ -150,11 +177,18 @@ function readPair(directory: string, name: string): KeyPair | undefined {
 
 async function writePair(directory: string, name: string, pair: KeyPair): Promise<void> {
   await writeSecret(join(directory, `${name}.key`), pair.key);
-  await writeFile(join(directory, `${name}.crt`), pair.cert);
+  await writeWhole(join(directory, `${name}.crt`), pair.cert, 0o644);
 }
 
 /** Writes a file that only root may read, its directory too. */
 export async function writeSecret(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writeFile(file, text, { mode: 0o600 });
+  await writeWhole(file, text, 0o600);
+}
+
+/** A reader finds the old text or the new one, never a part. */
+async function writeWhole(file: string, text: string, mode: number): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFile(`${file}.new`, text, { mode });
+  await rename(`${file}.new`, file);
 }

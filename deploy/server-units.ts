@@ -1,6 +1,7 @@
 /** What runs on the servers, as units: etcd, apiservers, detectors, schedulers, controllers. */
 import { join } from 'node:path';
 import { cgroupPath } from './cgroups.ts';
+import { encryptionFile } from './identities.ts';
 import type { Layout } from './layout.ts';
 import type { ClusterChoices, ClusterSettings } from './settings.ts';
 import { gatewayAddress } from './underlay.ts';
@@ -80,6 +81,8 @@ function apiserverUnit(
       'etcd-cafile': pki('ca.crt'),
       'etcd-certfile': pki('apiserver-etcd-client.crt'),
       'etcd-keyfile': pki('apiserver-etcd-client.key'),
+      'encryption-provider-config': encryptionFile(layout),
+      'audit-log-path': join(layout.state, 'audit', `apiserver-${server}.log`),
       'bind-address': gateway === undefined ? '127.0.0.1' : `127.0.0.1,${gateway}`,
       'secure-port': String(settings.port),
       ...(gateway === undefined ? {} : { 'advertise-address': gateway }),
