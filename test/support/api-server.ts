@@ -29,11 +29,17 @@ export const testLogger: Logger = createLogger({ component: 'test', level: testL
 export async function startApiServer(
   nodes: readonly string[],
   storage: Storage = new MemoryStorage(),
+  moreFlags: readonly string[] = [],
 ): Promise<TestApiServer> {
   const directory = await mkdtemp(join(tmpdir(), 'coracle-api-'));
   const port = await freePort();
   const pki = await createTestPki({ directory, port, nodes });
-  const flags = parseFlags([...pki.apiserverFlags, `--secure-port=${port}`, '--storage=memory']);
+  const flags = parseFlags([
+    ...pki.apiserverFlags,
+    `--secure-port=${port}`,
+    '--storage=memory',
+    ...moreFlags,
+  ]);
   const common = { clock: systemClock, random: systemRandom, logger: testLogger };
   const server = new ApiServer({ ...common, flags, storage });
   const stopping = new AbortController();
