@@ -29,6 +29,7 @@ import { Router } from './http/router.ts';
 import { HttpServer } from './http/server.ts';
 import { gitVersion } from './http/version.ts';
 import { Metrics } from './metrics/metrics.ts';
+import { metricsKinds } from './metrics-api/metrics-routes.ts';
 import { answerOpenApi } from './openapi/answers.ts';
 import { OpenApi, servedKinds } from './openapi/openapi.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
@@ -244,7 +245,7 @@ export class ApiServer {
       ...{ authenticator, authorizer, openid, flow: this.#flow, auditor: this.#auditor },
       widthOf: (info) => this.#widthOf(info),
       router: new Router(deps, createRoutes(deps)),
-      discovery: new Discovery(this.#registry, [bulkBindingKind]),
+      discovery: new Discovery(this.#registry, [bulkBindingKind, ...metricsKinds]),
       openapi: (request) => answerOpenApi(openapi, request),
     });
     const pods = this.#registry.byResource('', 'v1', 'pods');

@@ -2,6 +2,7 @@ import { badRequest } from '../api/status-error.ts';
 import type { TokenSigner } from './authentication/service-account-token.ts';
 import type { Routes, SubresourceRoutes, VirtualHandler } from './http/router.ts';
 import { statusRoutes } from './http/router.ts';
+import { metricsRoutes } from './metrics-api/metrics-routes.ts';
 import { type RulesReviewDependencies, rulesReviewHandler } from './reviews/rules-review.ts';
 import type { LogDependencies } from './streaming/pod-log.ts';
 import { logRoutes } from './streaming/pod-log.ts';
@@ -50,5 +51,5 @@ export function createRoutes(deps: RouteDependencies): Routes {
     ['authorization.k8s.io/v1/selfsubjectrulesreviews', rulesReviewHandler(deps)],
     ['coracle.dev/v1/bulkbindings', bulkBindingHandler(deps)],
   ]);
-  return { subresources, virtual };
+  return { subresources, virtual, computed: new Map(metricsRoutes(deps)) };
 }

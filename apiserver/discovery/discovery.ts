@@ -53,12 +53,13 @@ export class Discovery {
   readonly #documents = new Map<string, DiscoveryDocument>();
 
   constructor(registry: Registry, extra: readonly KindInfo[] = []) {
-    const kinds = [...discoveredKinds, ...extra].filter(
+    const served = discoveredKinds.filter(
       (kind) =>
         !kind.verbs.includes('list') ||
         kind.kind === 'ComponentStatus' ||
         registry.byResource(kind.group, kind.version, kind.plural) !== undefined,
     );
+    const kinds = [...served, ...extra];
     const names = [...new Set(kinds.map((kind) => kind.group))].sort(
       (a, b) => rank(a) - rank(b) || (a < b ? -1 : 1),
     );

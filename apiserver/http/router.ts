@@ -32,6 +32,8 @@ export interface Routes {
   /** By `group/plural/subresource`; `*` in place of group and plural for every kind that has the subresource. */
   readonly subresources: ReadonlyMap<string, SubresourceRoutes>;
   readonly virtual: ReadonlyMap<string, VirtualHandler>;
+  /** Resources that are read and never stored: their handlers look at the verb themselves. */
+  readonly computed: ReadonlyMap<string, VirtualHandler>;
 }
 
 /** Finds what a resource request is for. */
@@ -53,6 +55,8 @@ export class Router {
       if (request.info.verb !== 'create') throw methodNotAllowed();
       return virtual(request);
     }
+    const computed = this.#routes.computed.get(`${group}/${version}/${resource}`);
+    if (computed !== undefined && subresource === '') return computed(request);
     const strategy = this.#registry.byResource(group, version, resource);
     if (strategy === undefined) throw noSuchResource();
     const scoped = scopedRequest({ ...request, strategy });

@@ -1,4 +1,6 @@
+import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { beatNodeId, deriveBeatKey, encodeBeat } from '../../base/beat.ts';
 import { isNewer } from './beat-listener.ts';
 
 describe('isNewer', () => {
@@ -11,5 +13,18 @@ describe('isNewer', () => {
     [0xffff_fffe, 1, false],
   ])('of %i after %s is %s', (sequence, last, expected) => {
     expect(isNewer(sequence, last)).toBe(expected);
+  });
+});
+
+describe('a beat', () => {
+  it('is sealed with the first bytes of its HMAC-SHA256', () => {
+    const key = deriveBeatKey(Buffer.from('cluster'), 'host-1');
+    const beat = encodeBeat(
+      beatNodeId('host-1'),
+      { sequence: 7, dataPlaneVersion: 42, awaitedVersion: 43 },
+      key,
+    );
+    const [body, tag] = [beat.subarray(0, -6), beat.subarray(-6)];
+    expect(tag).toEqual(createHmac('sha256', key).update(body).digest().subarray(0, 6));
   });
 });
