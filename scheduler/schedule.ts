@@ -14,7 +14,7 @@ export interface SchedulingContext {
   readonly index: PlacementIndex;
 }
 
-/** The node for a pod, or undefined when none will do: then `diagnose` says why. No I/O, no clock. */
+/** The node for a pod, or undefined when none will do: then `explain` says why. No I/O, no clock. */
 export function schedule(
   context: SchedulingContext,
   pod: PodClass,
@@ -45,19 +45,6 @@ export function fitsOn({ index }: SchedulingContext, pod: PodClass, node: NodeIn
 export function preFilter(pod: PodClass): Rejection | undefined {
   const { problem } = pod.volumes;
   return problem === undefined ? undefined : { reasons: [problem], isFinal: true, change: problem };
-}
-
-/** Why each node will not do, by node name. */
-export type Diagnosis = ReadonlyMap<string, NamedRejection>;
-
-export function diagnose(context: SchedulingContext, pod: PodClass): Diagnosis {
-  const rejections = new Map<string, NamedRejection>();
-  const { rules } = context.index.placementOf(pod);
-  for (const node of context.cluster.nodes) {
-    const rejection = rejectionOn(context, pod, node, rules);
-    if (rejection !== undefined) rejections.set(node.name, rejection);
-  }
-  return rejections;
 }
 
 /** Why this node will not do; undefined when it will. */

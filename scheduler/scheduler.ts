@@ -84,14 +84,11 @@ interface Assembly {
 function assemble(options: SchedulerOptions): Assembly {
   const { client, clock, random, logger } = options;
   const namespaceInformer = new Informer<Namespace>({ ...options, type: namespaces });
-  const budgetInformer = new Informer<PodDisruptionBudget>({ ...options, type: poddisruptionbudgets });
   const cluster = new Cluster((name) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {});
   const queue = new SchedulingQueue(clock, random);
   const profiles = profilesOf({ ...options, cluster });
-  const metrics = new SchedulerMetrics({
-    queued: () => queue.counts,
-    cached: () => ({ nodes: cluster.nodeCount, pods: cluster.podCount }),
-  });
+  const cached = () => ({ nodes: cluster.nodeCount, pods: cluster.podCount });
+  const metrics = new SchedulerMetrics({ queued: () => queue.counts, cached });
   const contextOf = ({ schedulerName }: PodClass): SchedulingContext | undefined =>
     profiles.get(schedulerName)?.context;
   const waker = new Waker({ cluster, queue, clock, contextOf });
@@ -101,10 +98,7 @@ function assemble(options: SchedulerOptions): Assembly {
   const preemptor = new Preemptor(evictor, (uid) => queue.wakeOne(uid));
   const onUnreadable: NodeFeedOptions['onUnreadable'] = ({ kind, metadata }, error) =>
     logger.error({ err: error, kind, namespace: metadata.namespace, name: metadata.name }, 'left out');
-  const readBudgets = onceATurn(() =>
-    preemptor.setBudgets(budgetInformer.lister.list().map(toDisruptionBudget)),
-  );
-  budgetInformer.addHandler({ onAdd: readBudgets, onUpdate: readBudgets, onDelete: readBudgets });
+  const budgetInformer = followBudgets(options, preemptor);
   const volumes = new VolumeInformers(options);
   const podFeed = new PodFeed({
     cluster,
@@ -156,6 +150,13 @@ function assemble(options: SchedulerOptions): Assembly {
       ]);
     },
   };
+}
+
+function followBudgets(options: SchedulerOptions, preemptor: Preemptor): Informer<PodDisruptionBudget> {
+  const informer = new Informer<PodDisruptionBudget>({ ...options, type: poddisruptionbudgets });
+  const read = onceATurn(() => preemptor.setBudgets(informer.lister.list().map(toDisruptionBudget)));
+  informer.addHandler({ onAdd: read, onUpdate: read, onDelete: read });
+  return informer;
 }
 
 const gatedReport = {
