@@ -125,7 +125,9 @@ export function replicasByUtilization(
   resource: string,
   container?: string,
 ): Proposal {
-  const requests = new Map(input.pods.map((pod) => [pod.metadata.name, requestOf(pod, resource, container)]));
+  // Those that end need not fit: they may be of an older template.
+  const living = input.pods.filter((pod) => !isTerminating(pod) && pod.status?.phase !== 'Failed');
+  const requests = new Map(living.map((pod) => [pod.metadata.name, requestOf(pod, resource, container)]));
   const measure = (values: ReadonlyMap<string, number>): Measure => {
     const total = sum(values.values());
     const requested = sum([...values.keys()].map((name) => requests.get(name) ?? 0));
