@@ -52,6 +52,22 @@ describe('server-side apply', () => {
     expect(apply(left, 'one', {})['data']).toEqual({ m: '3' });
   });
 
+  it('remembers ten updaters, and the older ones of a version as one', () => {
+    let object = apply(undefined, 'applier', { k: '0' });
+    for (let at = 0; at < 14; at += 1) {
+      const next = structuredClone(object);
+      next['data'] = { ...(object['data'] as object), [`f${at}`]: 'x' };
+      const writer = { fieldManager: `updater-${at}`, subresource: '', nowMs: at * 1000 };
+      updateManagedFields(strategy, next, object, writer);
+      object = next;
+    }
+    const names = (object.metadata.managedFields ?? []).map(({ manager }) => manager);
+    const late = Array.from({ length: 9 }, (_, at) => `updater-${at + 5}`);
+    expect(names).toEqual(['applier', 'ancient-changes', ...late]);
+    const old = { 'f:f0': {}, 'f:f1': {}, 'f:f2': {}, 'f:f3': {}, 'f:f4': {} };
+    expect(owners(object)['ancient-changes']).toEqual({ 'f:data': old });
+  });
+
   it('takes fields over by an ordinary update', () => {
     const object = apply(undefined, 'one', { k: '1' });
     const next = structuredClone(object);

@@ -4,6 +4,7 @@ import { type StatusCause, StatusError } from '../../../api/status-error.ts';
 import { toTime } from '../../../base/clock.ts';
 import { emptyStruct, type StructType } from '../../decode/schema.ts';
 import type { KindStrategy } from '../../registry/strategy.ts';
+import { capUpdaters } from './cap-updaters.ts';
 import { FieldSet, showPath } from './field-set.ts';
 import { FieldShapes, signatureOf } from './field-shapes.ts';
 import { type Comparison, compareValues } from './typed-value.ts';
@@ -185,7 +186,7 @@ export function updateManagedFields(
   const base = read !== undefined && read.size > 0 ? read : readManagers(current?.metadata.managedFields);
   if (current !== undefined && (base === undefined || base.size === 0)) return;
   const managers = ownershipAfter({ strategy, next, current, managers: base ?? new Map() }, writer);
-  const entries = writeManagers(managers);
+  const entries = writeManagers(capUpdaters(managers));
   if (entries.length > 0) next.metadata.managedFields = entries;
 }
 
