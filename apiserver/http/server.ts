@@ -148,7 +148,7 @@ interface RawRequest {
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
   readonly socket: object;
-  readonly stream?: { readonly session?: Http2Session | undefined };
+  readonly stream?: { readonly session?: Http2Session | undefined; readonly endAfterHeaders?: boolean };
 }
 
 interface App {
@@ -195,9 +195,9 @@ function createApp(options: HttpServerOptions): App {
     streamed.removeAllContentTypeParsers();
     streamed.addContentTypeParser('*', (_request, body, done) => done(null, body));
     for (const path of streamedPaths)
-      streamed.all(path, async ({ raw, body }, reply) => {
+      streamed.all(path, async ({ raw }, reply) => {
         reply.hijack();
-        await serve(raw, body, reply.raw);
+        await serve(raw, hasBody(raw) ? raw : undefined, reply.raw);
       });
   });
   Object.assign(app.server, { keepAliveTimeout: idleConnectionMs });
@@ -229,6 +229,12 @@ function tlsOptions(options: HttpServerOptions): SecureServerOptions {
 const streamedPaths = ['pods', 'services'].map((kind) => `/api/v1/namespaces/:namespace/${kind}/:name/proxy`);
 streamedPaths.push('/api/v1/nodes/:name/proxy');
 streamedPaths.push(...streamedPaths.map((path) => `${path}/*`));
+
+/** HTTP/2 needs no header for it. */
+function hasBody({ headers, stream }: RawRequest): boolean {
+  if (stream !== undefined) return stream.endAfterHeaders !== true;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
 
 const empty: Buffer = Buffer.alloc(0);
 

@@ -23,6 +23,11 @@ function serveAgent(request: IncomingMessage, response: ServerResponse): void {
     response.writeHead(400).end('container "refusing" in pod "p" is waiting to start: ContainerCreating');
     return;
   }
+  if (request.url?.startsWith('/echo') === true) {
+    response.writeHead(201, { 'x-uri': request.headers['x-forwarded-uri'], location: '/elsewhere' });
+    request.pipe(response);
+    return;
+  }
   response.writeHead(200, { 'content-type': 'text/plain' });
   response.end('line 1\nline 2\n');
 }
@@ -93,9 +98,11 @@ test.each([
   expect(JSON.parse(text)).toMatchObject({ kind: 'Status', message: expect.stringContaining(message) });
 });
 
-async function openSocket(path: string): Promise<WebSocket> {
+const openSocket = (path: string): Promise<WebSocket> => openAt(`/api/v1/namespaces/default/pods/${path}`);
+
+async function openAt(path: string): Promise<WebSocket> {
   const config = await loadKubeconfig(`${server.directory}/admin.kubeconfig`);
-  const url = `${config.server.replace('https', 'wss')}/api/v1/namespaces/default/pods/${path}`;
+  const url = `${config.server.replace('https', 'wss')}${path}`;
   const { ca = '', cert = '', key = '' } = config;
   return new WebSocket(url, 'v5.channel.k8s.io', { ca, cert, key });
 }
@@ -122,4 +129,36 @@ test('exec into a pod without a node is refused before the upgrade', async () =>
     socket.once('error', resolve);
   });
   expect(error.message).toContain('400');
+});
+
+test('proxy passes a body of any length on as it comes, and brings redirects under its path', async () => {
+  const body = Buffer.alloc(5 * 1024 * 1024, 'x');
+  const prefix = '/api/v1/nodes/host-1/proxy';
+  const answer = await admin.request({ method: 'POST', path: `${prefix}/echo?a=b`, body });
+  expect(answer.status).toBe(201);
+  expect(answer.body.equals(body)).toBe(true);
+  expect(answer.headers).toMatchObject({ 'x-uri': `${prefix}/echo`, location: `${prefix}/elsewhere` });
+  expect(asked).toContain('/echo?a=b');
+});
+
+test('proxy passes an upgrade on', async () => {
+  const socket = await openAt('/api/v1/nodes/host-1/proxy/socket?x=1');
+  const echoed = new Promise<Buffer>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('message', (data) => resolve(Buffer.from(data as Buffer)));
+    socket.once('open', () => socket.send(Buffer.from('hello')));
+  });
+  expect((await echoed).toString()).toBe('hello');
+  expect(asked).toContain('/socket?x=1');
+  socket.close();
+});
+
+test.each([
+  ['/api/v1/nodes/host-1:1/proxy/', 400, 'address not allowed'],
+  ['/api/v1/nodes/none/proxy/', 404, 'nodes "none" not found'],
+  ['/api/v1/namespaces/default/pods/loose/proxy/', 400, 'address not allowed'],
+  ['/api/v1/namespaces/default/services/none/proxy/', 404, 'endpoints "none" not found'],
+])('%s is refused with %i', async (path, code, message) => {
+  const { status, body } = await admin.request({ method: 'GET', path });
+  expect([status, JSON.parse(body.toString()).message]).toEqual([code, message]);
 });
