@@ -27,16 +27,19 @@ const text = (field: number, value: unknown): Buffer =>
     sized(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value ?? null))),
   );
 
+/** An object's own `toString` is not called. */
+const shown = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Messages whose JSON is no object with the same fields, by the last part of their name. */
 const special: Readonly<Record<string, (value: unknown) => Buffer>> = {
-  Quantity: (value) => text(1, String(value)),
+  Quantity: (value) => text(1, shown(value)),
   IntOrString: (value) =>
     typeof value === 'number'
       ? Buffer.concat([tagged(1, 0, integer(0)), tagged(2, 0, integer(value)), text(3, '')])
-      : Buffer.concat([tagged(1, 0, integer(1)), tagged(2, 0, integer(0)), text(3, String(value))]),
+      : Buffer.concat([tagged(1, 0, integer(1)), tagged(2, 0, integer(0)), text(3, shown(value))]),
   Time: (value) => time(value),
   MicroTime: (value) => time(value),
   FieldsV1: (value) => text(1, JSON.stringify(value)),
@@ -47,7 +50,7 @@ const special: Readonly<Record<string, (value: unknown) => Buffer>> = {
 };
 
 function time(value: unknown): Buffer {
-  const written = String(value);
+  const written = shown(value);
   const ms = Date.parse(written);
   const micros = Number(/\.(\d{6})/.exec(written)?.[1] ?? 0);
   return Buffer.concat([tagged(1, 0, integer(Math.floor(ms / 1000))), tagged(2, 0, integer(micros * 1000))]);
@@ -105,7 +108,7 @@ export class ProtobufWriter {
       case 'string':
         return text(number, value);
       case 'bytes':
-        return tagged(number, bytesType, sized(Buffer.from(String(value), 'base64')));
+        return tagged(number, bytesType, sized(Buffer.from(shown(value), 'base64')));
       case 'bool':
         return tagged(number, 0, integer(value === true ? 1 : 0));
       case 'int32':
