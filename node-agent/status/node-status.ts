@@ -33,7 +33,7 @@ export function nodeStatusOf(
   previous: NodeStatus | undefined,
   nowMs: number,
 ): NodeStatus {
-  const resources = resourcesOf(readings);
+  const resources = { ...extendedResources(previous?.capacity), ...resourcesOf(readings) };
   return {
     addresses: [
       ...readings.addresses.map((address) => ({ type: 'InternalIP', address })),
@@ -58,6 +58,15 @@ export function nodeStatusOf(
     images: imagesOf(readings.images),
   };
 }
+
+/**
+ * Extended resources are advertised by others, in the capacity; as the kubelet does, what is there can be allocated.
+ * @see https://kubernetes.io/docs/tasks/administer-cluster/extended-resource-node/
+ */
+const extendedResources = (capacity: Readonly<Record<string, string>> | undefined): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(capacity ?? {}).filter(([name]) => name.includes('/') && !name.includes('kubernetes.io/')),
+  );
 
 function resourcesOf({ capacity, disk }: NodeReadings): Record<string, string> {
   return {
