@@ -8,7 +8,7 @@ import { deviceNumbers } from './host-facts.ts';
 import { setUpScript } from './namespaces.ts';
 import { overlayOptions } from './overlay.ts';
 import { hostsFileOf, resolvConfOf } from './sandbox-files.ts';
-import { commandExitCode, execScript } from './terminal-exec.ts';
+import { commandExitCode, execScript, leftOutput } from './terminal-exec.ts';
 
 describe('capabilities', () => {
   const request = { privileged: false, addCapabilities: [], dropCapabilities: [] };
@@ -158,5 +158,12 @@ describe('kernel forms', () => {
     expect(() => execScript(['a,b'])).toThrow('argument');
     expect(commandExitCode('6\n')).toBe(6);
     expect(commandExitCode('')).toBe(137);
+  });
+
+  it('takes what a command said last out of the report of its runtime', () => {
+    const time = '2026-11-22T05:32:41.477201Z: ';
+    const report = `${time}one\r\ntw\n${time}o\r\n\n2026/11/22 05:32:41 socat[7] W waitpid()\n`;
+    expect(leftOutput(report)).toBe('one\r\ntwo\r\n');
+    expect(leftOutput('')).toBe('');
   });
 });

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { type Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, Writable } from 'node:stream';
 
 /** What socat waits for its input after the command's terminal has closed. Output has been passed on by then. */
 const lingerSeconds = '0.05';
-const keptReportLength = 4096;
+/** More than a terminal holds, which is what crun may have left. */
+const keptReportLength = 128 * 1024;
 const killedExitCode = 137;
 const statusFd = 3;
 
@@ -28,24 +29,40 @@ export function startTerminalExec(scriptFile: string): TerminalExec {
   });
   // EPIPE: the command has ended; its exit code says how it went.
   child.stdin.on('error', () => undefined);
-  child.stderr.resume();
+  const report = textOf(child.stderr);
   const status = textOf(child.stdio[statusFd] as Readable);
+  const stdout = new PassThrough();
+  child.stdout.pipe(stdout, { end: false });
   const exit = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', () => resolve(commandExitCode(status())));
+    child.once('close', () => {
+      stdout.end(Buffer.from(leftOutput(report()), 'latin1'));
+      resolve(commandExitCode(status()));
+    });
   });
-  return { stdin: withoutEnd(child.stdin), stdout: child.stdout, exit };
+  return { stdin: withoutEnd(child.stdin), stdout, exit };
 }
 
-/** Standard error is the terminal too: crun writes there what the command wrote last, when it has ended already. */
 function terminalAddress(scriptFile: string): string {
   requirePlain(scriptFile);
-  return `EXEC:sh ${scriptFile},pty,setsid,ctty,raw,echo=0,stderr`;
+  return `EXEC:sh ${scriptFile},pty,setsid,ctty,raw,echo=0`;
+}
+
+/**
+ * What the command wrote last, when it has ended before crun has read it: crun writes it to its standard error then, in
+ * pieces that look like lines of its log. Its own complaints come the same way.
+ */
+export function leftOutput(report: string): string {
+  const own = report.replace(/^\d{4}\/\d\d\/\d\d [\d:]+ socat\[\d+\].*\n/gm, '');
+  const [, ...pieces] = own.split(/(?:^|\n)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z: /);
+  return pieces
+    .map((piece, index) => (index === pieces.length - 1 ? piece.replace(/\n$/, '') : piece))
+    .join('');
 }
 
 function textOf(pipe: Readable): () => string {
   let text = '';
-  pipe.setEncoding('utf8');
+  pipe.setEncoding('latin1');
   pipe.on('data', (chunk: string) => {
     text = (text + chunk).slice(-keptReportLength);
   });
