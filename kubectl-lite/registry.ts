@@ -13,6 +13,8 @@ import { annotateCommand, labelCommand } from './commands/label.ts';
 import { logsCommand } from './commands/logs.ts';
 import { rolloutCommand } from './commands/rollout.ts';
 import { scaleCommand } from './commands/scale.ts';
+import { secretsCommand } from './commands/secrets.ts';
+import { tokenCommand } from './commands/token.ts';
 import { versionCommand } from './commands/version.ts';
 import { waitCommand } from './commands/wait.ts';
 
@@ -36,4 +38,6 @@ export const commands: readonly Command[] = [
   annotateCommand,
   apiResourcesCommand,
   versionCommand,
+  secretsCommand,
+  tokenCommand,
 ];
