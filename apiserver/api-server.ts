@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { AnyObject } from '../api/kind-info.ts';
 import { type Clock, delay } from '../base/clock.ts';
 import { followFiles, readTexts } from '../base/followed-files.ts';
 import { invariant } from '../base/invariant.ts';
@@ -18,6 +17,7 @@ import { createAuthorization } from './authorization/authorization.ts';
 import type { AuthorizerChain } from './authorization/authorizer-chain.ts';
 import { Bootstrap } from './bootstrap.ts';
 import { Discovery } from './discovery/discovery.ts';
+import { fieldReader } from './field-reader.ts';
 import type { ApiServerFlags } from './flags.ts';
 import { followFlowConfiguration } from './flow-control/flow-configuration.ts';
 import { FlowController } from './flow-control/flow-controller.ts';
@@ -291,28 +291,3 @@ function agentTls(flags: ApiServerFlags): AgentTls {
     ca: read(flags.kubeletCertificateAuthority),
   };
 }
-
-function fieldReader(
-  registry: Registry,
-): (resource: string, object: AnyObject) => ReadonlyMap<string, string> {
-  const byResource = new Map<string, Map<string, (object: AnyObject) => string>>();
-  // The stored version reads its own fields; a view of it adds those that it names otherwise.
-  const ordered = [...registry.all].sort(
-    (a, b) => Number(a.conversion !== undefined) - Number(b.conversion !== undefined),
-  );
-  for (const { resource, conversion, selectableFields } of ordered) {
-    const readers = byResource.get(resource) ?? new Map<string, (object: AnyObject) => string>();
-    byResource.set(resource, readers);
-    for (const [field, read] of selectableFields) {
-      if (readers.has(field)) continue;
-      readers.set(field, conversion === undefined ? read : (object) => read(conversion.fromStored(object)));
-    }
-  }
-  return (resource, object) => {
-    const readers = byResource.get(resource);
-    if (readers === undefined || readers.size === 0) return none;
-    return new Map([...readers].map(([field, read]) => [field, read(object)]));
-  };
-}
-
-const none: ReadonlyMap<string, string> = new Map();

@@ -1,4 +1,5 @@
 import type { Selector } from '../../api/selector.ts';
+import type { FieldValues } from './shared-values.ts';
 
 /**
  * What reads and watches are served from. Holds bytes and a small index per object, never parsed objects.
@@ -51,7 +52,7 @@ export interface CachedObject {
   readonly json: Buffer;
   readonly labels: ReadonlyMap<string, string>;
   /** Selectable fields beside metadata.name and metadata.namespace. */
-  readonly fields: ReadonlyMap<string, string>;
+  readonly fields: FieldValues;
 }
 
 export interface CacheQuery {

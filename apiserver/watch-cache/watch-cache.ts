@@ -35,12 +35,15 @@ import type {
   WatchSink,
 } from './read-cache.ts';
 import { ResourceCache } from './resource-cache.ts';
+import { SharedValues } from './shared-values.ts';
 import { watcherBufferBytes } from './sink-buffer.ts';
 import { VersionWaiters } from './version-waiters.ts';
 import { WatchHub } from './watch-hub.ts';
 
 const bookmarkPeriodMs = 60_000;
 const sliceMs = 5;
+/** Objects that a starting cache indexes before others get their turn: some milliseconds. */
+const indexedAtOnce = 200;
 /** How far before now a starting cache tries to begin. Each replayed transaction costs tens of microseconds. */
 const replayedRevisions = [5_000, 500, 0] as const;
 const defaultLimits: RingLimits = { events: 100_000, ageMs: 5 * 60_000 };
@@ -74,6 +77,7 @@ export class WatchCache implements ReadCache {
   readonly #waiters: VersionWaiters;
   readonly #hub: WatchHub;
   readonly #observers = new Observers();
+  readonly #shared = new SharedValues();
   #resources = new Map<string, ResourceCache>();
   #owners = new OwnerIndex();
   #version = 0;
@@ -217,7 +221,8 @@ export class WatchCache implements ReadCache {
     this.#forget();
     this.#floor = atVersion;
     for await (const page of this.#options.storage.scan(this.#prefix, atVersion)) {
-      for (const stored of page.objects) {
+      for (const [at, stored] of page.objects.entries()) {
+        if ((at + 1) % indexedAtOnce === 0) await this.#yield();
         const object = this.#index(stored);
         if (object === undefined) continue;
         this.#resource(object.resource).load(object);
@@ -276,7 +281,7 @@ export class WatchCache implements ReadCache {
     const path = parseKey(stored.key);
     if (path === undefined) return undefined;
     try {
-      return indexObject(path, stored, this.#options.fieldsOf);
+      return indexObject(path, stored, { fieldsOf: this.#options.fieldsOf, shared: this.#shared });
     } catch (error) {
       // One unreadable object must not take all others with it; a direct read of it reports the fault.
       this.#options.logger.error({ err: error, key: stored.key }, 'index a stored object');

@@ -251,7 +251,7 @@ describe('a watch', () => {
 });
 
 describe('a value that is no object', () => {
-  it('is skipped by watches and scans, and named by a read', async () => {
+  it('is as good as gone to watches and scans, and named by a read', async () => {
     const start = await storage.currentVersion();
     const key = configMapKey('faults', 'foreign');
     const client = new EtcdClient({ endpoints: [etcd.url], clock: systemClock });
@@ -259,8 +259,9 @@ describe('a value that is no object', () => {
     await client.txn({ compare: [], success: [put], failure: [] }, systemClock.monotonicMs() + 5_000);
     client.close();
     const stored = await putConfigMap(storage, freshPath());
-    expect((await eventsAfter(storage, start, 1)).flatMap(({ events }) => events)).toMatchObject([
-      { key: stored.key },
+    expect((await eventsAfter(storage, start, 2)).flatMap(({ events }) => events)).toMatchObject([
+      { type: 'delete', key },
+      { type: 'put', key: stored.key },
     ]);
     const keys: string[] = [];
     for await (const page of storage.scan('/registry/')) keys.push(...page.objects.map((each) => each.key));

@@ -18,10 +18,17 @@ export class ApiServerProcess {
   readonly port: number;
   readonly directory: string;
   readonly #flags: readonly string[];
+  readonly #program: string;
   readonly #clients: ClosableApiClient[] = [];
   readonly #processes: ChildProcess[] = [];
 
-  private constructor(options: { port: number; directory: string; flags: readonly string[] }) {
+  private constructor(options: {
+    port: number;
+    directory: string;
+    flags: readonly string[];
+    program: string;
+  }) {
+    this.#program = options.program;
     this.port = options.port;
     this.directory = options.directory;
     this.#flags = options.flags;
@@ -29,7 +36,14 @@ export class ApiServerProcess {
 
   /** In memory unless `etcdServers` are given. */
   static async start(
-    options: { readonly etcdServers?: string; readonly flags?: readonly string[] } = {},
+    options: {
+      readonly etcdServers?: string;
+      readonly flags?: readonly string[];
+      /** What is run: the source, unless another file is named. */
+      readonly program?: string;
+      /** How long it may take to be ready. */
+      readonly readyMs?: number;
+    } = {},
   ): Promise<ApiServerProcess> {
     const port = await freePort();
     const directory = mkdtempSync(join(tmpdir(), 'coracle-api-'));
@@ -37,15 +51,17 @@ export class ApiServerProcess {
     const store =
       options.etcdServers === undefined ? ['--storage=memory'] : [`--etcd-servers=${options.etcdServers}`];
     const flags = [...pki.apiserverFlags, `--secure-port=${port}`, ...store, ...(options.flags ?? [])];
-    const server = new ApiServerProcess({ port, directory, flags });
-    await server.launch();
+    const program = options.program ?? join(projectRoot, 'apiserver/main.ts');
+    const server = new ApiServerProcess({ port, directory, flags, program });
+    await server.launch(options.readyMs);
     return server;
   }
 
   /** Starts one, beside those that run on the same port. */
-  async launch(): Promise<void> {
-    const main = join(projectRoot, 'apiserver/main.ts');
-    const child = spawn(process.execPath, [main, ...this.#flags], { stdio: ['ignore', 'ignore', 'pipe'] });
+  async launch(readyMs?: number): Promise<void> {
+    const child = spawn(process.execPath, [this.#program, ...this.#flags], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.#processes.push(child);
     let log = '';
     child.stderr.on('data', (chunk: Buffer) => {
@@ -57,7 +73,7 @@ export class ApiServerProcess {
         throw new Error(`apiserver ended with exit code ${child.exitCode}: ${log}`);
       const { status } = await probe.request({ method: 'GET', path: '/readyz' });
       if (status !== 200) throw new Error(`apiserver is not ready: ${status}`);
-    });
+    }, readyMs);
     probe.close();
   }
 

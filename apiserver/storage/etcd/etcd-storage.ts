@@ -31,7 +31,7 @@ import { runSpaceChecks } from './space.ts';
 import { isStale, toReadable, toStored } from './stored.ts';
 
 /** A page of a scan is about this big, whatever the objects' size. */
-const scanPageBytes = 2 * 1024 * 1024;
+const scanPageBytes = 1024 * 1024;
 const firstPageObjects = 50;
 const maxPageObjects = 1_000;
 
@@ -112,19 +112,25 @@ export class EtcdStorage implements Storage {
 
   async *scan(prefix: string, atVersion?: number): AsyncGenerator<ScanPage> {
     let revision = atVersion === undefined ? undefined : revisionOf(atVersion);
-    let limit = firstPageObjects;
-    let key = prefix;
-    for (let more = true; more; ) {
-      const page = await this.#scanPage({ key, end: prefixEnd(prefix), limit, revision });
+    const end = prefixEnd(prefix);
+    let coming: Promise<RangeResponse> | undefined = this.#scanPage({
+      ...{ key: prefix, end, limit: firstPageObjects, revision },
+    });
+    while (coming !== undefined) {
+      const page: RangeResponse = await coming;
       revision ??= page.header.revision;
+      const last = page.kvs.at(-1);
+      // etcd reads the next page while the reader works on this one.
+      coming =
+        page.more && last !== undefined
+          ? this.#scanPage({ key: `${last.key}\0`, end, limit: nextLimit(page), revision })
+          : undefined;
+      // A reader who stops early does not hear of it.
+      coming?.catch(() => undefined);
       const objects = page.kvs.flatMap((kv) =>
         toReadable(kv.key, this.#logger, () => toStored(kv, this.#cipher)),
       );
       yield { objects, version: wholeVersion(revision) };
-      const last = page.kvs.at(-1);
-      more = page.more && last !== undefined;
-      if (last !== undefined) key = `${last.key}\0`;
-      limit = nextLimit(page);
     }
   }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
@@ -42,30 +43,36 @@ export function benchPod(name: string): object {
 export class ApiLoad {
   readonly #tls: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
   readonly #port: number;
-  readonly #agent: Agent;
+  readonly #clients: number;
+  #agent: Agent;
   readonly #sessions: ClientHttp2Session[] = [];
+  readonly #alone: ClientRequest[] = [];
 
   constructor(directory: string, port: number, clients: number) {
     const file = (name: string): Buffer => readFileSync(join(directory, 'pki', name));
     this.#tls = { ca: file('ca.crt'), cert: file('admin.crt'), key: file('admin.key') };
     this.#port = port;
-    this.#agent = new Agent({ ...this.#tls, keepAlive: true, maxSockets: clients });
+    this.#clients = clients;
+    this.#agent = this.#createAgent();
   }
 
   /** The number of bytes of the answer. @throws Error for a status other than 2xx */
-  send(method: string, path: string, body?: string): Promise<number> {
+  async send(method: string, path: string, body?: string, contentType?: string): Promise<number> {
+    return (await this.ask(method, path, body, contentType)).length;
+  }
+
+  /** The answer. @throws Error for a status other than 2xx */
+  ask(method: string, path: string, body?: string, contentType = 'application/json'): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+      const headers = body === undefined ? {} : { 'content-type': contentType };
       const options = { agent: this.#agent, host: '127.0.0.1', port: this.#port, method, path, headers };
       const sent = request(options, (response) => {
-        let bytes = 0;
-        response.on('data', (chunk: Buffer) => {
-          bytes += chunk.length;
-        });
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.once('error', reject);
         response.once('end', () => {
           const status = response.statusCode ?? 0;
-          if (status >= 200 && status < 300) resolve(bytes);
+          if (status >= 200 && status < 300) resolve(Buffer.concat(chunks));
           else reject(new Error(`${method} ${path}: HTTP status ${status}`));
         });
       });
@@ -75,7 +82,11 @@ export class ApiLoad {
   }
 
   /** Opens watches, 100 to an HTTP/2 connection; `onEvents` is told how many lines arrived. */
-  async watch(path: string, count: number, onEvents: (events: number) => void): Promise<void> {
+  async watch(
+    pathOf: (index: number) => string,
+    count: number,
+    onEvents: (events: number) => void,
+  ): Promise<void> {
     const opened: Promise<void>[] = [];
     let session: ClientHttp2Session | undefined;
     for (let index = 0; index < count; index += 1) {
@@ -84,7 +95,7 @@ export class ApiLoad {
         session.on('error', () => undefined);
         this.#sessions.push(session);
       }
-      const stream = session.request({ ':path': path });
+      const stream = session.request({ ':path': pathOf(index) });
       stream.on('error', () => undefined);
       stream.on('data', (chunk: Buffer) => onEvents(countLines(chunk)));
       opened.push(new Promise((resolve) => stream.once('response', () => resolve())));
@@ -92,8 +103,54 @@ export class ApiLoad {
     await Promise.all(opened);
   }
 
+  /** Opens watches over HTTP/1.1, a connection each. */
+  async watchAlone(path: string, count: number): Promise<void> {
+    const open = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const options = { ...this.#tls, host: '127.0.0.1', port: this.#port, path, agent: false } as const;
+        const sent = request(options, (response) => {
+          response.on('error', () => undefined);
+          response.resume();
+          resolve();
+        });
+        sent.once('error', reject);
+        this.#alone.push(sent);
+        sent.end();
+      });
+    await inParallel(count, 32, open);
+  }
+
+  /** An answer that has begun and is not read; its connection is its own. */
+  openUnread(path: string): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const options = { ...this.#tls, host: '127.0.0.1', port: this.#port, path, agent: false } as const;
+      const sent = request(options, resolve);
+      sent.once('error', reject);
+      sent.end();
+    });
+  }
+
+  /** Gives up its connections, so that new ones spread over the servers that there are now. */
+  reconnect(): void {
+    this.#agent.destroy();
+    this.#agent = this.#createAgent();
+  }
+
+  #createAgent(): Agent {
+    return new Agent({ ...this.#tls, keepAlive: true, maxSockets: this.#clients });
+  }
+
+  /** Ends all watches. */
+  endWatches(): void {
+    for (const session of this.#sessions.splice(0)) session.destroy();
+    for (const sent of this.#alone.splice(0)) {
+      sent.on('error', () => undefined);
+      sent.destroy();
+    }
+  }
+
   close(): void {
-    for (const session of this.#sessions) session.destroy();
+    this.endWatches();
     this.#agent.destroy();
   }
 }

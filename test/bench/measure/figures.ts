@@ -4,7 +4,7 @@ import { root } from '../../tidy/source-files.ts';
 
 export interface Figure {
   readonly name: string;
-  readonly unit: 's' | 'ms' | 'us' | '/s' | 'MB' | '%';
+  readonly unit: 's' | 'ms' | 'us' | '/s' | 'MB' | 'KB' | '%' | '';
   /** Each run's value. */
   readonly values: readonly number[];
   readonly goal?: number;
