@@ -205,7 +205,8 @@ export class Bootstrap {
       });
     } catch (error) {
       // Another server was first, or the Service has its address already: both are what we want.
-      if (!isAlreadyExists(error) && !(error instanceof StatusError && error.code === 422)) throw error;
+      const hasAddress = object.kind === 'Service' && error instanceof StatusError && error.code === 422;
+      if (!isAlreadyExists(error) && !hasAddress) throw error;
     }
   }
 

@@ -25,8 +25,8 @@ const programs: Readonly<
   scheduler: { commonName: 'system:kube-scheduler' },
   controllers: { commonName: 'system:kube-controller-manager' },
   detector: { commonName: 'coracle:detector' },
-  // It speaks for all hollow nodes at once, which the rules for a node allow to none.
-  hollow: { commonName: 'coracle:hollow', organizations: ['system:masters'] },
+  // It speaks for all hollow nodes at once, which the rules for a node allow to none: it has a role of its own.
+  hollow: { commonName: 'coracle:hollow' },
 };
 
 /** Everything the servers need, in `pki/`; what exists is kept. */
