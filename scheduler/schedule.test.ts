@@ -330,6 +330,25 @@ describe('pods that look at other pods', () => {
     expect(bench.place(follower({ app: 'other' }))).toBeDefined();
   });
 
+  it('affinity to namespaces by their labels follows when the labels change', () => {
+    const labels: Record<string, Record<string, string>> = { other: { team: 'blue' } };
+    const cluster = new Cluster((name) => labels[name]);
+    for (const node of zones()) cluster.setNode(node);
+    const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
+    const classes = new PodClasses();
+    const there = aPod({ ...app('web'), namespace: 'other' });
+    const { uid, name } = there.metadata;
+    const placed = { uid, name, podClass: classes.of(there), nodeName: 'host-3' };
+    cluster.setPod({ ...placed, isLive: true, isAssumed: false });
+    const wanted = { ...term('web', 'zone'), namespaceSelector: { matchLabels: { team: 'red' } } };
+    const podAffinity = { requiredDuringSchedulingIgnoredDuringExecution: [wanted] };
+    const follower = classes.of(aPod({ labels: { app: 'follower' }, spec: { affinity: { podAffinity } } }));
+    expect(schedule(context, follower, leastLoaded)).toBeUndefined();
+    labels['other'] = { team: 'red' };
+    cluster.counters.namespacesChanged();
+    expect(schedule(context, follower, leastLoaded)?.name).toBe('host-3');
+  });
+
   it('hard topology spreading never exceeds the skew', () => {
     const bench = new Bench(...zones());
     const topologySpreadConstraints = [

@@ -92,6 +92,10 @@ function assemble(options: SchedulerOptions): Assembly {
   const contextOf = ({ schedulerName }: PodClass): SchedulingContext | undefined =>
     profiles.get(schedulerName)?.context;
   const waker = new Waker({ cluster, queue, clock, contextOf });
+  followNamespaces(namespaceInformer, () => {
+    cluster.counters.namespacesChanged();
+    waker.podsChanged();
+  });
   const events = new EventRecorder({ ...options, component: 'default-scheduler' });
   const conditions = new ConditionWriter({ client, clock, logger });
   const evictor = new Evictor({ client, events, clock, logger });
@@ -114,15 +118,7 @@ function assemble(options: SchedulerOptions): Assembly {
   const loadFeed = new LoadFeed(cluster, clock);
   const nodeFeed = new NodeFeed({ cluster, waker, onUnreadable });
   const synced = new Synced([podFeed, nodeFeed]);
-  const reflector = <T>(sink: ReflectorSink<T>): ReflectorSink<T> => synced.after(sink);
-  const podReflector = new Reflector({ ...options, type: pods, selection: {}, sink: reflector(podFeed) });
-  const nodeReflector = new Reflector({ ...options, type: nodes, selection: {}, sink: reflector(nodeFeed) });
-  const loadReflector = new Reflector({
-    ...options,
-    type: leases,
-    selection: { namespace: nodeLeases },
-    sink: loadFeed,
-  });
+  const reflectors = reflectorsOf(options, { podFeed, nodeFeed, loadFeed, synced });
   return {
     cluster,
     metrics,
@@ -138,10 +134,9 @@ function assemble(options: SchedulerOptions): Assembly {
       clock,
       logger,
     }),
-    followers: [
-      ...[podReflector, nodeReflector, namespaceInformer, budgetInformer, events],
-      ...[volumes, loadReflector, loadFeed],
-    ].map((part) => (signal) => part.run(signal)),
+    followers: [...reflectors, ...[namespaceInformer, budgetInformer, events, volumes, loadFeed]].map(
+      (part) => (signal) => part.run(signal),
+    ),
     async whenSynced(signal) {
       await Promise.all([
         synced.wait(signal),
@@ -150,6 +145,35 @@ function assemble(options: SchedulerOptions): Assembly {
       ]);
     },
   };
+}
+
+interface Feeds {
+  readonly podFeed: PodFeed;
+  readonly nodeFeed: NodeFeed;
+  readonly loadFeed: LoadFeed;
+  readonly synced: Synced;
+}
+
+/** What reads the watches. Loads may come late, or never: nobody waits for them. */
+const reflectorsOf = (
+  options: SchedulerOptions,
+  { podFeed, nodeFeed, loadFeed, synced }: Feeds,
+): { run(signal: AbortSignal): Promise<void> }[] => [
+  new Reflector({ ...options, type: pods, selection: {}, sink: synced.after(podFeed) }),
+  new Reflector({ ...options, type: nodes, selection: {}, sink: synced.after(nodeFeed) }),
+  new Reflector({ ...options, type: leases, selection: { namespace: nodeLeases }, sink: loadFeed }),
+];
+
+function followNamespaces(informer: Informer<Namespace>, changed: () => void): void {
+  const labelsOf = ({ metadata }: Namespace): string => JSON.stringify(metadata.labels ?? {});
+  const changedInOneTurn = onceATurn(changed);
+  informer.addHandler({
+    onAdd: changedInOneTurn,
+    onUpdate: (previous, namespace) => {
+      if (labelsOf(previous) !== labelsOf(namespace)) changedInOneTurn();
+    },
+    onDelete: changedInOneTurn,
+  });
 }
 
 function followBudgets(options: SchedulerOptions, preemptor: Preemptor): Informer<PodDisruptionBudget> {

@@ -2,7 +2,7 @@
  * All counters per topology domain, and the terms that placed pods carry. A pod that comes to a node, or leaves it,
  * changes only the counters that count its class; which those are is found once per class.
  */
-import type { CarriedTerm, NamespaceLabels } from '../framework/affinity-term.ts';
+import { type CarriedTerm, type NamespaceLabels, usesNamespaceLabels } from '../framework/affinity-term.ts';
 import { labelOf } from '../framework/node-affinity-term.ts';
 import type { ClassCount, NodeInfo } from '../framework/node-info.ts';
 import type { CounterSource, CounterSpec } from '../framework/plugin.ts';
@@ -88,8 +88,11 @@ export class Counters implements CounterSource {
     for (const topology of this.#topologies.values()) topology.place(node.slot, undefined);
   }
 
-  /** Namespaces' labels changed: what selects namespaces by them is counted anew. */
-  forgetAll(): void {
+  /** Namespaces came, or their labels changed: where they matter, everything is counted anew. */
+  namespacesChanged(): void {
+    const areCounted = this.#inOrder.some(({ counter }) => counter.spec.usesNamespaceLabels === true);
+    const areCarried = [...this.#carried.values()].some(({ term }) => usesNamespaceLabels(term));
+    if (!areCounted && !areCarried) return;
     for (const { counter } of this.#inOrder) counter.isDropped = true;
     this.#inOrder = [];
     this.#byId.clear();

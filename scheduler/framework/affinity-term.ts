@@ -60,6 +60,9 @@ export function matchesAffinityTerm(
   return matchesSelector(term.selector, pod.labels);
 }
 
+export const usesNamespaceLabels = ({ namespaceSelector = [] }: AffinityTerm): boolean =>
+  namespaceSelector.length > 0;
+
 function matchesNamespace(term: AffinityTerm, namespace: string, labelsOf: NamespaceLabels): boolean {
   if (term.namespaces.has(namespace)) return true;
   const selector = term.namespaceSelector;

@@ -66,6 +66,8 @@ export interface CounterSpec {
   readonly counts: (pod: PodClass) => boolean;
   /** Leaves out pods that are being deleted. */
   readonly liveOnly: boolean;
+  /** Whether what it counts hangs on labels of namespaces. */
+  readonly usesNamespaceLabels?: boolean;
   /** Nodes that do not count, nor the pods on them; undefined: all count. */
   readonly isEligible?: (node: NodeFacts) => boolean;
 }

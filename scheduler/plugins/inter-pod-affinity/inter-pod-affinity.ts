@@ -3,7 +3,12 @@
  * what they want of it. All of it is asked of counters per domain: pods that a term selects, and pods that carry a
  * term.
  */
-import { type AffinityTerm, type CarriedTerm, matchesAffinityTerm } from '../../framework/affinity-term.ts';
+import {
+  type AffinityTerm,
+  type CarriedTerm,
+  matchesAffinityTerm,
+  usesNamespaceLabels,
+} from '../../framework/affinity-term.ts';
 import {
   type CounterSource,
   type DomainCounts,
@@ -69,6 +74,7 @@ const countOf = (term: AffinityTerm, counters: CounterSource): DomainCounts =>
   counters.counter({
     id: `selects ${term.id}`,
     topologyKey: term.topologyKey,
+    usesNamespaceLabels: usesNamespaceLabels(term),
     counts: (other) => matchesAffinityTerm(term, other, counters.namespaceLabels),
     liveOnly: false,
   });
@@ -87,6 +93,7 @@ function requiredRules(pod: PodClass, counters: CounterSource): DomainRule[] {
       id: `selects all ${topologyKey} ${ids}`,
       topologyKey,
       counts: matchesAll,
+      usesNamespaceLabels: required.some(usesNamespaceLabels),
       liveOnly: false,
     }),
   );
