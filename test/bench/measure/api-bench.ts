@@ -26,8 +26,6 @@ export class ApiBench {
   readonly server: ApiServerProcess;
   readonly load: ApiLoad;
   #servers = 1;
-  /** Worst p99.9 of a phase. */
-  #loopDelayMs = 0;
 
   private constructor(etcd: EtcdProcess, server: ApiServerProcess, clients: number) {
     this.etcd = etcd;
@@ -72,15 +70,10 @@ export class ApiBench {
     this.figures.push({ name, unit, values: [value], ...optional });
   }
 
-  /** Ends a phase: its delays of the event loop count. `/metrics` tells them since it was asked last. */
-  async noteLoopDelay(): Promise<void> {
+  /** p99.9 of the event loop's delay, of all that was done so far: `/metrics` tells it since it was asked last. */
+  async loopDelayMs(): Promise<number> {
     const text = (await this.load.ask('GET', '/metrics')).toString();
-    const seconds = Number(/^nodejs_eventloop_lag_p999_seconds (\S+)$/m.exec(text)?.[1] ?? Number.NaN);
-    this.#loopDelayMs = Math.max(this.#loopDelayMs, seconds * 1_000);
-  }
-
-  get loopDelayMs(): number {
-    return this.#loopDelayMs;
+    return Number(/^nodejs_eventloop_lag_p999_seconds (\S+)$/m.exec(text)?.[1] ?? Number.NaN) * 1_000;
   }
 
   async stop(): Promise<void> {

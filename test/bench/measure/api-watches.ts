@@ -32,7 +32,6 @@ export async function measureFanOut(bench: ApiBench, watchers: number, events: n
   });
   bench.add('watch delivery, CPU', 'us', (delivering.cpuMs * 1_000) / deliveries, 10, '51 us');
   bench.add('watch deliveries', '/s', deliveries / delivering.seconds);
-  await bench.noteLoopDelay();
   load.endWatches();
 }
 
@@ -65,7 +64,6 @@ export async function measureSelective(bench: ApiBench, watchers: number, events
   const more = (watched.cpuMs - alone.cpuMs) / events;
   bench.add(`create under ${watchers} watchers by node, more CPU`, 'ms', more);
   bench.add('deliveries for each of these', '', seen / events, 1);
-  await bench.noteLoopDelay();
   load.endWatches();
 }
 
@@ -91,6 +89,5 @@ export async function measureIdleWatches(bench: ApiBench, watchers: number, alon
   await load.watchAlone(path, alone);
   await sleep(1_000);
   bench.add('an idle watch over HTTP/1.1, memory', 'KB', ((bench.residentMb - without) * 1_000) / alone, 50);
-  await bench.noteLoopDelay();
   load.endWatches();
 }
