@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '../base/invariant.ts';
 import type { Layout } from './layout.ts';
 
 export interface Unit {
@@ -46,10 +47,20 @@ export function readUnits(layout: Layout): Map<string, Unit> {
   if (!existsSync(layout.units)) return units;
   for (const file of readdirSync(layout.units)) {
     if (!file.endsWith(suffix)) continue;
-    const unit = JSON.parse(readFileSync(join(layout.units, file), 'utf8')) as Unit;
-    units.set(unit.name, unit);
+    const unit = readUnit(join(layout.units, file));
+    if (unit !== undefined) units.set(unit.name, unit);
   }
   return units;
+}
+
+/** Undefined for one that was removed since the folder was read: units of a host go one after the other. */
+function readUnit(file: string): Unit | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Unit;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 export const pidFile = (layout: Layout, name: string): string => join(layout.run, `${name}.pid`);
