@@ -104,13 +104,18 @@ export class NewReplicaSetWriter {
   async #withRevision(deployment: Deployment, replicaSet: ReplicaSet): Promise<Deployment> {
     const revision = missingRevision(deployment, replicaSet);
     if (revision === undefined) return deployment;
-    const patched = await this.#context.client.patch(deployments, deployment.metadata, {
-      type: 'merge',
-      body: { metadata: { uid: deployment.metadata.uid, annotations: { [revisionAnnotation]: revision } } },
-    });
+    const { uid, generation } = deployment.metadata;
+    const body = { metadata: { uid, annotations: { [revisionAnnotation]: revision } } };
+    // Through the status: there a change of annotations is no new generation.
+    const asStatus = { subresource: 'status' };
+    const patched = await this.#context.client.patch(
+      deployments,
+      deployment.metadata,
+      { type: 'merge', body },
+      asStatus,
+    );
     // What is decided here is decided on the spec as it was read; a newer one comes with its own event.
-    const { annotations, resourceVersion } = patched.metadata;
-    return { ...deployment, metadata: { ...deployment.metadata, annotations, resourceVersion } };
+    return { ...deployment, metadata: { ...patched.metadata, generation } };
   }
 
   #withProgress(deployment: Deployment, update: ConditionUpdate | undefined): Deployment {
