@@ -164,6 +164,7 @@ describe('kernel forms', () => {
     const time = '2026-11-22T05:32:41.477201Z: ';
     const report = `${time}one\r\ntw\n${time}o\r\n\n2026/11/22 05:32:41 socat[7] W waitpid()\n`;
     expect(leftOutput(report)).toBe('one\r\ntwo\r\n');
+    expect(leftOutput('43 132\r\n\n')).toBe('43 132\r\n');
     expect(leftOutput('')).toBe('');
   });
 });

