@@ -17,6 +17,8 @@ import { secretsCommand } from './commands/secrets.ts';
 import { tokenCommand } from './commands/token.ts';
 import { versionCommand } from './commands/version.ts';
 import { waitCommand } from './commands/wait.ts';
+import { whatIfCommand } from './commands/what-if.ts';
+import { whyCommand } from './commands/why.ts';
 
 /** Every command there is. */
 export const commands: readonly Command[] = [
@@ -40,4 +42,6 @@ export const commands: readonly Command[] = [
   versionCommand,
   secretsCommand,
   tokenCommand,
+  whyCommand,
+  whatIfCommand,
 ];

@@ -43,6 +43,16 @@ describe('the rules reject a planted fault:', () => {
 
   it.each([
     ['base/a.ts', "import { b } from '../api/b.ts';", 'base may not import api'],
+    [
+      'kubectl-lite/commands/a.ts',
+      "import { schedule } from '../../scheduler/schedule.ts';",
+      'kubectl-lite may not import scheduler',
+    ],
+    [
+      'kubectl-lite/placement/a.ts',
+      "import { Binder } from '../../scheduler/binder.ts';",
+      'kubectl-lite may not import scheduler',
+    ],
     ['apiserver/http/a.ts', "import type { B } from '../../client/b.ts';", 'apiserver may not import client'],
     [
       'apiserver/storage/a.ts',

@@ -1,0 +1,31 @@
+import { usageError } from '../cli-error.ts';
+import { type Command, outputFlag } from '../command.ts';
+import { placementFlags } from '../placement/flags.ts';
+import { parseOne } from '../targets.ts';
+
+export const whyCommand: Command = {
+  name: 'why',
+  usage: 'why POD',
+  summary: 'Say why a pod is where it is, or why no node takes it',
+  flags: [outputFlag, ...placementFlags],
+  async run({ session, flags, args }) {
+    const { kind, name } = await parseOne(args, await session.kinds(), 'pods');
+    if (args.length === 0 || kind.kind !== 'Pod') throw usageError('why needs a pod: why pod/NAME');
+    const format = flags.text('output') ?? '';
+    if (format !== '' && format !== 'json') throw usageError(`why: -o is json, not "${format}"`);
+    const namespace = await session.namespaceFor(kind);
+    const pod = await (await session.api()).get({ kind, namespace, name });
+    // The scheduler's core is loaded only where it is asked.
+    const { readSnapshot } = await import('../placement/live-snapshot.ts');
+    const { explainPod, explanationText } = await import('../placement/why.ts');
+    const snapshot = await readSnapshot(session);
+    const known = snapshot.pods.get(pod.metadata.uid ?? '');
+    if (known === undefined)
+      throw usageError(`pod ${namespace}/${name} is over: it takes no room on any node`);
+    const explanation = explainPod(snapshot, known);
+    session.io.out(
+      format === 'json' ? `${JSON.stringify(explanation, undefined, 4)}\n` : explanationText(explanation),
+    );
+    return undefined;
+  },
+};

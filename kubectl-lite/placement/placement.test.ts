@@ -1,0 +1,226 @@
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../base/random.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { aNode, aPod, type NodeDraft, type PodDraft } from '../../test/support/scheduling-objects.ts';
+import { type Change, type Forecast, forecast } from './forecast.ts';
+import { forecastText } from './forecast-text.ts';
+import { nodeChange } from './node-change.ts';
+import { type NodeScenario, toNodeScenario } from './scenario.ts';
+import { Snapshot } from './snapshot.ts';
+import { explainPod, explanationText } from './why.ts';
+import { surplusOf } from './workload-change.ts';
+
+interface Draft extends PodDraft {
+  readonly on?: string;
+  readonly priority?: number;
+}
+
+const noVolumes = { claim: () => undefined, volume: () => undefined, storageClass: () => undefined };
+
+function snapshotOf(nodes: readonly NodeDraft[], pods: readonly Draft[]): Snapshot {
+  const snapshot = new Snapshot({
+    ...{ namespaces: [], budgets: [], volumes: noVolumes, strategy: 'least-loaded' as const },
+    nodes: nodes.map(aNode),
+  });
+  for (const { on, priority, ...draft } of pods) {
+    const pod = aPod(draft);
+    const spec = {
+      ...pod.spec,
+      ...(on === undefined ? {} : { nodeName: on }),
+      ...(priority && { priority }),
+    };
+    snapshot.addPod({ ...pod, spec });
+  }
+  return snapshot;
+}
+
+const two: readonly NodeDraft[] = [{ name: 'a' }, { name: 'b' }];
+
+function podNamed(snapshot: Snapshot, wanted: string): Parameters<typeof explainPod>[1] {
+  const found = [...snapshot.pods.values()].find(({ name }) => name === wanted);
+  if (found === undefined) throw new Error(`no pod ${wanted}`);
+  return found;
+}
+
+const why = (snapshot: Snapshot, name: string): string =>
+  explanationText(explainPod(snapshot, podNamed(snapshot, name)));
+
+const whatIf = (snapshot: Snapshot, scenario: NodeScenario): Forecast =>
+  forecast(snapshot, nodeChange(snapshot, scenario));
+
+describe('why', () => {
+  it('groups nodes that agree and names the one that lacks the least', () => {
+    const nodes = ['a', 'b', 'c'].map((name) => ({ name, cpu: '2' }));
+    const snapshot = snapshotOf(
+      [...nodes, { name: 'd', unschedulable: true }],
+      [
+        { name: 'x', on: 'a', cpu: '1500m' },
+        { name: 'y', on: 'c', cpu: '1' },
+        { name: 'big', cpu: '3' },
+      ],
+    );
+    const text = why(snapshot, 'big');
+    expect(text).toContain(
+      'pod default/big is pending: 0/4 nodes are available: 1 node(s) were unschedulable, 3 Insufficient cpu.',
+    );
+    expect(text).toContain('  3 nodes: NodeResourcesFit: Insufficient cpu\n    cpu: needs 3, free 2 on b\n');
+    expect(text).toContain('    would do: 1000m more free cpu on b\n    on a, b, c\n');
+    expect(text).toContain('  1 node: NodeUnschedulable: node(s) were unschedulable\n');
+  });
+
+  it('gives the points of the nodes that would take a placed pod, its own room being free, and changes nothing', () => {
+    const snapshot = snapshotOf(two, [{ name: 'x', on: 'a', cpu: '3' }]);
+    const { state, verdicts } = explainPod(snapshot, podNamed(snapshot, 'x'));
+    expect(state).toBe('Placed');
+    expect(verdicts.map(({ node, fits }) => [node, fits])).toEqual([
+      ['a', true],
+      ['b', true],
+    ]);
+    expect(snapshot.cluster.node('a')?.requested.cpuMillis).toBe(3_000);
+    expect(why(snapshot, 'x')).toContain('*a ');
+  });
+
+  it('says that a pod is gated, fits by now, or is not ours', () => {
+    const snapshot = snapshotOf(two, [
+      { name: 'gated', spec: { schedulingGates: [{ name: 'example.com/wait' }] } },
+      { name: 'soon' },
+      { name: 'foreign', spec: { schedulerName: 'other' } },
+    ]);
+    expect(why(snapshot, 'gated')).toContain('scheduling gates are removed: example.com/wait');
+    expect(why(snapshot, 'soon')).toMatch(/fits now and goes to [ab] at the next turn/);
+    expect(explainPod(snapshot, podNamed(snapshot, 'foreign')).state).toBe('NotOurs');
+  });
+});
+
+describe('what-if', () => {
+  it('moves the pods of a lost node, and says which stay pending and which are gone', () => {
+    const forever = { tolerations: [{ operator: 'Exists' }] };
+    const snapshot = snapshotOf(
+      [
+        { name: 'a', cpu: '4' },
+        { name: 'b', cpu: '4' },
+      ],
+      [
+        { name: 'fits', on: 'b', owner: 'rs', cpu: '3' },
+        { name: 'too-much', on: 'b', owner: 'rs', cpu: '2' },
+        { name: 'alone', on: 'b' },
+        { name: 'daemon', on: 'b', owner: 'ds', spec: forever },
+      ],
+    );
+    const found = whatIf(snapshot, { kind: 'lost', node: 'b' });
+    expect(found.moves).toMatchObject([{ pod: 'default/fits', from: 'b', to: 'a' }]);
+    expect(found.pending).toMatchObject([{ pod: 'default/too-much', from: 'b', waits: false }]);
+    expect(found.pending[0]?.message).toContain('1 Insufficient cpu, 1 node(s) had untolerated taint');
+    expect([found.gone, found.stay]).toEqual([['default/alone'], ['default/daemon']]);
+    expect(found.loads.after['a']?.cpuMillis).toBe(3_000);
+    expect(forecastText(found)).toMatch(/a +0 \(0%\) -> 3 \(75%\)/);
+  });
+
+  it('keeps the lost node as a domain that pods are spread over', () => {
+    const constraint = {
+      ...{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'DoNotSchedule' },
+      labelSelector: { matchLabels: { app: 'x' } },
+    };
+    const spread = { labels: { app: 'x' }, owner: 'rs', spec: { topologySpreadConstraints: [constraint] } };
+    const snapshot = snapshotOf(two, [
+      { name: 'x-1', on: 'a', ...spread },
+      { name: 'x-2', on: 'b', ...spread },
+    ]);
+    const found = whatIf(snapshot, { kind: 'lost', node: 'b' });
+    expect(found.moves).toEqual([]);
+    expect(found.pending[0]?.message).toContain("didn't match pod topology spread constraints");
+  });
+
+  it('drains: DaemonSet pods stay, the node takes nobody', () => {
+    const snapshot = snapshotOf(two, [{ name: 'x', on: 'a', owner: 'rs' }]);
+    const found = whatIf(snapshot, { kind: 'drained', node: 'a' });
+    expect(found.moves).toMatchObject([{ from: 'a', to: 'b' }]);
+  });
+
+  it('gives a new node what waits', () => {
+    const snapshot = snapshotOf(two, [{ name: 'big', cpu: '6' }]);
+    const scenario = toNodeScenario(['added', 'cpu=8,memory=32Gi'], 'zone=z');
+    expect(whatIf(snapshot, scenario).moves).toMatchObject([{ pod: 'default/big', to: 'new-node' }]);
+    expect(snapshot.node('new-node')?.metadata.labels).toMatchObject({ zone: 'z' });
+  });
+
+  it('evicts for a higher priority, and places the victims elsewhere', () => {
+    const snapshot = snapshotOf(
+      [
+        { name: 'a', cpu: '4' },
+        { name: 'b', cpu: '2' },
+      ],
+      [
+        { name: 'low', on: 'a', cpu: '2', owner: 'rs' },
+        { name: 'high', cpu: '4', priority: 10 },
+      ],
+    );
+    const found = forecast(snapshot, { leaving: [], coming: [] });
+    expect(found.preempted).toEqual(['default/low']);
+    expect(found.moves).toMatchObject([
+      { pod: 'default/high', to: 'a' },
+      { pod: 'default/low', from: 'a', to: 'b' },
+    ]);
+  });
+
+  it('takes what is not wanted any more without making it anew', () => {
+    const pods = ['a', 'a', 'b'].map((on, i) => ({ name: `x-${i}`, on, owner: 'rs' }));
+    const snapshot = snapshotOf(two, pods);
+    const surplus = surplusOf([...snapshot.pods.values()], 2, false);
+    const change: Change = { leaving: [], removed: surplus, coming: [] };
+    expect(surplus.map(({ nodeName }) => nodeName)).toEqual(['a']);
+    const found = forecast(snapshot, change);
+    expect([found.moves, found.gone]).toEqual([[], [`default/${surplus[0]?.name}`]]);
+  });
+
+  it('equals what the same decisions give one by one, whatever the cluster', () => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const random = seededRandom(seed);
+      const pick = (most: number): number => Math.floor(random.next() * most);
+      const nodes = Array.from({ length: 4 }, (_, i) => ({ name: `n${i}`, cpu: `${2 + pick(6)}` }));
+      const pods = Array.from({ length: 12 }, (_, i) => ({
+        ...{ name: `p${i}`, on: `n${pick(4)}`, owner: `rs${pick(3)}`, cpu: `${100 * (1 + pick(9))}m` },
+      }));
+      const found = whatIf(snapshotOf(nodes, pods), { kind: 'lost', node: 'n0' });
+      const total = (loads: Forecast['loads']['after']): number =>
+        Object.values(loads).reduce((sum, { pods: count }) => sum + count, 0);
+      const lost = pods.filter(({ on }) => on === 'n0').length;
+      expect(found.moves.length + found.pending.length).toBe(lost);
+      expect(total(found.loads.before) - total(found.loads.after)).toBe(found.pending.length);
+      for (const [name, { cpuMillis, cpuAllocatable }] of Object.entries(found.loads.after))
+        if (found.moves.some(({ to }) => to === name)) expect(cpuMillis).toBeLessThanOrEqual(cpuAllocatable);
+    }
+  });
+
+  it.each([
+    [['lost'], 'expected node lost NAME'],
+    [['moved', 'a'], 'node moved: expected lost, drained or added'],
+    [['added', 'cpu=8'], 'cpu and memory are required'],
+    [['added', 'cpu'], '"cpu": expected NAME=VALUE'],
+  ])('refuses node %j', (words, reason) => {
+    expect(() => toNodeScenario(words, undefined)).toThrow(reason);
+  });
+
+  it('refuses a node that is not there', () => {
+    expect(() => whatIf(snapshotOf(two, []), { kind: 'lost', node: 'z' })).toThrow('nodes "z" not found');
+  });
+});
+
+describe('reports of load', () => {
+  it('count when they are fresh beside the newest', () => {
+    const snapshot = snapshotOf(two, []);
+    const lease = (name: string, renewTime: string): Parameters<Snapshot['addLoad']>[0][number] => ({
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: {
+        ...{ name, uid: name, resourceVersion: '1', creationTimestamp: '' },
+        annotations: { 'coracle.dev/load': '{"cpu":"2","memory":"1Gi"}' },
+      },
+      spec: { renewTime },
+    });
+    const leases = [lease('a', '2026-01-01T00:01:00.000000Z'), lease('b', '2026-01-01T00:00:00.000000Z')];
+    snapshot.addLoad(leases, new ManualClock());
+    expect(snapshot.cluster.node('a')?.load?.cpuMillis).toBe(2_000);
+    expect(snapshot.cluster.node('b')?.load).toBeUndefined();
+  });
+});

@@ -1,0 +1,79 @@
+/** Verdicts of the scheduler's core, put into words. Pure. */
+import { formatBytes, formatMillis } from '../../api/quantity.ts';
+import type { Shortfall } from '../../scheduler/framework/plugin.ts';
+import type { Verdict } from '../../scheduler/schedule.ts';
+import { align } from '../printers/table.ts';
+
+type Refusal = Extract<Verdict, { readonly fits: false }>;
+type Fit = Extract<Verdict, { readonly fits: true }>;
+
+/** Nodes that one line names; of more it says how many. */
+const maxNamed = 8;
+
+export const refusalsOf = (verdicts: readonly Verdict[]): readonly Refusal[] =>
+  verdicts.filter((verdict): verdict is Refusal => !verdict.fits);
+
+export const fitsOf = (verdicts: readonly Verdict[]): readonly Fit[] =>
+  verdicts.filter((verdict): verdict is Fit => verdict.fits);
+
+/** One paragraph for all nodes that refuse for the same reasons: the plugin, what is needed, and where most is free. */
+export function groupedRefusals(verdicts: readonly Verdict[]): string[] {
+  const groups = new Map<string, Refusal[]>();
+  for (const refusal of refusalsOf(verdicts)) {
+    const key = `${refusal.plugin}: ${refusal.reasons.join(', ')}`;
+    groups.set(key, [...(groups.get(key) ?? []), refusal]);
+  }
+  return [...groups]
+    .sort(([, left], [, right]) => right.length - left.length)
+    .flatMap(([key, group]) => [
+      `  ${group.length === 1 ? '1 node' : `${group.length} nodes`}: ${key}`,
+      ...shortfallLines(group),
+      `    on ${named(group)}`,
+    ]);
+}
+
+function shortfallLines(group: readonly Refusal[]): string[] {
+  const nearest = nearestBy(group);
+  const lines = (nearest?.shortfalls ?? []).map(
+    ({ resource, needed, free }) =>
+      `    ${resource}: needs ${amount(resource, needed)}, free ${amount(resource, free)} on ${nearest?.node}`,
+  );
+  const { change } = nearest ?? {};
+  return change === undefined || change === ''
+    ? lines
+    : [...lines, `    would do: ${change} on ${nearest?.node}`];
+}
+
+/** The node that lacks the least, measured by what is needed. */
+export function nearestBy(group: readonly Refusal[]): Refusal | undefined {
+  let nearest: Refusal | undefined;
+  for (const refusal of group)
+    if (nearest === undefined || lackOf(refusal) < lackOf(nearest)) nearest = refusal;
+  return nearest;
+}
+
+const lackOf = ({ shortfalls = [] }: Refusal): number =>
+  Math.max(0, ...shortfalls.map(({ needed, free }) => (needed - free) / Math.max(1, needed)));
+
+function named(group: readonly Refusal[]): string {
+  const names = group.map(({ node }) => node).sort();
+  const rest = names.length - maxNamed;
+  return rest > 0 ? `${names.slice(0, maxNamed).join(', ')} and ${rest} more` : names.join(', ');
+}
+
+export function amount(resource: Shortfall['resource'], value: number): string {
+  if (resource === 'cpu') return formatMillis(value);
+  return resource === 'memory' || resource === 'ephemeral-storage' ? formatBytes(value) : String(value);
+}
+
+/** A table of the nodes that would do, the best first: points by plugin, already weighed. */
+export function scoreTable(fits: readonly Fit[], chosen: string | undefined): string {
+  const plugins = [...new Set(fits.flatMap(({ points }) => Object.keys(points)))].sort();
+  const row = ({ node, total, points }: Fit): string[] => [
+    node === chosen ? `*${node}` : node,
+    total.toFixed(1),
+    ...plugins.map((plugin) => (points[plugin] ?? 0).toFixed(1)),
+  ];
+  const header = ['NODE', 'TOTAL', ...plugins.map((plugin) => plugin.toUpperCase())];
+  return align([header, ...fits.map(row)]);
+}
