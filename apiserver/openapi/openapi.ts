@@ -4,6 +4,7 @@ import type { KindInfo } from '../../api/kind-info.ts';
 import type { Registry } from '../registry/registry.ts';
 import { renderDocument } from './document.ts';
 import { hashOf } from './etag.ts';
+import { renderProtobufHead } from './protobuf-document.ts';
 
 /** A document as it is sent, made once. */
 export interface OpenApiDocument {
@@ -12,8 +13,7 @@ export interface OpenApiDocument {
   gzipped(): Buffer;
 }
 
-function toDocument(content: object): OpenApiDocument {
-  const body = Buffer.from(JSON.stringify(content));
+function toDocument(body: Buffer): OpenApiDocument {
   let gzipped: Buffer | undefined;
   return {
     body,
@@ -24,6 +24,8 @@ function toDocument(content: object): OpenApiDocument {
     },
   };
 }
+
+const toJsonDocument = (content: object): OpenApiDocument => toDocument(Buffer.from(JSON.stringify(content)));
 
 /** `api/v1`, `apis/apps/v1` */
 const pathOf = ({ group, version }: KindInfo): string =>
@@ -43,6 +45,7 @@ export class OpenApi {
   readonly #kinds = new Map<string, KindInfo[]>();
   readonly #documents = new Map<string, OpenApiDocument>();
   #index: OpenApiDocument | undefined;
+  #older: OpenApiDocument | undefined;
 
   /** @param version the server's, as `/version` tells it */
   constructor(kinds: readonly KindInfo[], version: string) {
@@ -57,7 +60,7 @@ export class OpenApi {
 
   /** Which documents there are, each with a hash in its URL that changes with its content. */
   index(): OpenApiDocument {
-    this.#index ??= toDocument({
+    this.#index ??= toJsonDocument({
       paths: Object.fromEntries(
         [...this.#kinds.keys()].sort().map((path) => {
           const hash = this.document(path)?.hash ?? '';
@@ -68,13 +71,19 @@ export class OpenApi {
     return this.#index;
   }
 
+  /** OpenAPI 2.0, of which there is only the head, as protobuf. */
+  older(): OpenApiDocument {
+    this.#older ??= toDocument(renderProtobufHead(this.#version));
+    return this.#older;
+  }
+
   /** @param path `api/v1` or `apis/<group>/<version>` */
   document(path: string): OpenApiDocument | undefined {
     const known = this.#documents.get(path);
     if (known !== undefined) return known;
     const kinds = this.#kinds.get(path);
     if (kinds === undefined) return undefined;
-    const document = toDocument(renderDocument(kinds, this.#version));
+    const document = toJsonDocument(renderDocument(kinds, this.#version));
     this.#documents.set(path, document);
     return document;
   }

@@ -119,5 +119,9 @@ describe('/openapi/v3', () => {
     expect(moved.headers['location']).toBe(url);
     expect((await get('/openapi/v3/apis/nope/v1')).status).toBe(404);
     expect((await get('/openapi/v2')).status).toBe(404);
+    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+    const older = await client.request({ method: 'GET', path: '/openapi/v2', headers: { accept } });
+    expect(older.headers['content-type']).toBe(accept.replace('@', '.'));
+    expect(older.body.toString('latin1')).toMatch(/^\n.2\.0.{4}Kubernetes..v1\.36/s);
   });
 });
