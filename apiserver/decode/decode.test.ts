@@ -6,6 +6,7 @@ const { schemas, messages } = createRegistry();
 const kinds = {
   ConfigMap: { group: '', version: 'v1', kind: 'ConfigMap' },
   Pod: { group: '', version: 'v1', kind: 'Pod' },
+  ReplicationController: { group: '', version: 'v1', kind: 'ReplicationController' },
   Deployment: { group: 'apps', version: 'v1', kind: 'Deployment' },
 } as const;
 
@@ -86,6 +87,11 @@ describe('decodeObject', () => {
       template: { metadata: {}, spec: { containers: [] } },
     });
     expect(object['status']).toEqual({});
+  });
+
+  it('keeps an explicit zero where the default is another', () => {
+    const { object } = decode('ReplicationController', { spec: { replicas: 0 } });
+    expect(object['spec']).toEqual({ replicas: 0 });
   });
 
   it('reads YAML 1.1', () => {

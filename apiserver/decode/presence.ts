@@ -104,6 +104,7 @@ const alwaysWritten = new Set([
 const optionalPointers = new Set([
   'FileKeySelector.optional',
   'GRPCAction.service',
+  'ReplicationControllerSpec.replicas',
   'AzureDiskVolumeSource.readOnly',
 ]);
 

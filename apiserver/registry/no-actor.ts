@@ -9,7 +9,6 @@ import type { ApiObject, KindInfo } from '../../api/kind-info.ts';
 const kindsWithoutActor: ReadonlyMap<string, string> = new Map([
   ['/PersistentVolume', 'no controller binds volumes to claims'],
   ['/PersistentVolumeClaim', 'nothing provisions or binds volumes'],
-  ['/ReplicationController', 'no controller makes its pods'],
   ['networking.k8s.io/Ingress', 'no ingress controller runs'],
   ['networking.k8s.io/IngressClass', 'no ingress controller runs'],
   ['networking.k8s.io/NetworkPolicy', 'traffic is not restricted'],
