@@ -43,8 +43,10 @@ export class Session {
   async api(): Promise<Api> {
     if (this.#api !== undefined) return this.#api;
     const timeoutMs = this.flags.durationMs('request-timeout');
-    this.#api = new Api({
-      config: await this.#config(),
+    const config = await this.#config();
+    // Several may ask at once; one connection is made, and that one is closed.
+    this.#api ??= new Api({
+      config,
       clock: this.clock,
       timeoutMs: timeoutMs === 0 ? undefined : timeoutMs,
       warn: (text) => this.io.err(`${text}\n`),
