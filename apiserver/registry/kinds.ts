@@ -21,6 +21,15 @@ import { leaseRules } from './lease.ts';
 import { namespaceRules } from './namespace.ts';
 import { ingressClassRules, ingressRules, networkPolicyRules } from './network.ts';
 import { nodeRules } from './node.ts';
+import {
+  csiNodeRules,
+  flowSchemaRules,
+  ipAddressRules,
+  priorityLevelRules,
+  serviceCidrRules,
+  volumeAttachmentRules,
+  volumeAttributesClassRules,
+} from './plain-kinds.ts';
 import { podRules } from './pod.ts';
 import { clusterRoleBindingRules, clusterRoleRules, roleBindingRules, roleRules } from './rbac.ts';
 import { serviceRules } from './service.ts';
@@ -89,4 +98,11 @@ export const kindRules: readonly AnyKindRules[] = [
   persistentVolumeRules,
   resourceQuotaRules,
   storageClassRules,
+  csiNodeRules,
+  flowSchemaRules,
+  ipAddressRules,
+  priorityLevelRules,
+  serviceCidrRules,
+  volumeAttachmentRules,
+  volumeAttributesClassRules,
 ];

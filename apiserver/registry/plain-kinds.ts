@@ -1,0 +1,129 @@
+/** Kinds that are stored as they come, and are shown in columns of their own. */
+import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/flowcontrol-v1.ts';
+import type { IPAddress, ServiceCIDR } from '../../api/generated/networking-v1.ts';
+import {
+  csinodes,
+  flowschemas,
+  ipaddresses,
+  prioritylevelconfigurations,
+  servicecidrs,
+  volumeattachments,
+  volumeattributesclasses,
+} from '../../api/generated/resources.ts';
+import type { CSINode, VolumeAttachment, VolumeAttributesClass } from '../../api/generated/storage-v1.ts';
+import { ageColumn, column, nameColumn } from './columns.ts';
+import type { KindRules } from './kind-rules.ts';
+
+const none = '<none>';
+
+export const flowSchemaRules: KindRules<FlowSchema> = {
+  type: flowschemas,
+  countsGeneration: true,
+  columns: [
+    nameColumn,
+    column(
+      'PriorityLevel',
+      'Where its requests are queued.',
+      ({ spec }) => spec?.priorityLevelConfiguration.name ?? none,
+    ),
+    column(
+      'MatchingPrecedence',
+      'The lowest is asked first.',
+      ({ spec }) => spec?.matchingPrecedence ?? 0,
+      'integer',
+    ),
+    column(
+      'DistinguisherMethod',
+      'What tells its flows apart.',
+      ({ spec }) => spec?.distinguisherMethod?.type ?? none,
+    ),
+    ageColumn,
+    column(
+      'MissingPL',
+      'Whether its priority level does not exist.',
+      ({ status }) => status?.conditions?.find(({ type }) => type === 'Dangling')?.status ?? '?',
+    ),
+  ],
+};
+
+type PriorityLevel = PriorityLevelConfiguration;
+interface Queuing {
+  readonly queues?: number | undefined;
+  readonly handSize?: number | undefined;
+  readonly queueLengthLimit?: number | undefined;
+}
+const queuingOf = ({ spec }: PriorityLevel): Queuing => spec?.limited?.limitResponse?.queuing ?? {};
+
+export const priorityLevelRules: KindRules<PriorityLevel> = {
+  type: prioritylevelconfigurations,
+  countsGeneration: true,
+  columns: [
+    nameColumn,
+    column('Type', 'Whether its requests are limited.', ({ spec }) => spec?.type ?? ''),
+    column(
+      'NominalConcurrencyShares',
+      'Its share of the seats.',
+      ({ spec }) => spec?.limited?.nominalConcurrencyShares ?? none,
+    ),
+    column('Queues', 'How many queues it has.', (level) => queuingOf(level).queues ?? none),
+    column('HandSize', 'How many of them a flow may use.', (level) => queuingOf(level).handSize ?? none),
+    column(
+      'QueueLengthLimit',
+      'How many requests wait in a queue.',
+      (level) => queuingOf(level).queueLengthLimit ?? none,
+    ),
+    ageColumn,
+  ],
+};
+
+function parentOf({ spec }: IPAddress): string {
+  const parent = spec?.parentRef;
+  if (parent === undefined) return none;
+  const { group = '', resource, namespace = '', name } = parent;
+  const kind = group === '' ? resource : `${resource}.${group}`;
+  return [kind.toLowerCase(), ...(namespace === '' ? [] : [namespace]), name].join('/');
+}
+
+export const ipAddressRules: KindRules<IPAddress> = {
+  type: ipaddresses,
+  columns: [nameColumn, column('ParentRef', 'The object that holds the address.', parentOf), ageColumn],
+};
+
+export const serviceCidrRules: KindRules<ServiceCIDR> = {
+  type: servicecidrs,
+  columns: [
+    nameColumn,
+    column('CIDRs', 'Ranges of addresses for services.', ({ spec }) => (spec?.cidrs ?? []).join(',')),
+    ageColumn,
+  ],
+};
+
+export const csiNodeRules: KindRules<CSINode> = {
+  type: csinodes,
+  columns: [
+    nameColumn,
+    column('Drivers', 'How many drivers the node has.', ({ spec }) => (spec.drivers ?? []).length, 'integer'),
+    ageColumn,
+  ],
+};
+
+export const volumeAttachmentRules: KindRules<VolumeAttachment> = {
+  type: volumeattachments,
+  columns: [
+    nameColumn,
+    column('Attacher', 'The driver that attaches.', ({ spec }) => spec.attacher),
+    column('PV', 'The volume.', ({ spec }) => spec.source.persistentVolumeName ?? ''),
+    column('Node', 'Where it is attached.', ({ spec }) => spec.nodeName),
+    column('Attached', 'Whether it is.', ({ status }) => status?.attached ?? false, 'boolean'),
+    ageColumn,
+  ],
+};
+
+export const volumeAttributesClassRules: KindRules<VolumeAttributesClass> = {
+  type: volumeattributesclasses,
+  columns: [
+    nameColumn,
+    column('DriverName', 'The driver that it is for.', ({ driverName }) => driverName),
+    ageColumn,
+  ],
+};
