@@ -143,6 +143,9 @@ describe('what is written', () => {
   });
 
   it('is replaced, also by force', async () => {
+    // kubectl replaces what it has just read: whoever writes the status in between makes it a conflict.
+    await rolledOut('app');
+    await run('wait', '--for=jsonpath={.status.terminatingReplicas}=0', 'deploy/app', '--timeout=30s');
     expect(await run('replace', '-f', file('1.json', deployment('1')))).toBe(
       'deployment.apps/app replaced\n',
     );
@@ -360,6 +363,14 @@ describe('every kind', () => {
       await cluster.kubectl(['get', kinds.filter((name) => name !== 'componentstatuses').join(','), '-A']),
       'get',
     );
+  });
+
+  it('has its columns, also the seldom seen', async () => {
+    expect(await run('get', 'flowschemas', 'catch-all')).toMatch(
+      /^NAME\s+PRIORITYLEVEL\s+MATCHINGPRECEDENCE\s+DISTINGUISHERMETHOD\s+AGE\s+MISSINGPL\ncatch-all\s+catch-all\s+10000\s+ByUser\s+/,
+    );
+    expect(await run('get', 'ipaddresses')).toMatch(/^10\.96\.0\.1\s+services\/default\/kubernetes\s/m);
+    expect(await run('get', 'servicecidrs')).toMatch(/^kubernetes\s+10\.96\.0\.0\/12\s/m);
   });
 
   it('of a List is created, described and deleted, one by one or all together', async () => {
