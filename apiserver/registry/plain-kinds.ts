@@ -24,7 +24,7 @@ export const flowSchemaRules: KindRules<FlowSchema> = {
     column(
       'PriorityLevel',
       'Where its requests are queued.',
-      ({ spec }) => spec?.priorityLevelConfiguration.name ?? none,
+      ({ spec }) => spec?.priorityLevelConfiguration?.name ?? none,
     ),
     column(
       'MatchingPrecedence',
@@ -79,7 +79,7 @@ export const priorityLevelRules: KindRules<PriorityLevel> = {
 function parentOf({ spec }: IPAddress): string {
   const parent = spec?.parentRef;
   if (parent === undefined) return none;
-  const { group = '', resource, namespace = '', name } = parent;
+  const { group = '', resource = '', namespace = '', name = '' } = parent;
   const kind = group === '' ? resource : `${resource}.${group}`;
   return [kind.toLowerCase(), ...(namespace === '' ? [] : [namespace]), name].join('/');
 }
@@ -102,7 +102,12 @@ export const csiNodeRules: KindRules<CSINode> = {
   type: csinodes,
   columns: [
     nameColumn,
-    column('Drivers', 'How many drivers the node has.', ({ spec }) => (spec.drivers ?? []).length, 'integer'),
+    column(
+      'Drivers',
+      'How many drivers the node has.',
+      ({ spec }) => (spec?.drivers ?? []).length,
+      'integer',
+    ),
     ageColumn,
   ],
 };
@@ -111,9 +116,9 @@ export const volumeAttachmentRules: KindRules<VolumeAttachment> = {
   type: volumeattachments,
   columns: [
     nameColumn,
-    column('Attacher', 'The driver that attaches.', ({ spec }) => spec.attacher),
-    column('PV', 'The volume.', ({ spec }) => spec.source.persistentVolumeName ?? ''),
-    column('Node', 'Where it is attached.', ({ spec }) => spec.nodeName),
+    column('Attacher', 'The driver that attaches.', ({ spec }) => spec?.attacher ?? ''),
+    column('PV', 'The volume.', ({ spec }) => spec?.source?.persistentVolumeName ?? ''),
+    column('Node', 'Where it is attached.', ({ spec }) => spec?.nodeName ?? ''),
     column('Attached', 'Whether it is.', ({ status }) => status?.attached ?? false, 'boolean'),
     ageColumn,
   ],
