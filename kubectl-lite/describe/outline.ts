@@ -63,9 +63,10 @@ export function pairs(map: Readonly<Record<string, string>> | undefined): string
   return entries.length === 0 ? ['<none>'] : entries.map(([key, value]) => `${key}=${value}`).sort();
 }
 
-/** As kubectl shows an age: `45s`, `3m20s`, `2h`, `5d`. */
+/** As kubectl shows an age: `45s`, `3m20s`, `2h`, `5d`; `<invalid>` for what is still to come. */
 export function age(sinceMs: number, nowMs: number): string {
   const seconds = Math.max(0, Math.floor((nowMs - sinceMs) / 1000));
+  if (sinceMs - nowMs >= 2_000) return '<invalid>';
   const [minutes, hours, days] = [60, 3_600, 86_400].map((unit) => Math.floor(seconds / unit)) as [
     number,
     number,

@@ -1,10 +1,14 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { describeContainers } from './containers.ts';
-import { annotationLines, longTime, type Outline, pairs } from './outline.ts';
+import { age, annotationLines, longTime, type Outline, pairs } from './outline.ts';
 import { describeVolumes, tolerationText } from './pod-parts.ts';
 
-export function describePod(outline: Outline, object: AnyObject): void {
+export function describePod(
+  outline: Outline,
+  object: AnyObject,
+  { nowMs }: { readonly nowMs: number },
+): void {
   const { metadata, spec, status } = object as AnyObject & Pod;
   outline.field('Name', metadata.name).field('Namespace', metadata.namespace);
   outline.field('Priority', spec?.priority ?? 0);
@@ -14,7 +18,7 @@ export function describePod(outline: Outline, object: AnyObject): void {
   outline.field('Labels', pairs(metadata.labels));
   outline.field('Annotations', annotationLines(metadata.annotations));
   if (metadata.deletionTimestamp !== undefined) {
-    outline.field('Status', `Terminating (lasts <since ${metadata.deletionTimestamp}>)`);
+    outline.field('Status', `Terminating (lasts ${age(Date.parse(metadata.deletionTimestamp), nowMs)})`);
     outline.field('Termination Grace Period', `${metadata.deletionGracePeriodSeconds ?? 0}s`);
   } else outline.field('Status', status?.phase);
   if (status?.reason !== undefined) outline.field('Reason', status.reason);
