@@ -1,16 +1,7 @@
 import { defineConfig } from 'vitest/config';
+import { folders } from './test/tidy/source-files.ts';
 
-const folders = [
-  'base',
-  'api',
-  'client',
-  'apiserver',
-  'controllers',
-  'scheduler',
-  'node-agent',
-  'kubectl-lite',
-  'deploy',
-];
+const tested = folders.filter((folder) => folder !== 'test');
 
 export default defineConfig({
   test: {
@@ -18,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: folders.map((folder) => `${folder}/**/*.test.ts`),
+          include: tested.map((folder) => `${folder}/**/*.test.ts`),
           testTimeout: 10_000,
         },
       },

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { KindInfo } from './kind-info.ts';
 
 interface Schema {
   readonly type?: string;
@@ -159,27 +160,7 @@ function writeTypes(schemas: Readonly<Record<string, Schema>>): void {
   }
 }
 
-interface Kind {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-  readonly plural: string;
-  readonly singular: string;
-  readonly namespaced: boolean;
-  readonly verbs: readonly string[];
-  readonly shortNames: readonly string[];
-  readonly categories: readonly string[];
-  readonly subresources: readonly {
-    name: string;
-    kind: string;
-    group: string;
-    version: string;
-    verbs: readonly string[];
-  }[];
-  readonly schema: string;
-}
-
-function coreKinds(discovery: Discovery, schemaOf: (gvk: string) => string): Kind[] {
+function coreKinds(discovery: Discovery, schemaOf: (gvk: string) => string): KindInfo[] {
   const all = discovery.coreV1.resources;
   return all
     .filter((resource) => !resource.name.includes('/'))
@@ -206,7 +187,7 @@ function coreKinds(discovery: Discovery, schemaOf: (gvk: string) => string): Kin
     }));
 }
 
-function groupKinds(discovery: Discovery, schemaOf: (gvk: string) => string): Kind[] {
+function groupKinds(discovery: Discovery, schemaOf: (gvk: string) => string): KindInfo[] {
   return discovery.apis.flatMap((group) =>
     group.versions.flatMap((version) =>
       version.resources.map((resource) => ({
@@ -250,7 +231,7 @@ function writeKinds(schemas: Readonly<Record<string, Schema>>, discovery: Discov
 }
 
 /** Typed handles: `pods: ResourceType<Pod>`; a plural that two groups share gets its group's first word as a prefix. */
-function writeResources(kinds: readonly Kind[]): void {
+function writeResources(kinds: readonly KindInfo[]): void {
   const seen = new Set<string>();
   const imports: string[] = [];
   const lines: string[] = [];

@@ -46,21 +46,20 @@ function ownValue(labels: object | undefined, key: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** A LabelSelector object (`matchLabels`, `matchExpressions`) as a selector; undefined selects nothing. */
-export function fromLabelSelector(
-  source:
-    | {
-        readonly matchLabels?: Readonly<Record<string, string>> | undefined;
-        readonly matchExpressions?:
-          | readonly {
-              readonly key: string;
-              readonly operator: string;
-              readonly values?: readonly string[] | undefined;
-            }[]
-          | undefined;
-      }
-    | undefined,
-): Selector | undefined {
+/** LabelSelector of meta/v1. */
+export interface LabelSelectorSource {
+  readonly matchLabels?: Readonly<Record<string, string>> | undefined;
+  readonly matchExpressions?:
+    | readonly {
+        readonly key: string;
+        readonly operator: string;
+        readonly values?: readonly string[] | undefined;
+      }[]
+    | undefined;
+}
+
+/** A LabelSelector object as a selector; undefined selects nothing. */
+export function fromLabelSelector(source: LabelSelectorSource | undefined): Selector | undefined {
   if (source === undefined) return undefined;
   const operators = { In: 'in', NotIn: 'notIn', Exists: 'exists', DoesNotExist: 'absent' } as const;
   const exact = Object.entries(source.matchLabels ?? {}).map(

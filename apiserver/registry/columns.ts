@@ -1,4 +1,5 @@
 import type { ApiObject } from '../../api/kind-info.ts';
+import type { LabelSelectorSource } from '../../api/selector.ts';
 import type { KindColumn } from './kind-rules.ts';
 
 /** meta/v1's own words for the two columns that every kind has. */
@@ -78,21 +79,7 @@ export function formatLabels(labels: Readonly<Record<string, string>> | undefine
 }
 
 /** A label selector as text: `a=b,c in (d,e)`; `<none>` when empty. */
-export function formatSelector(
-  selector:
-    | {
-        readonly matchLabels?: Readonly<Record<string, string>> | undefined;
-        readonly matchExpressions?:
-          | readonly {
-              readonly key: string;
-              readonly operator: string;
-              readonly values?: readonly string[] | undefined;
-            }[]
-          | undefined;
-      }
-    | undefined,
-  none = '<none>',
-): string {
+export function formatSelector(selector: LabelSelectorSource | undefined, none = '<none>'): string {
   const terms = [
     ...Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => ({ key, text: `${key}=${value}` })),
     ...(selector?.matchExpressions ?? []).map((term) => ({ key: term.key, text: formatExpression(term) })),

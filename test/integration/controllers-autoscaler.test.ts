@@ -1,21 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HorizontalPodAutoscaler } from '../../api/generated/autoscaling-v2.ts';
 import { deployments, events, horizontalpodautoscalers } from '../../api/generated/resources.ts';
-import { systemClock } from '../../base/clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import type { ApiClient, RawRequest, RawResponse } from '../../client/client.ts';
-import { runControllers } from '../../controllers/program.ts';
-import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
+import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { HollowAgent } from '../support/hollow-agent.ts';
 
-const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined };
 const namespace = 'default';
-const stopping = new AbortController();
-const running: Promise<void>[] = [];
 /** What each container uses; undefined as long as there is no metrics API. */
 let usage: string | undefined;
-let server: TestApiServer;
+let cluster: ControllersCluster;
 let admin: ApiClient;
 
 /** Answers for the metrics API, which nobody measures anything for here; everything else goes through. */
@@ -48,13 +41,8 @@ function withMetrics(client: ApiClient): ApiClient {
 }
 
 beforeAll(async () => {
-  server = await startApiServer(['host-1']);
-  admin = await server.clientAs('admin');
-  const client = withMetrics(await server.clientAs('controllers'));
-  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  const agent = new HollowAgent({ client: admin, nodes: ['host-1'] });
-  await agent.register();
-  running.push(runControllers({ ...common, client, settings }, stopping.signal), agent.run(stopping.signal));
+  cluster = await ControllersCluster.start({ nodes: ['host-1'], wrap: withMetrics });
+  ({ admin } = cluster);
   await admin.create(deployments, {
     ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace } },
     spec: {
@@ -70,11 +58,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(async () => {
-  stopping.abort();
-  await Promise.all(running);
-  await server?.stop();
-});
+afterAll(() => cluster?.stop());
 
 /** A new autoscaler looks at once, and not only after 15 seconds. */
 const createAutoscaler = async (

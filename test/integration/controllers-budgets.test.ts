@@ -3,31 +3,19 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import { deployments, poddisruptionbudgets, pods } from '../../api/generated/resources.ts';
 import { StatusError } from '../../api/status-error.ts';
-import { systemClock } from '../../base/clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { runControllers } from '../../controllers/program.ts';
-import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
+import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { HollowAgent } from '../support/hollow-agent.ts';
 
-const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined };
 const namespace = 'default';
-const stopping = new AbortController();
-const running: Promise<void>[] = [];
 /** New pods stay unready while it says so. */
 let becomeReady = true;
-let server: TestApiServer;
+let cluster: ControllersCluster;
 let admin: ApiClient;
 
 beforeAll(async () => {
-  server = await startApiServer(['host-1']);
-  admin = await server.clientAs('admin');
-  const client = await server.clientAs('controllers');
-  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  const agent = new HollowAgent({ client: admin, nodes: ['host-1'], isReady: () => becomeReady });
-  await agent.register();
-  running.push(runControllers({ ...common, client, settings }, stopping.signal), agent.run(stopping.signal));
+  cluster = await ControllersCluster.start({ nodes: ['host-1'], isReady: () => becomeReady });
+  ({ admin } = cluster);
   await admin.create(deployments, {
     ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace } },
     spec: {
@@ -41,11 +29,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(async () => {
-  stopping.abort();
-  await Promise.all(running);
-  await server?.stop();
-});
+afterAll(() => cluster?.stop());
 
 const createBudget = (spec: PodDisruptionBudget['spec']): Promise<PodDisruptionBudget> =>
   admin.create(poddisruptionbudgets, {

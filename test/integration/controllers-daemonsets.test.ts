@@ -2,39 +2,23 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DaemonSet } from '../../api/generated/apps-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { controllerrevisions, daemonsets, nodes, pods } from '../../api/generated/resources.ts';
-import { systemClock } from '../../base/clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { runControllers } from '../../controllers/program.ts';
-import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
+import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { HollowAgent } from '../support/hollow-agent.ts';
 import { reportEnd } from '../support/pod-ends.ts';
 
 const hosts = ['host-1', 'host-2', 'host-3'];
-const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined };
 const namespace = 'default';
 const ref = { namespace, name: 'logs' };
-const stopping = new AbortController();
-const running: Promise<void>[] = [];
-let server: TestApiServer;
+let cluster: ControllersCluster;
 let admin: ApiClient;
 
 beforeAll(async () => {
-  server = await startApiServer(hosts);
-  admin = await server.clientAs('admin');
-  const client = await server.clientAs('controllers');
-  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  const agent = new HollowAgent({ client: admin, nodes: hosts });
-  await agent.register();
-  running.push(runControllers({ ...common, client, settings }, stopping.signal), agent.run(stopping.signal));
+  cluster = await ControllersCluster.start({ nodes: hosts });
+  ({ admin } = cluster);
 });
 
-afterAll(async () => {
-  stopping.abort();
-  await Promise.all(running);
-  await server?.stop();
-});
+afterAll(() => cluster?.stop());
 
 const podsOf = async (): Promise<Pod[]> =>
   (await admin.list(pods, { namespace, labelSelector: 'app=logs' })).items.filter(

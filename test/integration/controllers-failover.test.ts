@@ -7,47 +7,32 @@ import type { Deployment } from '../../api/generated/apps-v1.ts';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { deployments, endpointslices, nodes, pods, services } from '../../api/generated/resources.ts';
 import { delay, systemClock } from '../../base/clock.ts';
-import { secretHex, systemRandom } from '../../base/random.ts';
+import { secretHex } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { nodeCondition, nodeDeadTaint, silentCondition } from '../../controllers/node-state.ts';
-import { runControllers } from '../../controllers/program.ts';
-import {
-  freePort,
-  startApiServer,
-  type TestApiServer,
-  testLogger,
-  testLogLevel,
-} from '../support/api-server.ts';
+import { freePort, testLogger, testLogLevel } from '../support/api-server.ts';
+import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { HollowAgent } from '../support/hollow-agent.ts';
 import { HollowGuards } from '../support/hollow-guards.ts';
 
 const hosts = ['host-1', 'host-2', 'host-3'];
-const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined };
-const stopping = new AbortController();
-const running: Promise<void>[] = [];
-let server: TestApiServer;
+let cluster: ControllersCluster;
 let admin: ApiClient;
-let agent: HollowAgent;
+let agent: ControllersCluster['agent'];
 let guards: HollowGuards;
 let detector: ChildProcess;
 
 beforeAll(async () => {
-  server = await startApiServer(hosts);
-  admin = await server.clientAs('admin');
-  const client = await server.clientAs('controllers');
-  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  agent = new HollowAgent({ client: admin, nodes: hosts });
-  await agent.register();
-  running.push(runControllers({ ...common, client, settings }, stopping.signal), agent.run(stopping.signal));
+  cluster = await ControllersCluster.start({ nodes: hosts });
+  ({ admin, agent } = cluster);
   const port = await freePort();
   const clusterKey = secretHex(32);
-  const keyFile = join(server.directory, 'beat.key');
+  const keyFile = join(cluster.server.directory, 'beat.key');
   await writeFile(keyFile, clusterKey);
   guards = new HollowGuards({ nodes: hosts, clusterKey: Buffer.from(clusterKey, 'hex'), port });
   const main = join(import.meta.dirname, '../../controllers/detector/main.ts');
   const flags = {
-    kubeconfig: join(server.directory, 'detector.kubeconfig'),
+    kubeconfig: join(cluster.server.directory, 'detector.kubeconfig'),
     'bind-address': '127.0.0.1',
     port: String(port),
     'beat-key-file': keyFile,
@@ -77,9 +62,7 @@ afterAll(async () => {
     detector.kill('SIGTERM');
     await once(detector, 'exit');
   }
-  stopping.abort();
-  await Promise.all(running);
-  await server?.stop();
+  await cluster?.stop();
 });
 
 function aDeployment(): Parameters<typeof admin.create<Deployment>>[1] {

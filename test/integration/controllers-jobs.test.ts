@@ -3,21 +3,14 @@ import type { Job, JobSpec } from '../../api/generated/batch-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { cronjobs, events, jobs, pods } from '../../api/generated/resources.ts';
 import { isNotFound } from '../../api/status-error.ts';
-import { systemClock } from '../../base/clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { runControllers } from '../../controllers/program.ts';
-import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
+import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { HollowAgent } from '../support/hollow-agent.ts';
 import { endPods, reportEnd } from '../support/pod-ends.ts';
 
 const hosts = ['host-1', 'host-2'];
-const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined };
 const namespace = 'default';
-const stopping = new AbortController();
-const running: Promise<void>[] = [];
-let server: TestApiServer;
+let cluster: ControllersCluster;
 let admin: ApiClient;
 
 /** Of a pod's label: `ok`, `fail-N`, `fail-odd` (by completion index); else it goes on. */
@@ -30,24 +23,12 @@ function exitCodeOf(pod: Pod): number | undefined {
 }
 
 beforeAll(async () => {
-  server = await startApiServer(hosts);
-  admin = await server.clientAs('admin');
-  const client = await server.clientAs('controllers');
-  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  const agent = new HollowAgent({ client: admin, nodes: hosts });
-  await agent.register();
-  running.push(
-    runControllers({ ...common, client, settings }, stopping.signal),
-    agent.run(stopping.signal),
-    endPods(admin, exitCodeOf, stopping.signal),
-  );
+  cluster = await ControllersCluster.start({ nodes: hosts });
+  ({ admin } = cluster);
+  cluster.alsoRun((signal) => endPods(admin, exitCodeOf, signal));
 });
 
-afterAll(async () => {
-  stopping.abort();
-  await Promise.all(running);
-  await server?.stop();
-});
+afterAll(() => cluster?.stop());
 
 async function createJob(name: string, ends: string, spec: Partial<JobSpec> = {}): Promise<Job> {
   return admin.create(jobs, {

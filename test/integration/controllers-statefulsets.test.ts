@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StatefulSet } from '../../api/generated/apps-v1.ts';
-import type { Pod } from '../../api/generated/core-v1.ts';
 import {
   controllerrevisions,
   persistentvolumeclaims,
@@ -8,40 +7,26 @@ import {
   statefulsets,
 } from '../../api/generated/resources.ts';
 import { isNotFound } from '../../api/status-error.ts';
-import { systemClock } from '../../base/clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { runControllers } from '../../controllers/program.ts';
-import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
+import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { HollowAgent } from '../support/hollow-agent.ts';
 
-const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined };
 const namespace = 'default';
 const ref = { namespace, name: 'db' };
-const stopping = new AbortController();
-const running: Promise<void>[] = [];
 /** Pods that stay unready. */
 const unready = new Set(['db-1']);
-let server: TestApiServer;
+let cluster: ControllersCluster;
 let admin: ApiClient;
 
 beforeAll(async () => {
-  server = await startApiServer(['host-1']);
-  admin = await server.clientAs('admin');
-  const client = await server.clientAs('controllers');
-  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  const isReady = ({ metadata }: Pod): boolean => !unready.has(metadata.name);
-  const agent = new HollowAgent({ client: admin, nodes: ['host-1'], isReady });
-  await agent.register();
-  running.push(runControllers({ ...common, client, settings }, stopping.signal), agent.run(stopping.signal));
+  cluster = await ControllersCluster.start({
+    nodes: ['host-1'],
+    isReady: ({ metadata }) => !unready.has(metadata.name),
+  });
+  ({ admin } = cluster);
 });
 
-afterAll(async () => {
-  stopping.abort();
-  await Promise.all(running);
-  await server?.stop();
-});
+afterAll(() => cluster?.stop());
 
 const names = async (): Promise<string[]> =>
   (await admin.list(pods, { namespace, labelSelector: 'app=db' })).items

@@ -15,37 +15,20 @@ import {
 } from '../../api/generated/resources.ts';
 import type { NewObject } from '../../api/kind-info.ts';
 import { isNotFound } from '../../api/status-error.ts';
-import { systemClock } from '../../base/clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { runControllers } from '../../controllers/program.ts';
-import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
+import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { HollowAgent } from '../support/hollow-agent.ts';
 
 const hosts = ['host-1', 'host-2', 'host-3'];
-const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: 'PEM' };
-const stopping = new AbortController();
-const running: Promise<void>[] = [];
-let server: TestApiServer;
+let cluster: ControllersCluster;
 let admin: ApiClient;
-let agent: HollowAgent;
 
 beforeAll(async () => {
-  server = await startApiServer(hosts);
-  admin = await server.clientAs('admin');
-  const client = await server.clientAs('controllers');
-  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  agent = new HollowAgent({ client: admin, nodes: hosts });
-  await agent.register();
-  running.push(runControllers({ ...common, client, settings }, stopping.signal), agent.run(stopping.signal));
+  cluster = await ControllersCluster.start({ nodes: hosts, rootCa: 'PEM' });
+  ({ admin } = cluster);
 });
 
-afterAll(async () => {
-  stopping.abort();
-  await Promise.all(running);
-  await server?.stop();
-});
+afterAll(() => cluster?.stop());
 
 function aDeployment(name: string, replicas: number, image = 'nginx:1'): NewObject<Deployment> {
   const labels = { app: name };

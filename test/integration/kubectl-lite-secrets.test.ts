@@ -2,10 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { systemClock } from '../../base/clock.ts';
-import { runCommandLine } from '../../kubectl-lite/run.ts';
 import { ApiServerProcess } from '../support/api-server-process.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
+import { type CommandOutcome, runKubectlLite } from '../support/kubectl-lite.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'coracle-rewrite-'));
 const file = join(directory, 'encryption.json');
@@ -39,25 +38,8 @@ async function start(...keys: readonly string[]): Promise<void> {
   });
 }
 
-async function run(...args: readonly string[]): Promise<{ out: string; err: string; code: number }> {
-  let [out, err] = ['', ''];
-  const io = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-  };
-  const code = await runCommandLine([...args], {
-    io,
-    clock: systemClock,
-    environment: { KUBECONFIG: server.kubeconfig('admin') },
-    projectRoot: undefined,
-    signal: new AbortController().signal,
-  });
-  return { out, err, code };
-}
+const run = (...args: readonly string[]): Promise<CommandOutcome> =>
+  runKubectlLite(server.kubeconfig('admin'), args);
 
 beforeAll(async () => {
   etcd = await EtcdProcess.start();

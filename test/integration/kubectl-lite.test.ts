@@ -2,37 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { systemClock } from '../../base/clock.ts';
-import { runCommandLine } from '../../kubectl-lite/run.ts';
 import { ApiServerProcess } from '../support/api-server-process.ts';
+import { type CommandOutcome, runKubectlLite } from '../support/kubectl-lite.ts';
 
 let server: ApiServerProcess;
 let directory: string;
 
-interface Result {
-  readonly out: string;
-  readonly err: string;
-  readonly code: number;
-}
-
-async function run(line: string): Promise<Result> {
-  let [out, err] = ['', ''];
-  const code = await runCommandLine(line.split(' '), {
-    io: {
-      out: (text) => {
-        out += text;
-      },
-      err: (text) => {
-        err += text;
-      },
-    },
-    clock: systemClock,
-    environment: { KUBECONFIG: server.kubeconfig('admin') },
-    projectRoot: undefined,
-    signal: new AbortController().signal,
-  });
-  return { out, err, code };
-}
+const run = (line: string): Promise<CommandOutcome> =>
+  runKubectlLite(server.kubeconfig('admin'), line.split(' '));
 
 async function file(name: string, text: string): Promise<string> {
   const path = join(directory, name);

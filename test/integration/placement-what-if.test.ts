@@ -2,10 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { systemClock } from '../../base/clock.ts';
 import type { Forecast } from '../../kubectl-lite/placement/forecast.ts';
-import { runCommandLine } from '../../kubectl-lite/run.ts';
 import { eventually } from '../support/eventually.ts';
+import { runKubectlLite } from '../support/kubectl-lite.ts';
 import { SchedulerCluster } from '../support/scheduler-cluster.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'coracle-what-if-'));
@@ -13,22 +12,7 @@ const file = join(directory, 'workload.json');
 let cluster: SchedulerCluster;
 
 async function run(...args: readonly string[]): Promise<string> {
-  let [out, err] = ['', ''];
-  const io = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-  };
-  const code = await runCommandLine([...args], {
-    io,
-    clock: systemClock,
-    environment: { KUBECONFIG: cluster.server.kubeconfig('admin') },
-    projectRoot: undefined,
-    signal: new AbortController().signal,
-  });
+  const { out, err, code } = await runKubectlLite(cluster.server.kubeconfig('admin'), args);
   expect([code, err]).toEqual([0, '']);
   return out;
 }
