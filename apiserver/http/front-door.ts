@@ -179,7 +179,7 @@ export class FrontDoor {
   #tell(error: unknown, status: StatusError, incoming: IncomingRequest, response: ClientResponse): void {
     // Whoever asked has gone, and what waited for them was told so: nobody is left to answer, and nothing failed.
     if (response.gone) return;
-    if (status.code >= 500 && !(error instanceof StatusError))
+    if (status.code >= 500 && (!(error instanceof StatusError) || status.reason === 'InternalError'))
       this.#options.logger.error(
         { err: error, method: incoming.method, url: incoming.url },
         'request failed',
