@@ -37,8 +37,9 @@ export const anonymous: UserInfo = {
   extra: {},
 };
 
-/** What everybody may ask without saying who they are. */
-const openPaths = /^\/(healthz|livez|readyz)(\/|$)|^\/version\/?$/;
+/** What everybody may ask without saying who they are: `cluster-info` is read by machines that join. What is allowed there, RBAC says. */
+const openPaths =
+  /^\/(healthz|livez|readyz)(\/|$)|^\/version\/?$|^\/api\/v1\/namespaces\/kube-public\/configmaps\/cluster-info$/;
 
 export class Authenticator {
   readonly #tokens: readonly TokenAuthenticator[];

@@ -40,6 +40,13 @@ const people: ReadonlyMap<string, Person> = new Map<string, Person>([
   ['hollow', plain('coracle:hollow')],
   ['node', { user: 'system:node:host-1', groups: ['system:nodes'] }],
   ['joining', { user: 'system:bootstrap:abcdef', groups: ['system:bootstrappers'] }],
+  [
+    'bootstrapper',
+    {
+      user: 'system:bootstrap:abcdef',
+      groups: ['system:bootstrappers', 'system:bootstrappers:kubeadm:default-node-token'],
+    },
+  ],
   ['jobs', account('kube-system', 'job-controller')],
   ['autoscaler', account('kube-system', 'horizontal-pod-autoscaler')],
   ['collector', account('kube-system', 'generic-garbage-collector')],

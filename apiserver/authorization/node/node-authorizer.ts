@@ -6,6 +6,8 @@ import type { NodeReferences, Referable } from './node-references.ts';
 const allow: Decision = { allowed: true, reason: '' };
 const deny = (reason: string): Decision => ({ allowed: false, reason });
 const nodeLeaseNamespace = 'kube-node-lease';
+/** A new node finds its heartbeat key there, and no other node does: `beat-key-<node>`. */
+const beatKeyPrefix = 'beat-key-';
 const reading: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
 const owning: ReadonlySet<string> = new Set(['get', 'create', 'update', 'patch', 'delete']);
 
@@ -26,6 +28,7 @@ export class NodeAuthorizer {
     if (!attributes.isResource) return noOpinion;
     switch (`${attributes.group}/${attributes.resource}`) {
       case '/secrets':
+        if (isOwnBeatKey(attributes, nodeName)) return allow;
         return this.#readObject(attributes, nodeName, 'secrets');
       case '/configmaps':
         return this.#readObject(attributes, nodeName, 'configmaps');
@@ -100,6 +103,11 @@ export class NodeAuthorizer {
     if (this.#references.isRelated(nodeName, { resource, namespace, name })) return allow;
     return deny(`no relationship found between node '${nodeName}' and this object`);
   }
+}
+
+function isOwnBeatKey({ verb, namespace, name, subresource }: Attributes, nodeName: string): boolean {
+  const isItsName = namespace === nodeLeaseNamespace && name === `${beatKeyPrefix}${nodeName}`;
+  return isItsName && verb === 'get' && subresource === '';
 }
 
 function isNarrowedTo({ fields }: Attributes, nodeName: string): boolean {

@@ -1,6 +1,7 @@
 import type { BootstrapObject } from '../../bootstrap-objects.ts';
 import { componentRoles } from './component-roles.ts';
 import { controllerRoles } from './controller-roles.ts';
+import { joiningPolicy } from './joining-policy.ts';
 import { namespacePolicy } from './namespace-roles.ts';
 import { ownRoles } from './own-roles.ts';
 import { clusterRole, clusterRoleBinding, group, systemAccount, user } from './rule-table.ts';
@@ -44,4 +45,5 @@ export const bootstrapPolicy: readonly BootstrapObject[] = [
   ...[...userRoles, ...componentRoles, ...controllerRoles, ...ownRoles].map(clusterRole),
   ...bindings,
   ...namespacePolicy,
+  ...joiningPolicy,
 ];
