@@ -153,15 +153,13 @@ export class SchedulingBench {
     return informer.run(this.#abort.signal);
   }
 
+  /** Looks at each pod once: what has been seen bound is not asked about again. */
   async #whenBound(prefix: string, count: number): Promise<void> {
-    const last = Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
-    let missing = last.filter((name) => !this.#bound.has(name));
-    while (missing.length > 0) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      if (this.#bound.size >= missing.length) missing = missing.filter((name) => !this.#bound.has(name));
-    }
+    for (let i = 0; i < count; i += 1)
+      while (!this.#bound.has(`${prefix}-${i}`))
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
   }
 }
 
