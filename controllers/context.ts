@@ -20,6 +20,8 @@ export interface ControllerSettings {
   readonly rootCa: string | undefined;
   /** The authority that signs certificate requests; undefined signs none. */
   readonly signing?: SigningSettings | undefined;
+  /** The cluster's heartbeat key, of which a node that joins gets its own; undefined gives none. */
+  readonly beatKey?: Buffer | undefined;
 }
 
 /** What every control loop is built from. */

@@ -1,12 +1,13 @@
 import type { Pod } from '../api/generated/core-v1.ts';
+import { movingUntilMs } from '../api/moving-pod.ts';
 import { isPodReady, podCondition, restartCount } from './pod-state.ts';
 
 const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 const phaseOrder: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
 
 /**
- * The `count` pods whose loss hurts least, as Kubernetes ranks them: unassigned, not running, not ready, cheap to
- * delete, beside another replica on the same node, ready for a short time, often restarted, young. Times are compared
+ * The `count` pods whose loss hurts least, as Kubernetes ranks them: unassigned, not running, not ready, (ours:) being
+ * moved elsewhere, cheap to delete, beside another replica on the same node, ready for a short time, often restarted, young. Times are compared
  * by powers of two, so that pods of similar age are taken at random (by uid) and not always from the last rollout.
  *
  * @param related all active pods of the same owner's siblings: doubling on a node is judged over them.
@@ -38,6 +39,7 @@ function rankOf(pod: Pod, perNode: ReadonlyMap<string, number>, nowMs: number): 
     node === '' ? 0 : 1,
     phaseOrder[pod.status?.phase ?? 'Pending'] ?? 0,
     ready ? 1 : 0,
+    movingUntilMs(pod.metadata) === undefined ? 1 : 0,
     deletionCost(pod),
     -(perNode.get(node) ?? 0),
     ready ? ageBucket(podCondition(pod, 'Ready')?.lastTransitionTime, nowMs) : 0,

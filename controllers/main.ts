@@ -22,6 +22,7 @@ const flags = new Flags('controllers', {
   'cluster-signing-cert-file': undefined,
   'cluster-signing-key-file': undefined,
   'cluster-signing-duration': '2160h',
+  'beat-key-file': undefined,
 });
 const kubeconfig = flags.required('kubeconfig');
 const leaderElect = flags.boolean('leader-elect');
@@ -31,6 +32,7 @@ const nodeCidrMaskSize = flags.integer('node-cidr-mask-size', 8, 30);
 const rootCaFile = flags.optional('root-ca-file');
 const signingCertFile = flags.optional('cluster-signing-cert-file');
 const signingKeyFile = flags.optional('cluster-signing-key-file');
+const beatKeyFile = flags.optional('beat-key-file');
 const signingHours = flags.hours('cluster-signing-duration');
 
 const logger = createLogger({ component: 'controllers' });
@@ -49,6 +51,8 @@ await runProgram(logger, async (signal) => {
             keyPem: readFileSync(signingKeyFile, 'utf8'),
             durationSeconds: signingHours * 3600,
           },
+    beatKey:
+      beatKeyFile === undefined ? undefined : Buffer.from(readFileSync(beatKeyFile, 'utf8').trim(), 'hex'),
   };
   const access = { ...common, kubeconfig, userAgent: 'coracle-controllers' };
   await runWithClient(access, signal, async (client, until) => {

@@ -1,5 +1,7 @@
 import { AccountTokenController } from './account-token/account-token-controller.ts';
 import { AutoscalerController } from './autoscaler/autoscaler-controller.ts';
+import { BootstrapSignerController } from './bootstrap-tokens/bootstrap-signer-controller.ts';
+import { TokenCleanerController } from './bootstrap-tokens/token-cleaner-controller.ts';
 import { CertificateController } from './certificates/certificate-controller.ts';
 import { ClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation-controller.ts';
 import type { ControllerContext } from './context.ts';
@@ -54,5 +56,7 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   PodGcController,
   ResourceQuotaController,
   CertificateController,
+  BootstrapSignerController,
+  TokenCleanerController,
   GarbageCollector,
 ];

@@ -1,6 +1,6 @@
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
-import type { Node } from '../../api/generated/core-v1.ts';
 import type { RequestFacts } from './request-facts.ts';
+import { type ClusterAddresses, mayServeAs } from './serving-names.ts';
 import { kubeletClient, kubeletServing, nodePrefix, signers } from './signers.ts';
 
 /** What a requester must be allowed to create so that nobody has to look at the request. */
@@ -18,7 +18,7 @@ export interface Recognized {
 export function recognize(
   { spec }: CertificateSigningRequest,
   facts: RequestFacts,
-  nodeOf: (name: string) => Node | undefined,
+  cluster: ClusterAddresses,
 ): Recognized[] {
   const { signerName, username, usages = [] } = spec;
   if (signers.get(signerName)?.(facts, usages) !== undefined) return [];
@@ -35,17 +35,11 @@ export function recognize(
     return isOwn ? [own, any] : [any];
   }
   if (signerName !== kubeletServing || !isOwn) return [];
-  const node = nodeOf(facts.commonName.slice(nodePrefix.length));
-  if (node === undefined || !namesOnly(facts, node)) return [];
+  if (!mayServeAs(facts.commonName.slice(nodePrefix.length), facts, cluster)) return [];
   return [
     {
       right: 'selfnodeserver',
       message: 'Auto approving self kubelet server certificate after SubjectAccessReview.',
     },
   ];
-}
-
-function namesOnly({ dnsNames, ipAddresses }: RequestFacts, { metadata, status }: Node): boolean {
-  const known = new Set([metadata.name, ...(status?.addresses ?? []).map(({ address }) => address)]);
-  return [...dnsNames, ...ipAddresses].every((name) => known.has(name));
 }

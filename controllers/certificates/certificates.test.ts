@@ -3,7 +3,8 @@ import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { describe, expect, it } from 'vitest';
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
-import type { Node } from '../../api/generated/core-v1.ts';
+import type { Node, Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { recognize } from './approval.ts';
 import { factsOf, parseRequest, type RequestFacts } from './request-facts.ts';
 import { endOfRequest } from './request-life.ts';
@@ -116,6 +117,17 @@ const aRequest = (spec: Partial<CertificateSigningRequest['spec']>): Certificate
   spec: { request: '', signerName: kubeletClient, usages: client, username: 'system:node:host-1', ...spec },
 });
 
+interface Named {
+  readonly metadata: { readonly name: string };
+}
+const listed = <T extends Named>(objects: readonly T[]) => ({
+  lister: {
+    list: () => objects,
+    get: (_namespace: string | undefined, name: string) =>
+      objects.find(({ metadata }) => metadata.name === name),
+  },
+});
+
 describe('approval without a human', () => {
   const node: Node = {
     ...{ apiVersion: 'v1', kind: 'Node' },
@@ -123,8 +135,13 @@ describe('approval without a human', () => {
     spec: {},
     status: { addresses: [{ type: 'InternalIP', address: '10.0.0.1' }] },
   };
+  const cluster = {
+    nodes: listed([node]),
+    services: listed<Service>([]),
+    endpointSlices: listed<EndpointSlice>([]),
+  };
   const rights = (request: CertificateSigningRequest, asked: RequestFacts): string[] =>
-    recognize(request, asked, (name) => (name === 'host-1' ? node : undefined)).map(({ right }) => right);
+    recognize(request, asked, cluster).map(({ right }) => right);
 
   it('knows a node that renews its certificate, and one that joins', () => {
     expect(rights(aRequest({}), facts())).toEqual(['selfnodeclient', 'nodeclient']);

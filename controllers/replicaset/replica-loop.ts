@@ -17,6 +17,7 @@ import { maxPodBurst, PodWriter } from '../pod-writer.ts';
 import { controllerIndex, orphansOf, type SharedInformers } from '../shared-informers.ts';
 import { isSame } from '../structural-equality.ts';
 import { planStatus, type ReplicaFailure, type ReplicaView } from './replicaset-status.ts';
+import { planSize } from './surge.ts';
 import { watchReplicas } from './triggers.ts';
 
 const workers = 16;
@@ -38,7 +39,7 @@ export interface ReplicaKind<T extends ApiObject> {
  * Keeps as many pods as each object asks for.
  *
  * INVARIANTS: nothing is created or deleted before the cache shows what was done before, so there is never a surplus
- * pod; a request without an answer counts as done until the cache or the server says otherwise.
+ * pod, but for one while a pod is being moved; a request without an answer counts as done until the cache or the server says otherwise.
  */
 export class ReplicaLoop<T extends ApiObject> implements ControlLoop {
   readonly #kind: ReplicaKind<T>;
@@ -112,7 +113,8 @@ export class ReplicaLoop<T extends ApiObject> implements ControlLoop {
     active: readonly Pod[],
     signal: AbortSignal,
   ): Promise<(ReplicaFailure & { readonly error: unknown }) | undefined> {
-    const surplus = active.length - (view.spec.replicas ?? 1);
+    const { size } = planSize(view.spec.replicas ?? 1, active, this.#context.clock.nowMs());
+    const surplus = active.length - size;
     if (surplus === 0) return undefined;
     const growing = surplus < 0;
     try {
@@ -157,6 +159,12 @@ export class ReplicaLoop<T extends ApiObject> implements ControlLoop {
     const next = this.#kind.withStatus(object, status);
     if (!isSame(this.#kind.viewOf(next).status, view.status))
       await this.#context.client.update(this.#kind.type, next, { subresource: 'status' });
-    return nextAvailableInMs === undefined ? undefined : { requeueAfterMs: nextAvailableInMs + 1 };
+    const { changesInMs } = planSize(
+      view.spec.replicas ?? 1,
+      owned.filter(isPodActive),
+      this.#context.clock.nowMs(),
+    );
+    const nextMs = Math.min(nextAvailableInMs ?? changesInMs, changesInMs);
+    return nextMs === Number.POSITIVE_INFINITY ? undefined : { requeueAfterMs: nextMs + 1 };
   }
 }
