@@ -53,6 +53,17 @@ describe('really used resources', () => {
     expect([place(), place(), place()]).toEqual(['b', 'b', 'b']);
   });
 
+  it('keep new pods away from a node whose processes wait for CPU, disk or memory', () => {
+    const pressure = { cpu: 0, memory: 0, io: 0 };
+    for (const waits of ['cpu', 'memory', 'io']) {
+      const { report, place } = bench();
+      report('a', { ...idle, pressure: { ...pressure, [waits]: 0.9 } });
+      report('b', { ...idle, pressure });
+      report('c', { ...idle, pressure: { ...pressure, [waits]: 0.9 } });
+      expect([waits, place(), place()]).toEqual([waits, 'b', 'b']);
+    }
+  });
+
   it('count the pods that came since the report, so that not all go to one node', () => {
     const { report, place } = bench();
     report('a', { cpu: '500m', memory: '10Mi' });

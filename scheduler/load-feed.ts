@@ -8,6 +8,7 @@ import { type Clock, delay } from '../base/clock.ts';
 import type { ReflectorSink } from '../client/reflector.ts';
 import type { Cluster } from './cache/cluster.ts';
 import type { NodeLoad } from './framework/node-info.ts';
+import type { Resources } from './framework/resources.ts';
 
 export const loadAnnotation = 'coracle.dev/load';
 
@@ -22,6 +23,14 @@ const leastChange = 0.02;
 interface Report {
   readonly cpuMillis: number;
   readonly memoryBytes: number;
+  readonly pressure: Pressure;
+}
+
+/** Shares of the last ten seconds in which something waited, 0 to 1. */
+interface Pressure {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly io: number;
 }
 
 export class LoadFeed implements ReflectorSink<Lease> {
@@ -39,11 +48,12 @@ export class LoadFeed implements ReflectorSink<Lease> {
   }
 
   upsert({ metadata }: Lease): void {
-    const report = toReport(metadata.annotations?.[loadAnnotation]);
-    if (report === undefined) return;
+    const told = toReport(metadata.annotations?.[loadAnnotation]);
+    if (told === undefined) return;
     this.#receivedMs.set(metadata.name, this.#clock.monotonicMs());
     const node = this.#cluster.node(metadata.name);
     if (node === undefined) return;
+    const report = underPressure(told, node.allocatable);
     const { load, allocatable, sinceReport } = node;
     const isSame =
       load?.confidence === 1 &&
@@ -77,18 +87,45 @@ export class LoadFeed implements ReflectorSink<Lease> {
   }
 }
 
+interface WireReport {
+  readonly cpu?: unknown;
+  readonly memory?: unknown;
+  readonly pressure?: { readonly cpu?: unknown; readonly memory?: unknown; readonly io?: unknown };
+}
+
 function agedLoad(load: NodeLoad, ageMs: number): NodeLoad | undefined {
   if (ageMs >= worthlessAfterMs) return undefined;
   return ageMs >= staleAfterMs ? { ...load, confidence: staleConfidence } : load;
+}
+
+/**
+ * What the node can still give shrinks by the share of time in which its processes waited already: use alone cannot
+ * tell a full node from one that is full twice over. Waiting for disks counts with the CPU.
+ */
+function underPressure(
+  { cpuMillis, memoryBytes, pressure }: Report,
+  allocatable: Resources,
+): Omit<NodeLoad, 'confidence'> {
+  const raised = (used: number, total: number, share: number): number =>
+    used + Math.max(0, total - used) * Math.min(1, Math.max(0, share));
+  return {
+    cpuMillis: raised(cpuMillis, allocatable.cpuMillis, Math.max(pressure.cpu, pressure.io)),
+    memoryBytes: raised(memoryBytes, allocatable.memoryBytes, pressure.memory),
+  };
 }
 
 /** Undefined for what is no report: the node is then judged by requests alone. */
 function toReport(text: string | undefined): Report | undefined {
   if (text === undefined) return undefined;
   try {
-    const { cpu, memory } = JSON.parse(text) as { readonly cpu?: unknown; readonly memory?: unknown };
+    const { cpu, memory, pressure } = JSON.parse(text) as WireReport;
     if (typeof cpu !== 'string' || typeof memory !== 'string') return undefined;
-    return { cpuMillis: toMillis(cpu), memoryBytes: toUnits(memory) };
+    const share = (value: unknown): number => (typeof value === 'number' ? value : 0);
+    return {
+      cpuMillis: toMillis(cpu),
+      memoryBytes: toUnits(memory),
+      pressure: { cpu: share(pressure?.cpu), memory: share(pressure?.memory), io: share(pressure?.io) },
+    };
   } catch {
     // Not JSON, or no quantities: somebody else's annotation must not stop the others.
     return undefined;

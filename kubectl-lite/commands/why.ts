@@ -17,15 +17,12 @@ export const whyCommand: Command = {
     const pod = await (await session.api()).get({ kind, namespace, name });
     // The scheduler's core is loaded only where it is asked.
     const { readSnapshot } = await import('../placement/live-snapshot.ts');
-    const { explainPod, explanationText } = await import('../placement/why.ts');
+    const { whyText } = await import('../placement/why.ts');
     const snapshot = await readSnapshot(session);
     const known = snapshot.pods.get(pod.metadata.uid ?? '');
     if (known === undefined)
       throw usageError(`pod ${namespace}/${name} is over: it takes no room on any node`);
-    const explanation = explainPod(snapshot, known);
-    session.io.out(
-      format === 'json' ? `${JSON.stringify(explanation, undefined, 4)}\n` : explanationText(explanation),
-    );
+    session.io.out(whyText(snapshot, known, format === 'json'));
     return undefined;
   },
 };

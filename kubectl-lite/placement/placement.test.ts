@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../base/random.ts';
+import { explainPod } from '../../scheduler/explanation/explain-pod.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { aNode, aPod, type NodeDraft, type PodDraft } from '../../test/support/scheduling-objects.ts';
 import { type Change, type Forecast, forecast } from './forecast.ts';
 import { forecastText } from './forecast-text.ts';
+import type { KnownPod } from './known-pod.ts';
 import { nodeChange } from './node-change.ts';
 import { type NodeScenario, toNodeScenario } from './scenario.ts';
 import { Snapshot } from './snapshot.ts';
-import { explainPod, explanationText } from './why.ts';
+import { whyText } from './why.ts';
 import { surplusOf } from './workload-change.ts';
 
 interface Draft extends PodDraft {
@@ -36,14 +38,13 @@ function snapshotOf(nodes: readonly NodeDraft[], pods: readonly Draft[]): Snapsh
 
 const two: readonly NodeDraft[] = [{ name: 'a' }, { name: 'b' }];
 
-function podNamed(snapshot: Snapshot, wanted: string): Parameters<typeof explainPod>[1] {
+function podNamed(snapshot: Snapshot, wanted: string): KnownPod {
   const found = [...snapshot.pods.values()].find(({ name }) => name === wanted);
   if (found === undefined) throw new Error(`no pod ${wanted}`);
   return found;
 }
 
-const why = (snapshot: Snapshot, name: string): string =>
-  explanationText(explainPod(snapshot, podNamed(snapshot, name)));
+const why = (snapshot: Snapshot, name: string): string => whyText(snapshot, podNamed(snapshot, name), false);
 
 const whatIf = (snapshot: Snapshot, scenario: NodeScenario): Forecast =>
   forecast(snapshot, nodeChange(snapshot, scenario));
@@ -70,7 +71,7 @@ describe('why', () => {
 
   it('gives the points of the nodes that would take a placed pod, its own room being free, and changes nothing', () => {
     const snapshot = snapshotOf(two, [{ name: 'x', on: 'a', cpu: '3' }]);
-    const { state, verdicts } = explainPod(snapshot, podNamed(snapshot, 'x'));
+    const { state, verdicts } = explainPod(snapshot.judge, podNamed(snapshot, 'x'));
     expect(state).toBe('Placed');
     expect(verdicts.map(({ node, fits }) => [node, fits])).toEqual([
       ['a', true],
@@ -88,7 +89,7 @@ describe('why', () => {
     ]);
     expect(why(snapshot, 'gated')).toContain('scheduling gates are removed: example.com/wait');
     expect(why(snapshot, 'soon')).toMatch(/fits now and goes to [ab] at the next turn/);
-    expect(explainPod(snapshot, podNamed(snapshot, 'foreign')).state).toBe('NotOurs');
+    expect(explainPod(snapshot.judge, podNamed(snapshot, 'foreign')).state).toBe('NotOurs');
   });
 });
 

@@ -6,14 +6,13 @@ import type { Clock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { Cluster } from '../../scheduler/cache/cluster.ts';
 import type { ProfileConfiguration } from '../../scheduler/configuration.ts';
-import { DiagnosisMemo } from '../../scheduler/diagnosis-memo.ts';
-import { diagnosisMessage, summary } from '../../scheduler/diagnosis-message.ts';
+import { Judge } from '../../scheduler/explanation/judge.ts';
 import { type PodClass, PodClasses } from '../../scheduler/framework/pod-class.ts';
+import { PodGroups } from '../../scheduler/groups/pod-groups.ts';
 import { LoadFeed } from '../../scheduler/load-feed.ts';
 import { toDisruptionBudget } from '../../scheduler/preemption/disruption-budget.ts';
-import { PreemptionIndex, type PreemptionPlan } from '../../scheduler/preemption/preemption-index.ts';
+import type { PreemptionPlan } from '../../scheduler/preemption/preemption-index.ts';
 import { type Profile, type Profiles, profilesOf } from '../../scheduler/profile.ts';
-import { preFilter } from '../../scheduler/schedule.ts';
 import type { StrategyName } from '../../scheduler/strategies/registry.ts';
 import { type VolumeLookup, volumeNeedsOf } from '../../scheduler/volume-state.ts';
 import { type KnownPod, toKnownPod, toPlaced } from './known-pod.ts';
@@ -35,13 +34,12 @@ export interface SnapshotSources {
 export class Snapshot {
   readonly cluster: Cluster;
   readonly profiles: Profiles;
+  readonly groups: PodGroups;
+  readonly judge: Judge;
   readonly pods: Map<string, KnownPod> = new Map();
   readonly #nodes: Map<string, Node>;
   readonly #classes = new PodClasses();
   readonly #volumes: VolumeLookup;
-  readonly #budgets: readonly PodDisruptionBudget[];
-  readonly #memos = new Map<Profile, DiagnosisMemo>();
-  readonly #preemptions = new Map<Profile, PreemptionIndex>();
 
   constructor({ namespaces, nodes, budgets, volumes, strategy, configured }: SnapshotSources) {
     const labels = new Map(namespaces.map(({ metadata }) => [metadata.name, metadata.labels ?? {}]));
@@ -49,20 +47,26 @@ export class Snapshot {
     this.#nodes = new Map(nodes.map((node) => [node.metadata.name, node]));
     for (const node of nodes) this.cluster.setNode(node);
     this.#volumes = volumes;
-    this.#budgets = budgets;
-    this.profiles = profilesOf({ cluster: this.cluster, strategy, random: seededRandom(seed), configured });
+    const { cluster } = this;
+    const profiles = profilesOf({ cluster, strategy, random: seededRandom(seed), configured });
+    const disruption = budgets.map(toDisruptionBudget);
+    this.profiles = profiles;
+    this.groups = new PodGroups(cluster);
+    this.judge = new Judge({ cluster, profiles, groups: this.groups, budgets: () => disruption });
   }
 
   classOf(pod: Pod): PodClass {
     return this.#classes.of(pod, volumeNeedsOf(pod, this.#volumes));
   }
 
-  /** Pods that are over take no room and are left out. */
+  /** Pods that are over take no room and are left out, but for what their groups know of them. */
   addPod(pod: Pod): void {
+    const podClass = this.classOf(pod);
+    this.groups.setPod(pod, podClass);
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return;
-    const known = toKnownPod(pod, this.classOf(pod));
+    const known = toKnownPod(pod, podClass);
     this.pods.set(known.uid, known);
-    const { uid, podClass, nodeName, nominatedFor } = known;
+    const { uid, nodeName, nominatedFor } = known;
     if (nodeName !== undefined) this.cluster.setPod(toPlaced(known, nodeName));
     else if (nominatedFor !== undefined) this.cluster.nominate({ uid, podClass }, nominatedFor);
   }
@@ -89,32 +93,11 @@ export class Snapshot {
     return this.profiles.get(schedulerName);
   }
 
-  /** Why no node takes the pod, in the words of its `FailedScheduling` event. */
   messageFor(profile: Profile, pod: PodClass): string {
-    const { counts } = this.#memoOf(profile).diagnosisOf(pod);
-    const plan = this.preemptionFor(profile, pod);
-    const text = !pod.mayPreempt
-      ? 'not eligible due to preemptionPolicy=Never.'
-      : plan?.node === undefined && plan !== undefined
-        ? summary(this.cluster.nodeCount, plan.reasons)
-        : undefined;
-    return diagnosisMessage(this.cluster.nodeCount, { counts, everywhere: preFilter(pod)?.reasons[0] }, text);
+    return this.judge.messageFor(profile, pod);
   }
 
-  /** Which pods of lower priority would have to go for a pod that fits nowhere; undefined: it may not ask that. */
   preemptionFor(profile: Profile, pod: PodClass): PreemptionPlan | undefined {
-    if (!pod.mayPreempt) return undefined;
-    const index = this.#preemptions.get(profile) ?? new PreemptionIndex(profile.context);
-    if (!this.#preemptions.has(profile)) {
-      index.setBudgets(this.#budgets.map(toDisruptionBudget));
-      this.#preemptions.set(profile, index);
-    }
-    return index.plan(pod, this.#memoOf(profile).diagnosisOf(pod));
-  }
-
-  #memoOf(profile: Profile): DiagnosisMemo {
-    const memo = this.#memos.get(profile) ?? new DiagnosisMemo(profile.context);
-    this.#memos.set(profile, memo);
-    return memo;
+    return this.judge.preemptionFor(profile, pod);
   }
 }

@@ -144,6 +144,10 @@ export class Cluster {
 
   /** A pod as the API server has it: on a node. Replaces what was assumed of it. */
   setPod(pod: PlacedPod): void {
+    this.#set(pod, true);
+  }
+
+  #set(pod: PlacedPod, isNews: boolean): void {
     const known = this.#pods.get(pod.uid);
     if (known !== undefined && isSamePlacement(known, pod)) {
       this.#pods.set(pod.uid, pod);
@@ -154,16 +158,30 @@ export class Cluster {
     }
     if (known !== undefined) this.removePod(known.uid);
     this.#pods.set(pod.uid, pod);
-    this.#count(this.#entryOf(pod.nodeName), pod, 1);
+    this.#count(this.#entryOf(pod.nodeName), pod, 1, isNews);
   }
 
   /** @returns the pod that was there. */
   removePod(uid: string): PlacedPod | undefined {
+    return this.#remove(uid, false);
+  }
+
+  /** Takes back a `setPod` of this very turn: nothing of it stays, not even an estimate of its load. */
+  undo(uid: string): void {
+    this.#remove(uid, true);
+  }
+
+  /** Puts back a pod that was removed in this very turn, in thought. */
+  putBack(pod: PlacedPod): void {
+    this.#set(pod, false);
+  }
+
+  #remove(uid: string, wasNews: boolean): PlacedPod | undefined {
     const pod = this.#pods.get(uid);
     if (pod === undefined) return undefined;
     this.#pods.delete(uid);
     const entry = this.#entryOf(pod.nodeName);
-    this.#count(entry, pod, -1);
+    this.#count(entry, pod, -1, wasNews);
     this.#dropIfUnused(entry);
     return pod;
   }
@@ -199,15 +217,15 @@ export class Cluster {
     return this.#nominated.get(uid);
   }
 
-  #count(entry: Entry, pod: PlacedPod, by: 1 | -1): void {
+  #count(entry: Entry, pod: PlacedPod, by: 1 | -1, isNews: boolean): void {
     const { podClass, isLive } = pod;
     const { usage, slot, pods } = entry;
     if (by === 1) {
       pods.add(pod);
-      usage.add(podClass, isLive);
+      usage.add(podClass, isLive, isNews);
     } else {
       pods.delete(pod);
-      usage.remove(podClass, isLive);
+      usage.remove(podClass, isLive, isNews);
     }
     if (isLive && podClass.owner !== undefined) this.#countReplica(podClass.owner, slot, by);
     this.#countClass(podClass, slot, usage.classes.get(podClass));

@@ -86,13 +86,11 @@ export class NodeUsage {
   #thisPeriod = new ResourceSum();
   nominations: readonly Nomination[] = [];
 
-  add(podClass: PodClass, isLive: boolean): void {
+  /** @param isNews false for a pod that was here a moment ago: the report knows it, or the estimate still does */
+  add(podClass: PodClass, isLive: boolean, isNews = true): void {
     this.requested.add(podClass.requests, 1);
     this.estimated.add(podClass.estimate, 1);
-    if (this.load !== undefined) {
-      this.sinceReport.add(podClass.estimate, 1);
-      this.#thisPeriod.add(podClass.estimate, 1);
-    }
+    if (isNews) this.#estimate(podClass, 1);
     for (const port of podClass.hostPorts) this.hostPorts.add(port);
     this.#count(podClass, isLive, 1);
   }
@@ -103,11 +101,19 @@ export class NodeUsage {
     this.#thisPeriod = new ResourceSum();
   }
 
-  remove(podClass: PodClass, wasLive: boolean): void {
+  /** @param wasNews true takes back what `add` did a moment ago, the estimate included */
+  remove(podClass: PodClass, wasLive: boolean, wasNews = false): void {
     this.requested.add(podClass.requests, -1);
     this.estimated.add(podClass.estimate, -1);
+    if (wasNews) this.#estimate(podClass, -1);
     for (const port of podClass.hostPorts) this.hostPorts.remove(port);
     this.#count(podClass, wasLive, -1);
+  }
+
+  #estimate({ estimate }: PodClass, by: 1 | -1): void {
+    if (this.load === undefined) return;
+    this.sinceReport.add(estimate, by);
+    this.#thisPeriod.add(estimate, by);
   }
 
   #count(podClass: PodClass, isLive: boolean, by: 1 | -1): void {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { Forecast } from '../../kubectl-lite/placement/forecast.ts';
-import type { Explanation } from '../../kubectl-lite/placement/why.ts';
+import type { Explanation } from '../../scheduler/explanation/explain-pod.ts';
 import { eventually } from '../support/eventually.ts';
 import { root } from '../tidy/source-files.ts';
 import { must, runToEnd, TestCluster } from './cluster.ts';

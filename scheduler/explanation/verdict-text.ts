@@ -1,8 +1,7 @@
 /** Verdicts of the scheduler's core, put into words. Pure. */
 import { formatBytes, formatMillis } from '../../api/quantity.ts';
-import type { Shortfall } from '../../scheduler/framework/plugin.ts';
-import type { Verdict } from '../../scheduler/schedule.ts';
-import { align } from '../printers/table.ts';
+import type { Shortfall } from '../framework/plugin.ts';
+import type { Verdict } from '../schedule.ts';
 
 type Refusal = Extract<Verdict, { readonly fits: false }>;
 type Fit = Extract<Verdict, { readonly fits: true }>;
@@ -75,5 +74,15 @@ export function scoreTable(fits: readonly Fit[], chosen: string | undefined): st
     ...plugins.map((plugin) => (points[plugin] ?? 0).toFixed(1)),
   ];
   const header = ['NODE', 'TOTAL', ...plugins.map((plugin) => plugin.toUpperCase())];
-  return align([header, ...fits.map(row)]);
+  return aligned([header, ...fits.map(row)]);
+}
+
+const columnGap = 3;
+
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  const padded = (cell: string, i: number): string => cell.padEnd((widths[i] ?? 0) + columnGap);
+  return rows.map((row) => `${row.map(padded).join('').trimEnd()}\n`).join('');
 }

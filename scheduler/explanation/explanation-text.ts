@@ -1,0 +1,31 @@
+/** An explanation in words, for people. Pure. */
+import type { Verdict } from '../schedule.ts';
+import type { Explanation } from './explain-pod.ts';
+import { fitsOf, groupedRefusals, refusalsOf, scoreTable } from './verdict-text.ts';
+
+export function explanationText(explanation: Explanation): string {
+  const { pod, state, node, message, verdicts } = explanation;
+  const head = state === 'Placed' ? `pod ${pod} ${message}` : `pod ${pod} is pending: ${message}`;
+  return [head, ...(state === 'Placed' ? placedLines(node, verdicts) : []), ...tail(explanation), ''].join(
+    '\n',
+  );
+}
+
+function placedLines(node: string | undefined, verdicts: readonly Verdict[]): string[] {
+  const own = verdicts.find((verdict) => verdict.node === node);
+  if (own?.fits !== false) return [];
+  return [`${node} would not take it today: ${own.plugin}: ${own.reasons.join(', ')}`];
+}
+
+function tail({ state, node, verdicts }: Explanation): string[] {
+  const fits = fitsOf(verdicts);
+  const refusals = refusalsOf(verdicts);
+  const isPlaced = state === 'Placed';
+  const intro = isPlaced
+    ? 'Points of the nodes that would take it, as things stand now (* is its own):'
+    : 'Points of the nodes that would take it:';
+  return [
+    ...(fits.length === 0 ? [] : ['', intro, scoreTable(fits, node).trimEnd()]),
+    ...(refusals.length === 0 ? [] : ['', 'Nodes that would not:', ...groupedRefusals(verdicts)]),
+  ];
+}

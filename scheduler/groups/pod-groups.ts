@@ -1,0 +1,134 @@
+/**
+ * The groups that there are, and their members. A group is held until as many members as it needs have a node: until
+ * then none of them is bound alone.
+ *
+ * INVARIANT: a member is in one group; a group without members and without a known count is not kept.
+ */
+import type { Pod } from '../../api/generated/core-v1.ts';
+import type { Cluster } from '../cache/cluster.ts';
+import type { PodClass } from '../framework/pod-class.ts';
+import { groupOf } from './pod-group.ts';
+
+export interface GroupMember {
+  readonly uid: string;
+  /** `<namespace>/<name>` */
+  readonly name: string;
+  readonly podClass: PodClass;
+  readonly createdAt: string;
+  /** `done` members have run to their end and count; `gated`, ending and failed ones do not. */
+  readonly state: 'waiting' | 'placed' | 'done' | 'other';
+}
+
+export interface GroupState {
+  readonly key: string;
+  readonly name: string;
+  /** Undefined: nobody has said it yet. */
+  readonly minCount: number | undefined;
+  /** Members that have a node, or are done. */
+  readonly settled: number;
+  /** Without a node, the highest priority first, then the oldest. */
+  readonly waiting: readonly GroupMember[];
+}
+
+interface Group {
+  readonly name: string;
+  readonly members: Map<string, GroupMember>;
+  /** From the PodGroup, and else from a member. */
+  minCount: number | undefined;
+  minOfMembers: number | undefined;
+}
+
+export class PodGroups {
+  readonly #cluster: Cluster;
+  readonly #groups = new Map<string, Group>();
+  readonly #keys = new Map<string, string>();
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  setPod(pod: Pod, podClass: PodClass): void {
+    const { uid, namespace, name, creationTimestamp } = pod.metadata;
+    const reference = groupOf(pod);
+    if (this.#keys.get(uid) !== reference?.key) this.removePod(uid);
+    if (reference === undefined) return;
+    const group = this.#groupOf(reference.key, reference.name);
+    this.#keys.set(uid, reference.key);
+    group.minOfMembers = reference.minCount ?? group.minOfMembers;
+    group.members.set(uid, {
+      ...{ uid, name: `${namespace}/${name}`, podClass, createdAt: creationTimestamp ?? '' },
+      state: stateOf(pod),
+    });
+  }
+
+  removePod(uid: string): void {
+    const key = this.#keys.get(uid);
+    if (key === undefined) return;
+    this.#keys.delete(uid);
+    this.#groups.get(key)?.members.delete(uid);
+    this.#dropIfUnused(key);
+  }
+
+  /** What a PodGroup says; undefined: it is gone. */
+  setMinCount(key: string, name: string, minCount: number | undefined): void {
+    this.#groupOf(key, name).minCount = minCount;
+    this.#dropIfUnused(key);
+  }
+
+  /** The group of a pod that must not be bound alone; undefined: it may. */
+  heldGroupOf(uid: string): GroupState | undefined {
+    const key = this.#keys.get(uid);
+    const group = key === undefined ? undefined : this.#groups.get(key);
+    if (key === undefined || group === undefined) return undefined;
+    const minCount = group.minCount ?? group.minOfMembers;
+    const settled = this.#settledOf(group);
+    if (minCount !== undefined && settled >= minCount) return undefined;
+    const waiting = [...group.members.values()].filter((member) => this.#waits(member)).sort(byTurn);
+    return { key, name: group.name, minCount, settled, waiting };
+  }
+
+  /** Members without a node. */
+  waitingIn(key: string): readonly string[] {
+    const members = this.#groups.get(key)?.members.values() ?? [];
+    return [...members].filter((member) => this.#waits(member)).map(({ uid }) => uid);
+  }
+
+  #settledOf({ members }: Group): number {
+    let count = 0;
+    for (const member of members.values()) if (member.state === 'done' || this.#isPlaced(member)) count += 1;
+    return count;
+  }
+
+  /** A decision that is not yet confirmed counts. */
+  #isPlaced({ uid, state }: GroupMember): boolean {
+    return state === 'placed' || (state === 'waiting' && this.#cluster.pod(uid) !== undefined);
+  }
+
+  #waits({ uid, state }: GroupMember): boolean {
+    return state === 'waiting' && this.#cluster.pod(uid) === undefined;
+  }
+
+  #groupOf(key: string, name: string): Group {
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known;
+    const group: Group = { name, members: new Map(), minCount: undefined, minOfMembers: undefined };
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  #dropIfUnused(key: string): void {
+    const group = this.#groups.get(key);
+    if (group?.members.size === 0 && group.minCount === undefined) this.#groups.delete(key);
+  }
+}
+
+function stateOf({ metadata, spec, status }: Pod): GroupMember['state'] {
+  if (status?.phase === 'Succeeded') return 'done';
+  if (status?.phase === 'Failed' || metadata.deletionTimestamp !== undefined) return 'other';
+  if ((spec.nodeName ?? '') !== '') return 'placed';
+  return (spec.schedulingGates ?? []).length > 0 ? 'other' : 'waiting';
+}
+
+const byTurn = (left: GroupMember, right: GroupMember): number =>
+  right.podClass.priority - left.podClass.priority ||
+  (left.createdAt < right.createdAt ? -1 : left.createdAt > right.createdAt ? 1 : 0);
