@@ -55,14 +55,14 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const host = await createHostRuntime({ flags, network: network.podNetwork, clock, logger });
   tasks.start((until) => host.runtime.run(until));
   const reader = await NodeReader.create({ flags, ...host, clock });
-  const load = new NodeLoad(host.runtime);
+  const load = new NodeLoad(reader.usage, () => clock.monotonicMs());
+  await load.read();
   const annotations = async (): Promise<Record<string, string>> => ({ [loadAnnotation]: await load.read() });
   const registration = startNode({ options, followed, network, reader, annotations, tasks });
   const logRoot = join(flags.rootDir, 'logs/pods');
   const parts = { options, followed, network, host, reader, registration, logRoot, tasks };
   const workers = await startWorkers(parts);
-  load.follow(workers);
-  startServices({ options, host, workers, logRoot, tasks });
+  startServices({ options, host, reader, workers, logRoot, tasks });
   await tasks.join();
 }
 
@@ -199,14 +199,14 @@ interface ServiceParts {
 }
 
 /** What serves people rather than pods. */
-function startServices({ options, host, workers, logRoot, tasks }: ServiceParts): void {
+function startServices({ options, host, reader, workers, logRoot, tasks }: ServiceParts): void {
   const { flags, clock, logger } = options;
   const { runtime, images } = host;
   const context = {
     workers,
     runtime,
     logRoot,
-    stats: new StatsSummary({ workers, runtime, nodeName: flags.nodeName, clock }),
+    stats: new StatsSummary({ workers, runtime, nodeName: flags.nodeName, readUsage: reader.usage, clock }),
     metrics: new AgentMetrics(workers),
     clock,
     logger: logger.child({ part: 'server' }),

@@ -11,6 +11,7 @@ import {
   readHostCapacity,
   readHostIdentity,
 } from './volume/host-capacity.ts';
+import { type HostUsage, readHostUsage } from './volume/host-usage.ts';
 
 export interface NodeReaderOptions {
   readonly flags: AgentFlags;
@@ -49,6 +50,9 @@ export class NodeReader {
     ]);
     return new NodeReader(options, { capacity, identity, runtimeVersion });
   }
+
+  /** What the machine really uses now. */
+  readonly usage = (): Promise<HostUsage> => readHostUsage(this.capacity.memoryBytes);
 
   async read(previous: NodeStatus | undefined): Promise<NodeStatus> {
     const { flags, images, clock } = this.#options;

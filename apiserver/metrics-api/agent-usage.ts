@@ -94,7 +94,7 @@ export class AgentUsage {
     const spent = last === undefined ? 0 : cpuNanoSeconds - last.cpuNanoSeconds;
     const usage: NodeUsage = {
       ...{ atMs, windowMs: Math.max(shortestWindowMs, spanMs) },
-      // Pods that have gone take their time along: the sum may fall.
+      // A machine that began anew counts from zero again.
       cpuNanoCores: spanMs === 0 ? undefined : Math.max(0, Math.round((spent / spanMs) * 1_000)),
       memoryBytes: summary.node?.memory?.workingSetBytes ?? 0,
       pods: podsOf(summary),

@@ -4,6 +4,7 @@ import { currentSandbox } from '../pod/plan-containers.ts';
 import type { PodWorker } from '../pod/pod-worker.ts';
 import type { PodWorkers } from '../pod/pod-workers.ts';
 import type { ContainerRuntime, ContainerStats } from '../runtime/runtime.ts';
+import type { HostUsage } from '../volume/host-usage.ts';
 
 /** A rate needs two looks, this far apart at least. */
 const minRateSpanMs = 1_000;
@@ -12,6 +13,8 @@ export interface StatsSummaryOptions {
   readonly workers: PodWorkers;
   readonly runtime: ContainerRuntime;
   readonly nodeName: string;
+  /** Of the whole machine. */
+  readonly readUsage: () => Promise<HostUsage>;
   readonly clock: Clock;
 }
 
@@ -34,26 +37,22 @@ export class StatsSummary {
     const { workers, nodeName } = this.#options;
     const before = this.#samples;
     this.#samples = new Map();
-    const pods = await Promise.all(workers.all.map((worker) => this.#podStats(worker, before)));
-    const total = pods.reduce(
-      (sum, { usage }) => ({ cpu: sum.cpu + usage.cpu, memory: sum.memory + usage.memory }),
-      { cpu: 0, memory: 0 },
-    );
+    const [usage, pods] = await Promise.all([
+      this.#options.readUsage(),
+      Promise.all(workers.all.map((worker) => this.#podStats(worker, before))),
+    ]);
     const now = toTime(this.#options.clock.nowMs());
     return {
       node: {
         nodeName,
-        cpu: { time: now, usageCoreNanoSeconds: total.cpu },
-        memory: { time: now, workingSetBytes: total.memory },
+        cpu: { time: now, usageCoreNanoSeconds: usage.cpuUsageNanos },
+        memory: { time: now, workingSetBytes: usage.memoryBytes },
       },
-      pods: pods.map(({ entry }) => entry),
+      pods,
     };
   }
 
-  async #podStats(
-    worker: PodWorker,
-    before: ReadonlyMap<string, Sample>,
-  ): Promise<{ readonly entry: object; readonly usage: { readonly cpu: number; readonly memory: number } }> {
+  async #podStats(worker: PodWorker, before: ReadonlyMap<string, Sample>): Promise<object> {
     const { runtime } = this.#options;
     const { name, namespace, uid } = worker.pod.metadata;
     const running = worker.memory.containers.filter(({ state }) => state === 'running');
@@ -66,13 +65,12 @@ export class StatsSummary {
     );
     const sandbox = currentSandbox(worker.memory);
     const stats = sandbox === undefined ? undefined : await runtime.podStats(sandbox.id);
-    const entry = {
+    return {
       podRef: { name, namespace, uid },
       startTime: worker.memory.lastStatus?.startTime,
       containers,
       ...this.#entry(sandbox?.id ?? '', stats, before),
     };
-    return { entry, usage: { cpu: stats?.cpuUsageNanos ?? 0, memory: stats?.memoryWorkingSetBytes ?? 0 } };
   }
 
   #entry(id: string, stats: ContainerStats | undefined, before: ReadonlyMap<string, Sample>): object {

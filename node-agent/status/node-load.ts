@@ -1,8 +1,9 @@
-import { currentSandbox } from '../pod/plan-containers.ts';
-import type { PodWorkers } from '../pod/pod-workers.ts';
-import type { ContainerRuntime } from '../runtime/runtime.ts';
+import type { HostUsage } from '../volume/host-usage.ts';
 
-/** On the node's Lease, for the scheduler: `{"cpu":"250m","memory":"1048576"}`, what its pods really use. */
+/**
+ * On the node's Lease, for the scheduler: what the machine really uses, pods and all else, and the share of the last
+ * ten seconds in which something waited: `{"cpu":"250m","memory":"1048576","pressure":{"cpu":0.1,"memory":0,"io":0}}`.
+ */
 export const loadAnnotation = 'coracle.dev/load';
 
 const minRateSpanMs = 1_000;
@@ -13,41 +14,35 @@ interface Sample {
   readonly cpuUsageNanos: number;
 }
 
-/** What the pods of this node really use. A rate needs two looks, so the first has none to give. */
+/** Reports of a node's load. A rate needs two looks, so the first has none to give. */
 export class NodeLoad {
-  readonly #runtime: Pick<ContainerRuntime, 'podStats'>;
-  #workers: Pick<PodWorkers, 'all'> | undefined;
-  #samples = new Map<string, Sample>();
+  readonly #readUsage: () => Promise<HostUsage>;
+  readonly #nowMs: () => number;
+  #last: Sample | undefined;
 
-  constructor(runtime: Pick<ContainerRuntime, 'podStats'>) {
-    this.#runtime = runtime;
-  }
-
-  /** Whose pods; until then there are none. */
-  follow(workers: Pick<PodWorkers, 'all'>): void {
-    this.#workers = workers;
+  /** @param nowMs of a clock that does not jump */
+  constructor(readUsage: () => Promise<HostUsage>, nowMs: () => number) {
+    this.#readUsage = readUsage;
+    this.#nowMs = nowMs;
   }
 
   /** The annotation's value. */
   async read(): Promise<string> {
-    const before = this.#samples;
-    this.#samples = new Map();
-    let cpuMillis = 0;
-    let memoryBytes = 0;
-    for (const { memory } of this.#workers?.all ?? []) {
-      const sandbox = currentSandbox(memory);
-      const stats = sandbox === undefined ? undefined : await this.#runtime.podStats(sandbox.id);
-      if (sandbox === undefined || stats === undefined) continue;
-      this.#samples.set(sandbox.id, stats);
-      memoryBytes += stats.memoryWorkingSetBytes;
-      cpuMillis += cpuRate(stats, before.get(sandbox.id));
-    }
-    return JSON.stringify({ cpu: `${Math.round(cpuMillis)}m`, memory: `${Math.round(memoryBytes)}` });
+    const { cpuUsageNanos, memoryBytes, pressure } = await this.#readUsage();
+    const now: Sample = { timeMs: this.#nowMs(), cpuUsageNanos };
+    const cpuMillis = cpuRate(now, this.#last);
+    if (cpuMillis !== undefined || this.#last === undefined) this.#last = now;
+    return JSON.stringify({
+      cpu: `${Math.round(cpuMillis ?? 0)}m`,
+      memory: `${Math.round(memoryBytes)}`,
+      pressure,
+    });
   }
 }
 
-function cpuRate(now: Sample, last: Sample | undefined): number {
+/** Undefined when the two are too near one another for a rate. */
+function cpuRate(now: Sample, last: Sample | undefined): number | undefined {
   const spanMs = last === undefined ? 0 : now.timeMs - last.timeMs;
-  if (last === undefined || spanMs < minRateSpanMs) return 0;
+  if (last === undefined || spanMs < minRateSpanMs) return undefined;
   return Math.max(0, (now.cpuUsageNanos - last.cpuUsageNanos) / (spanMs / 1_000) / nanosPerMilliCore);
 }
