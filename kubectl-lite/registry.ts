@@ -9,6 +9,7 @@ import { describeCommand } from './commands/describe.ts';
 import { drainCommand } from './commands/drain.ts';
 import { execCommand } from './commands/exec.ts';
 import { getCommand } from './commands/get.ts';
+import { joinCommandCommand } from './commands/join-command.ts';
 import { annotateCommand, labelCommand } from './commands/label.ts';
 import { logsCommand } from './commands/logs.ts';
 import { rolloutCommand } from './commands/rollout.ts';
@@ -42,6 +43,7 @@ export const commands: readonly Command[] = [
   versionCommand,
   secretsCommand,
   tokenCommand,
+  joinCommandCommand,
   whyCommand,
   whatIfCommand,
 ];

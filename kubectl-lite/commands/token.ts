@@ -1,31 +1,34 @@
 /** Bootstrap tokens. @see https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/ */
-import { randomInt } from 'node:crypto';
 import { secrets } from '../../api/generated/resources.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { isNotFound } from '../../api/status-error.ts';
-import { toTime } from '../../base/clock.ts';
+import {
+  createToken,
+  joiningGroup,
+  joinLine,
+  randomToken,
+  tokenNamespace,
+  tokenSecretPrefix,
+  tokenSecretType,
+  ttlFlag,
+} from '../bootstrap-token.ts';
 import { usageError } from '../cli-error.ts';
 import type { Command, Invocation } from '../command.ts';
 import { age } from '../describe/outline.ts';
 import { itemsOf } from '../printers/objects.ts';
 import { align } from '../printers/table.ts';
 
-const namespace = 'kube-system';
-const secretType = 'bootstrap.kubernetes.io/token';
-const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
-const wellFormed = /^([a-z0-9]{6})\.([a-z0-9]{16})$/;
-
 export const tokenCommand: Command = {
   name: 'token',
   usage: 'token (create [TOKEN] | list | delete TOKEN-ID)',
   summary: 'Manage the tokens by which new nodes join',
   flags: [
-    { name: 'ttl', kind: 'text', fallback: '24h', help: 'How long a new token lasts; 0: for ever' },
+    ttlFlag,
     { name: 'description', kind: 'text', help: 'What a new token is for' },
     {
       name: 'groups',
       kind: 'text',
-      fallback: 'system:bootstrappers:kubeadm:default-node-token',
+      fallback: joiningGroup,
       help: 'Groups, with commas, of those who show a new token; all begin with system:bootstrappers:',
     },
     {
@@ -33,6 +36,11 @@ export const tokenCommand: Command = {
       kind: 'text',
       fallback: 'signing,authentication',
       help: 'What a new token is good for',
+    },
+    {
+      name: 'print-join-command',
+      kind: 'boolean',
+      help: 'Instead of the token print the line by which another machine joins',
     },
   ],
   async run(invocation) {
@@ -44,41 +52,23 @@ export const tokenCommand: Command = {
   },
 };
 
-const randomText = (length: number): string =>
-  Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('');
-
 async function create({ session, flags }: Invocation, given: string | undefined): Promise<undefined> {
-  const token = given ?? `${randomText(6)}.${randomText(16)}`;
-  const [, id, secret] = wellFormed.exec(token) ?? [];
-  if (id === undefined || secret === undefined)
-    throw usageError(
-      `the bootstrap token ${JSON.stringify(token)} was not of the form "[a-z0-9]{6}.[a-z0-9]{16}"`,
-    );
+  const token = given ?? randomToken();
   const ttlMs = flags.durationMs('ttl') ?? 0;
   const usages = (flags.text('usages') ?? '').split(',').filter((usage) => usage !== '');
   const unknown = usages.find((usage) => usage !== 'signing' && usage !== 'authentication');
   if (unknown !== undefined) throw usageError(`invalid usage "${unknown}": signing, authentication`);
-  const description = flags.text('description');
-  const stringData = {
-    'token-id': id,
-    'token-secret': secret,
-    ...(ttlMs > 0 ? { expiration: toTime(session.clock.nowMs() + ttlMs) } : {}),
-    ...Object.fromEntries(usages.map((usage) => [`usage-bootstrap-${usage}`, 'true'])),
-    ...(description === undefined ? {} : { description }),
-    'auth-extra-groups': flags.text('groups') ?? '',
-  };
-  const kind = await (await session.kinds()).byName(secrets.plural);
-  const metadata = { name: `bootstrap-token-${id}`, namespace };
-  const body = { apiVersion: 'v1', kind: 'Secret', metadata, type: secretType, stringData };
-  await (await session.api()).create({ kind, namespace }, body);
-  session.io.out(`${token}\n`);
+  const line = flags.bool('print-join-command') ? await joinLine(session, token) : token;
+  const [groups, description] = [flags.text('groups') ?? '', flags.text('description')];
+  await createToken(session, { token, ttlMs, usages, groups, description });
+  session.io.out(`${line}\n`);
   return undefined;
 }
 
 async function list({ session }: Invocation): Promise<undefined> {
   const kind = await (await session.kinds()).byName(secrets.plural);
-  const query = { fieldSelector: `type=${secretType}` };
-  const found = await (await session.api()).get({ kind, namespace }, { query });
+  const query = { fieldSelector: `type=${tokenSecretType}` };
+  const found = await (await session.api()).get({ kind, namespace: tokenNamespace }, { query });
   const rows = itemsOf(found).map((object) => rowOf(object, session.clock.nowMs()));
   const header = ['TOKEN', 'TTL', 'EXPIRES', 'USAGES', 'DESCRIPTION', 'EXTRA GROUPS'];
   session.io.out(align([header, ...rows]));
@@ -109,7 +99,7 @@ async function remove({ session }: Invocation, tokens: readonly string[]): Promi
     try {
       await api.send(
         'DELETE',
-        `/api/v1/namespaces/${namespace}/${kind.plural}/bootstrap-token-${encodeURIComponent(id)}`,
+        `/api/v1/namespaces/${tokenNamespace}/${kind.plural}/${tokenSecretPrefix}${encodeURIComponent(id)}`,
       );
       session.io.out(`bootstrap token "${id}" deleted\n`);
     } catch (error) {
