@@ -20,7 +20,8 @@ import { Discovery } from './discovery/discovery.ts';
 import { fieldReader } from './field-reader.ts';
 import type { ApiServerFlags } from './flags.ts';
 import { followFlowConfiguration } from './flow-control/flow-configuration.ts';
-import { FlowController } from './flow-control/flow-controller.ts';
+import { FlowController, type RequestGate } from './flow-control/flow-controller.ts';
+import { InflightLimits } from './flow-control/inflight-limits.ts';
 import { healthChecks } from './health-checks.ts';
 import { FrontDoor } from './http/front-door.ts';
 import type { HealthCheck } from './http/health.ts';
@@ -209,6 +210,11 @@ export class ApiServer {
     return flow;
   }
 
+  #gate(): RequestGate {
+    const { fairness, inflight } = this.#options.flags;
+    return fairness ? this.#flow : new InflightLimits(inflight);
+  }
+
   /** A list takes more seats the longer it may be. */
   #widthOf({ verb, group, resource, name }: RequestInfo): number {
     if (verb !== 'list' || name !== '') return 1;
@@ -242,7 +248,7 @@ export class ApiServer {
     const openapi = new OpenApi(servedKinds(this.#registry), gitVersion);
     const door = new FrontDoor({
       ...{ clock, logger, metrics, checks: this.#checks() },
-      ...{ authenticator, authorizer, openid, flow: this.#flow, auditor: this.#auditor },
+      ...{ authenticator, authorizer, openid, flow: this.#gate(), auditor: this.#auditor },
       widthOf: (info) => this.#widthOf(info),
       router: new Router(deps, createRoutes(deps)),
       discovery: new Discovery(this.#registry, [bulkBindingKind, ...metricsKinds]),

@@ -11,6 +11,9 @@ export interface ApiServerFlags {
   readonly audit: AuditFlags;
   /** Requests that are carried out at the same time, shared out by priority and fairness. */
   readonly seats: number;
+  /** Without it, requests of everybody share the two limits of requests in flight. */
+  readonly fairness: boolean;
+  readonly inflight: { readonly readOnly: number; readonly mutating: number };
   readonly bindAddresses: readonly string[];
   readonly securePort: number;
   readonly advertiseAddress: string;
@@ -69,6 +72,7 @@ const options = {
   'audit-log-maxage': text('0'),
   'max-requests-inflight': text('40'),
   'max-mutating-requests-inflight': text('24'),
+  'enable-priority-and-fairness': text('true'),
   'bind-address': text('127.0.0.1'),
   'secure-port': text('6443'),
   'advertise-address': text(),
@@ -111,9 +115,7 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
     etcdKeyFile: values['etcd-keyfile'],
     encryptionProviderConfig: values['encryption-provider-config'],
     audit: auditFlags(values),
-    seats:
-      whole('--max-requests-inflight', values['max-requests-inflight'], 1) +
-      whole('--max-mutating-requests-inflight', values['max-mutating-requests-inflight'], 1),
+    ...concurrency(values),
     securePort: port('--secure-port', values['secure-port'] ?? ''),
     advertiseAddress: values['advertise-address'] ?? bindAddresses.at(-1) ?? first,
     tlsCertFile: required('--tls-cert-file', values['tls-cert-file']),
@@ -175,6 +177,13 @@ function whole(flag: string, value: string | undefined, least: number): number {
   if (!Number.isInteger(number) || number < least)
     throw new FlagError(`${flag} ${value}: must be a whole number of at least ${least}`);
   return number;
+}
+
+function concurrency(values: Values): Pick<ApiServerFlags, 'seats' | 'fairness' | 'inflight'> {
+  const readOnly = whole('--max-requests-inflight', values['max-requests-inflight'], 1);
+  const mutating = whole('--max-mutating-requests-inflight', values['max-mutating-requests-inflight'], 1);
+  const fairness = bool('--enable-priority-and-fairness', values['enable-priority-and-fairness'] ?? '');
+  return { seats: readOnly + mutating, fairness, inflight: { readOnly, mutating } };
 }
 
 function auditFlags(values: Values): AuditFlags {

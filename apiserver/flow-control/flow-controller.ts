@@ -36,12 +36,22 @@ export interface Seat {
   release(): void;
 }
 
+/** Lets requests in, makes them wait, or refuses them. */
+export interface RequestGate {
+  /**
+   * @param width seats that the request takes: 1, more for a long list
+   * @param client its signal aborts when it waits no longer
+   * @throws StatusError 429 when there is no room to wait in, or it waited too long
+   */
+  admit(request: FlowRequest, width: number, client: { readonly signal: AbortSignal }): Seat | Promise<Seat>;
+}
+
 interface Flow {
   readonly schema: FlowSchema;
   readonly level: PriorityLevel;
 }
 
-export class FlowController {
+export class FlowController implements RequestGate {
   readonly #total: number;
   readonly #clock: Clock;
   readonly #observer: FlowObserver;
@@ -81,11 +91,6 @@ export class FlowController {
     return this.#levels.values();
   }
 
-  /**
-   * @param width seats that the request takes: 1, more for a long list
-   * @param client its signal aborts when it waits no longer
-   * @throws StatusError 429 when there is no room to wait in, or it waited too long
-   */
   admit(request: FlowRequest, width: number, client: { readonly signal: AbortSignal }): Seat | Promise<Seat> {
     const flow = this.#flowOf(request);
     if (flow === undefined || flow.level.isExempt) return exempt(flow);
@@ -191,7 +196,7 @@ const exempt = (flow: Flow | undefined): Seat => ({
 });
 
 /** 429 in Kubernetes' words. */
-function tooManyRequests(): StatusError {
+export function tooManyRequests(): StatusError {
   return new StatusError({
     reason: 'TooManyRequests',
     code: 429,

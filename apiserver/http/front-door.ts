@@ -10,7 +10,7 @@ import type { OpenIdDocuments } from '../authentication/openid.ts';
 import { peerSubject } from '../authentication/peer-certificate.ts';
 import { type Authorizer, deniedError } from '../authorization/authorizer.ts';
 import type { Discovery } from '../discovery/discovery.ts';
-import type { FlowController, Seat } from '../flow-control/flow-controller.ts';
+import type { RequestGate, Seat } from '../flow-control/flow-controller.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { MeasuredRequest } from '../metrics/request-metrics.ts';
 import type { UserInfo } from '../registry/strategy.ts';
@@ -37,7 +37,7 @@ export interface FrontDoorOptions {
   readonly discovery: Discovery;
   readonly checks: readonly HealthCheck[];
   readonly metrics: Metrics;
-  readonly flow: FlowController;
+  readonly flow: RequestGate;
   /** Seats that a request takes. */
   widthOf(info: RequestInfo): number;
   readonly auditor: Auditor | undefined;

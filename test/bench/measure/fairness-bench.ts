@@ -1,0 +1,180 @@
+import { clusterrolebindings } from '../../../api/generated/resources.ts';
+import type { ClosableApiClient } from '../../../client/http-client.ts';
+import { ApiServerProcess } from '../../support/api-server-process.ts';
+import { CpuQuota } from '../../support/cpu-quota.ts';
+import { EtcdProcess } from '../../support/etcd-process.ts';
+import { type Hammering, startHammer, UserClient, userPair } from '../../support/hammering.ts';
+import { usageOf } from './api-load.ts';
+import { type Figure, report } from './figures.ts';
+
+export interface FairnessLoad {
+  readonly connections: number;
+  /** Under way on each of them, over HTTP/2; 0: one, over HTTP/1.1. */
+  readonly streams: number;
+}
+
+export interface FairnessOptions {
+  readonly program: string;
+  readonly seconds: number;
+  readonly periodUs: number;
+  readonly fairness: boolean;
+  readonly load: FairnessLoad | undefined;
+}
+
+export interface FairnessResult {
+  /** Of the other user's requests, each until it was carried out, 429s and their pauses included. */
+  readonly latenciesMs: readonly number[];
+  readonly refusedOthers: number;
+  readonly planeLatenciesMs: readonly number[];
+  readonly planeRefusals: number;
+  readonly hammered: Readonly<Record<string, number>>;
+  /** When the load was there for a third of its time, and at its end. */
+  readonly residentMb: readonly [number, number];
+  readonly peakMb: number;
+}
+
+const half = 0.5;
+/** The other user asks so often. */
+const pauseMs = 10;
+const planePauseMs = 50;
+const kubernetesLimits = ['--max-requests-inflight=400', '--max-mutating-requests-inflight=200'];
+
+export async function measureFairness(options: FairnessOptions): Promise<FairnessResult> {
+  const etcd = await EtcdProcess.start();
+  const quota = new CpuQuota(`coracle-bench-${process.pid}`, {
+    periodUs: options.periodUs,
+    quotaUs: options.periodUs * half,
+  });
+  const flags = options.fairness ? [] : ['--enable-priority-and-fairness=false', ...kubernetesLimits];
+  const server = await ApiServerProcess.start({ etcdServers: etcd.url, program: options.program, flags });
+  try {
+    await allowUsers(await server.client('admin'));
+    quota.add(server.pid() ?? 0);
+    return await measure(server, options);
+  } finally {
+    await server.stop();
+    quota.remove();
+    await etcd.stop();
+  }
+}
+
+async function allowUsers(admin: ClosableApiClient): Promise<void> {
+  for (const name of ['hammer', 'jane'])
+    await admin.create(clusterrolebindings, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name }],
+    });
+}
+
+async function measure(server: ApiServerProcess, options: FairnessOptions): Promise<FairnessResult> {
+  const pair = await userPair(server, 'hammer');
+  const jane = await UserClient.connect(server, 'jane');
+  const warmUntil = performance.now() + 2_000;
+  await askUntil(jane, warmUntil);
+  const load = options.load;
+  const hammering: Hammering | undefined =
+    load && (await startHammer({ ...load, ...pair, seconds: options.seconds + 5, port: server.port }));
+  const end = performance.now() + options.seconds * 1_000;
+  const [others, plane, resident] = await Promise.all([
+    askUntil(jane, end),
+    planeUntil(server, end),
+    residentUntil(server.pid() ?? 0, end),
+  ]);
+  const counted = await hammering?.counted;
+  jane.close();
+  return {
+    latenciesMs: others.latenciesMs,
+    refusedOthers: others.refused,
+    planeLatenciesMs: plane.latenciesMs,
+    planeRefusals: plane.refused,
+    hammered: counted?.statuses ?? {},
+    residentMb: [resident[Math.floor(resident.length / 3)] ?? 0, resident.at(-1) ?? 0],
+    peakMb: Math.max(...resident),
+  };
+}
+
+interface Seen {
+  readonly latenciesMs: number[];
+  refused: number;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Reads and writes in turn. */
+async function askUntil(user: UserClient, endMs: number): Promise<Seen> {
+  const seen: Seen = { latenciesMs: [], refused: 0 };
+  for (let at = 0; performance.now() < endMs; at += 1) {
+    const start = performance.now();
+    const refused = at % 2 === 0 ? await user.read() : await user.write();
+    seen.latenciesMs.push(performance.now() - start);
+    seen.refused += refused;
+    await pause(pauseMs);
+  }
+  return seen;
+}
+
+/** What the control plane does all the time: leases renewed, lists, writes. */
+async function planeUntil(server: ApiServerProcess, endMs: number): Promise<Seen> {
+  const seen: Seen = { latenciesMs: [], refused: 0 };
+  const lane = async (name: 'scheduler' | 'controllers'): Promise<void> => {
+    const user = await UserClient.connect(server, name);
+    while (performance.now() < endMs) {
+      const start = performance.now();
+      seen.refused += await user.renewLease(name);
+      seen.refused += await user.list('/api/v1/nodes');
+      seen.latenciesMs.push((performance.now() - start) / 2);
+      await pause(planePauseMs);
+    }
+    user.close();
+  };
+  await Promise.all([lane('scheduler'), lane('controllers')]);
+  return seen;
+}
+
+async function residentUntil(pid: number, endMs: number): Promise<number[]> {
+  const seen: number[] = [];
+  while (performance.now() < endMs) {
+    seen.push(usageOf(pid).residentMb);
+    await pause(250);
+  }
+  return seen;
+}
+
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+const p99 = (values: readonly number[]): number => percentile(values, 0.99);
+
+export function reportFairness(results: {
+  readonly alone: FairnessResult;
+  readonly fair: FairnessResult;
+  readonly streams: FairnessResult;
+  readonly unfair: FairnessResult;
+}): void {
+  const { alone, fair, streams, unfair } = results;
+  const figures: Figure[] = [];
+  const add = (name: string, unit: Figure['unit'], value: number, goal?: number): void =>
+    void figures.push({ name, unit, values: [value], ...(goal === undefined ? {} : { goal }) });
+  const named = { alone, '500 connections': fair, '500 of 10 streams': streams, 'fairness off': unfair };
+  for (const [name, result] of Object.entries(named)) {
+    const goal = result === unfair ? undefined : 50;
+    add(`${name}: another user, median`, 'ms', percentile(result.latenciesMs, 0.5));
+    add(`${name}: another user, p99`, 'ms', p99(result.latenciesMs), goal);
+    add(`${name}: another user, most`, 'ms', Math.max(...result.latenciesMs));
+    add(`${name}: another user's requests`, '', result.latenciesMs.length);
+    add(`${name}: control plane, p99`, 'ms', p99(result.planeLatenciesMs));
+    add(`${name}: 429 to the control plane`, '', result.planeRefusals, result === unfair ? undefined : 0);
+    add(`${name}: 429 to another user`, '', result.refusedOthers);
+    add(`${name}: memory after a third`, 'MB', result.residentMb[0]);
+    add(`${name}: memory at the end`, 'MB', result.residentMb[1]);
+    for (const [status, count] of Object.entries(result.hammered))
+      add(`${name}: hammer's ${status}`, '', count);
+  }
+  add('p99 with fairness off against on', '', p99(unfair.latenciesMs) / p99(fair.latenciesMs), 10);
+  report('fairness', figures, '');
+}

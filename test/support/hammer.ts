@@ -1,0 +1,120 @@
+/**
+ * One user who asks without a pause over many connections, each of which has its requests under way all the time and
+ * asks again at once whatever the answer is. A process of its own, so that it delays nobody but the server:
+ *
+ *   node hammer.ts '{"port": 6443, "ca": ..., "connections": 500, "streams": 0, "seconds": 10}'
+ *
+ * `streams` 0 is HTTP/1.1, else HTTP/2 with so many requests under way a connection. Prints `open` when the first requests are
+ * answered, then, when `seconds` are over, how often each status came as JSON.
+ */
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:http2';
+import { Agent, request } from 'node:https';
+
+export interface HammerOptions {
+  readonly port: number;
+  /** Files. */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly connections: number;
+  readonly streams: number;
+  readonly seconds: number;
+}
+
+export interface HammerCount {
+  /** By HTTP status; 0: no answer. */
+  readonly statuses: Readonly<Record<string, number>>;
+}
+
+const path = '/api/v1/namespaces/default/configmaps';
+/** One in so many requests is a list, the others write. */
+const listEvery = 4;
+
+let sent = 0;
+let isOver = false;
+const statuses: Record<string, number> = {};
+
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string | undefined;
+}
+
+function nextRequest(): Asked {
+  sent += 1;
+  if (sent % listEvery === 0) return { method: 'GET', path: `${path}?limit=500`, body: undefined };
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { generateName: 'hammer-' } };
+  return { method: 'POST', path, body: JSON.stringify(body) };
+}
+
+function count(status: number): void {
+  if (Object.keys(statuses).length === 0) process.stdout.write('open\n');
+  statuses[status] = (statuses[status] ?? 0) + 1;
+}
+
+const [text = '{}'] = process.argv.slice(2);
+const options: HammerOptions = JSON.parse(text);
+const tls = {
+  ca: readFileSync(options.ca),
+  cert: readFileSync(options.cert),
+  key: readFileSync(options.key),
+};
+
+function askOverHttp1(agent: Agent): Promise<number> {
+  const { method, path: where, body } = nextRequest();
+  const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+  const target = { host: '127.0.0.1', port: options.port, method, path: where, headers, agent };
+  return new Promise((resolve) => {
+    const asked = request(target, (response) => {
+      response.resume();
+      response.once('close', () => resolve(response.statusCode ?? 0));
+    });
+    asked.once('error', () => resolve(0));
+    asked.end(body);
+  });
+}
+
+async function hammerOverHttp1(): Promise<void> {
+  const agent = new Agent({ ...tls, keepAlive: true, maxSockets: 1 });
+  while (!isOver) count(await askOverHttp1(agent));
+  agent.destroy();
+}
+
+function hammerOverHttp2(): void {
+  const session = connect(`https://127.0.0.1:${options.port}`, tls);
+  const again = (): void => {
+    session.destroy();
+    if (!isOver) hammerOverHttp2();
+  };
+  session.once('error', again);
+  session.once('goaway', again);
+  const ask = (): void => {
+    if (isOver || session.destroyed || session.closed) return;
+    const { method, path: where, body } = nextRequest();
+    const stream = session.request({ ':method': method, ':path': where, 'content-type': 'application/json' });
+    let status = 0;
+    stream.once('response', (headers) => {
+      status = Number(headers[':status']);
+    });
+    stream.on('error', () => undefined);
+    stream.once('close', () => {
+      count(status);
+      ask();
+    });
+    stream.resume();
+    stream.end(body);
+  };
+  session.once('connect', () => {
+    for (let nth = 0; nth < options.streams; nth += 1) ask();
+  });
+}
+
+for (let nth = 0; nth < options.connections; nth += 1)
+  if (options.streams === 0) void hammerOverHttp1();
+  else hammerOverHttp2();
+setTimeout(() => {
+  isOver = true;
+  const counted: HammerCount = { statuses };
+  process.stdout.write(`${JSON.stringify(counted)}\n`, () => process.exit(0));
+}, options.seconds * 1_000);
