@@ -16,20 +16,34 @@ import {
   scorePlugins,
 } from './plugin-registry.ts';
 import type { ScoringStrategy, WeighedResource } from './plugins/node-resources/resource-scores.ts';
+import {
+  defaultRebalanceSettings,
+  type RebalanceMode,
+  type RebalanceSettings,
+  rebalanceModes,
+} from './rebalance/mode.ts';
 import { type StrategyName, strategyNames } from './strategies/registry.ts';
 
 export interface ProfileConfiguration {
   readonly schedulerName: string;
   readonly strategy: StrategyName;
   readonly choices: PluginChoices;
+  readonly rebalancing?: RebalanceMode | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** @throws UsageError for a file that cannot be read or says what cannot be done */
-export function readConfiguration(path: string): readonly ProfileConfiguration[] {
+export const readConfiguration = (path: string): readonly ProfileConfiguration[] =>
+  readWith(path, parseConfiguration);
+
+/** How rebalancing goes, for all profiles. @throws UsageError */
+export const readRebalanceSettings = (path: string): RebalanceSettings =>
+  readWith(path, parseRebalanceSettings);
+
+function readWith<T>(path: string, parseText: (text: string) => T): T {
   try {
-    return parseConfiguration(readFileSync(path, 'utf8'));
+    return parseText(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new UsageError(`--config ${path}: ${messageOf(error)}`, { cause: error });
   }
@@ -47,19 +61,35 @@ export function parseConfiguration(text: string): readonly ProfileConfiguration[
   return profiles;
 }
 
+/** @throws UsageError */
+export function parseRebalanceSettings(text: string): RebalanceSettings {
+  const { rebalancing = {} } = fieldsOf(parse(text), 'the file');
+  const fields = fieldsOf(rebalancing, 'rebalancing');
+  allowOnly(fields, ['movesPerMinute', 'settleSeconds'], 'rebalancing');
+  const { movesPerMinute, settleMs } = defaultRebalanceSettings;
+  const { movesPerMinute: moves = movesPerMinute, settleSeconds = settleMs / 1_000 } = fields;
+  return {
+    movesPerMinute: numberOf(moves, 'rebalancing.movesPerMinute', [1, 600]),
+    settleMs: 1_000 * numberOf(settleSeconds, 'rebalancing.settleSeconds', [1, 86_400]),
+  };
+}
+
 function toProfile(value: unknown, i: number): ProfileConfiguration {
   const at = `profiles[${i}]`;
   const profile = fieldsOf(value, at);
   allowOnly(
     profile,
-    ['schedulerName', 'strategy', 'plugins', 'pluginConfig', 'percentageOfNodesToScore'],
+    ['schedulerName', 'strategy', 'rebalancing', 'plugins', 'pluginConfig', 'percentageOfNodesToScore'],
     at,
   );
   const strategy = textOf(profile['strategy'] ?? 'least-loaded', `${at}.strategy`);
   expectOneOf(strategy, strategyNames, `${at}.strategy`);
+  const { rebalancing } = profile;
+  if (rebalancing !== undefined) expectOneOf(rebalancing, rebalanceModes, `${at}.rebalancing`);
   return {
     schedulerName: textOf(profile['schedulerName'] ?? 'default-scheduler', `${at}.schedulerName`),
     strategy: strategyNames.find((name) => name === strategy) ?? 'least-loaded',
+    rebalancing: rebalanceModes.find((mode) => mode === rebalancing),
     choices: {
       ...switches(fieldsOf(profile['plugins'] ?? {}, `${at}.plugins`), `${at}.plugins`),
       ...argumentsOf(listOf(profile['pluginConfig'] ?? [], `${at}.pluginConfig`), `${at}.pluginConfig`),

@@ -20,6 +20,7 @@ export class SchedulerMetrics {
   readonly #waits: Histogram<'attempts'>;
   readonly #preemptions: Counter;
   readonly #victims: Histogram;
+  readonly #moves: Counter<'outcome'>;
 
   constructor(state: SchedulerState) {
     const registers = [this.#registry];
@@ -55,6 +56,12 @@ export class SchedulerMetrics {
       buckets: [1, 2, 4, 8, 16, 32, 64],
       registers,
     });
+    this.#moves = new Counter({
+      name: 'coracle_rebalance_moves_total',
+      help: 'Moves of pods by rebalancing, by what became of them.',
+      labelNames: ['outcome'],
+      registers,
+    });
     this.#watchState(state);
   }
 
@@ -70,6 +77,10 @@ export class SchedulerMetrics {
   preempted(victims: number): void {
     this.#preemptions.inc();
     if (victims > 0) this.#victims.observe(victims);
+  }
+
+  rebalanced(outcome: string): void {
+    this.#moves.inc({ outcome });
   }
 
   get contentType(): string {

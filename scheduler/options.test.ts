@@ -8,6 +8,8 @@ describe('scheduler flags', () => {
       leaderElect: true,
       leaderElectIdentity: undefined,
       strategy: 'least-loaded',
+      placement: undefined,
+      rebalance: 'advise',
       logLevel: 'info',
       config: undefined,
       metricsPort: 0,

@@ -26,8 +26,10 @@ import { onceATurn } from './once-a-turn.ts';
 import { toDisruptionBudget } from './preemption/disruption-budget.ts';
 import { Evictor } from './preemption/evictor.ts';
 import { Preemptor } from './preemption/preemptor.ts';
-import { profilesOf } from './profile.ts';
+import { type Profiles, profilesOf } from './profile.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
+import type { RebalanceMode, RebalanceSettings } from './rebalance/mode.ts';
+import { Rebalancer } from './rebalance/rebalancer.ts';
 import type { SchedulingContext } from './schedule.ts';
 import type { StrategyName } from './strategies/registry.ts';
 import { VolumeInformers } from './volume-informers.ts';
@@ -41,6 +43,8 @@ export interface SchedulerOptions {
   readonly strategy: StrategyName;
   /** Further profiles, or others under the names of the built-in ones. */
   readonly configured?: readonly ProfileConfiguration[] | undefined;
+  /** Of profiles that do not say it themselves; undefined moves nothing and advises nothing. */
+  readonly rebalance?: { readonly mode: RebalanceMode; readonly settings: RebalanceSettings } | undefined;
   /** Port for metrics and health on the loopback address; undefined serves none. */
   readonly metricsPort?: number | undefined;
   /** Undefined runs without leader election. */
@@ -62,7 +66,7 @@ export async function runScheduler(options: SchedulerOptions, signal: AbortSigna
     await underLeadership(elector, signal, async (leading) => {
       await scheduler.whenSynced(leading);
       if (!leading.aborted) options.logger.info({ nodes: scheduler.cluster.nodeCount }, 'scheduling');
-      await scheduler.cycle.run(leading);
+      await Promise.all([scheduler.cycle.run(leading), scheduler.rebalancer?.run(leading)]);
     });
   } finally {
     followers.stop();
@@ -77,6 +81,7 @@ interface Assembly {
   readonly cluster: Cluster;
   readonly metrics: SchedulerMetrics;
   readonly cycle: SchedulingCycle;
+  readonly rebalancer: Rebalancer | undefined;
   readonly followers: readonly ((signal: AbortSignal) => Promise<void>)[];
   whenSynced(signal: AbortSignal): Promise<void>;
 }
@@ -118,10 +123,12 @@ function assemble(options: SchedulerOptions): Assembly {
   const loadFeed = new LoadFeed(cluster, clock);
   const nodeFeed = new NodeFeed({ cluster, waker, onUnreadable });
   const synced = new Synced([podFeed, nodeFeed]);
-  const reflectors = reflectorsOf(options, { podFeed, nodeFeed, loadFeed, synced });
+  const rebalancer = rebalancerOf(options, { cluster, profiles, queue, events, metrics });
+  const reflectors = reflectorsOf(options, { podFeed, nodeFeed, loadFeed, synced, rebalancer });
   return {
     cluster,
     metrics,
+    rebalancer,
     cycle: new SchedulingCycle({
       cluster,
       queue,
@@ -152,17 +159,48 @@ interface Feeds {
   readonly nodeFeed: NodeFeed;
   readonly loadFeed: LoadFeed;
   readonly synced: Synced;
+  readonly rebalancer: Rebalancer | undefined;
 }
 
 /** What reads the watches. Loads may come late, or never: nobody waits for them. */
-const reflectorsOf = (
+function reflectorsOf(
   options: SchedulerOptions,
-  { podFeed, nodeFeed, loadFeed, synced }: Feeds,
-): { run(signal: AbortSignal): Promise<void> }[] => [
-  new Reflector({ ...options, type: pods, selection: {}, sink: synced.after(podFeed) }),
-  new Reflector({ ...options, type: nodes, selection: {}, sink: synced.after(nodeFeed) }),
-  new Reflector({ ...options, type: leases, selection: { namespace: nodeLeases }, sink: loadFeed }),
-];
+  { podFeed, nodeFeed, loadFeed, synced, rebalancer }: Feeds,
+): { run(signal: AbortSignal): Promise<void> }[] {
+  const [podSink, nodeSink] = [synced.after(podFeed), synced.after(nodeFeed)];
+  const sinks = {
+    pods: rebalancer?.watchingPods(podSink) ?? podSink,
+    nodes: rebalancer?.watchingNodes(nodeSink) ?? nodeSink,
+  };
+  return [
+    new Reflector({ ...options, type: pods, selection: {}, sink: sinks.pods }),
+    new Reflector({ ...options, type: nodes, selection: {}, sink: sinks.nodes }),
+    new Reflector({ ...options, type: leases, selection: { namespace: nodeLeases }, sink: loadFeed }),
+  ];
+}
+
+interface RebalancingParts {
+  readonly cluster: Cluster;
+  readonly profiles: Profiles;
+  readonly queue: SchedulingQueue;
+  readonly events: EventRecorder;
+  readonly metrics: SchedulerMetrics;
+}
+
+function rebalancerOf(
+  options: SchedulerOptions,
+  { cluster, profiles, queue, events, metrics }: RebalancingParts,
+): Rebalancer | undefined {
+  const { rebalance, configured = [] } = options;
+  if (rebalance === undefined) return undefined;
+  const modes = new Map(configured.map(({ schedulerName, rebalancing }) => [schedulerName, rebalancing]));
+  return new Rebalancer({
+    ...{ ...options, cluster, profiles, events, settings: rebalance.settings },
+    modeOf: (schedulerName) => modes.get(schedulerName) ?? rebalance.mode,
+    waiting: () => queue.counts.active + queue.counts.backoff,
+    onOutcome: (outcome) => metrics.rebalanced(outcome),
+  });
+}
 
 function followNamespaces(informer: Informer<Namespace>, changed: () => void): void {
   const labelsOf = ({ metadata }: Namespace): string => JSON.stringify(metadata.labels ?? {});

@@ -28,12 +28,24 @@ const keepsData = ({ hostPath, emptyDir, persistentVolumeClaim, ephemeral }: Vol
   ephemeral !== undefined ||
   (emptyDir !== undefined && emptyDir.medium !== 'Memory');
 
+/** What ReplicaSets and ReplicationControllers have in common. */
+export interface OwnerState {
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly replicas?: number | undefined;
+    readonly minReadySeconds?: number | undefined;
+  };
+  readonly status?:
+    | {
+        readonly replicas?: number | undefined;
+        readonly availableReplicas?: number | undefined;
+        readonly observedGeneration?: number | undefined;
+      }
+    | undefined;
+}
+
 /** Why nothing of this owner is moved now; undefined: it has all that it is asked for, and nothing is under way. */
-export function ownerUnrest({
-  metadata,
-  spec,
-  status,
-}: Pick<ReplicaSet, 'metadata' | 'spec' | 'status'>): string | undefined {
+export function ownerUnrest({ metadata, spec, status }: OwnerState): string | undefined {
   const replicas = spec.replicas ?? 1;
   if (metadata.deletionTimestamp !== undefined) return 'it is being deleted';
   if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0)) return 'its controller is behind';

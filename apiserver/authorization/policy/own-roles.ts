@@ -23,7 +23,16 @@ const leadership = (lease: string): Rule[] => [
 
 export const ownRoles: readonly NamedRules[] = [
   { name: 'coracle:controllers', rules: compactRules(union) },
-  { name: 'coracle:scheduler', rules: [on('coracle.dev', 'bulkbindings', 'create')] },
+  {
+    name: 'coracle:scheduler',
+    rules: [
+      on('coracle.dev', 'bulkbindings', 'create'),
+      // Rebalancing: looks at who owns a pod, marks it, and evicts it when its replacement is ready.
+      on('apps', 'deployments', 'get'),
+      on('core', 'pods', 'patch'),
+      on('core', 'pods/eviction', 'create'),
+    ],
+  },
   {
     name: 'coracle:detector',
     rules: [
