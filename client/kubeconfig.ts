@@ -47,8 +47,22 @@ export async function loadKubeconfig(
     throw new KubeconfigError(`${path}: cluster "${clusterName}" does not exist or has no server`);
   const userName = overrides.user ?? context?.user ?? '';
   const user = find(file.users, userName)?.user ?? {};
-  const pem = (entry: Readonly<Record<string, unknown>>, field: string): Promise<string | undefined> =>
-    readPem(path, entry, field);
+  // Certificate and key may lie in one file, which may be replaced at any time: it is read once.
+  const texts = new Map<string, Promise<string>>();
+  const read = (file: string): Promise<string> => {
+    const text = texts.get(file) ?? readText(file);
+    texts.set(file, text);
+    return text;
+  };
+  const pem = async (
+    entry: Readonly<Record<string, unknown>>,
+    field: string,
+  ): Promise<string | undefined> => {
+    const inline = entry[`${field}-data`];
+    if (typeof inline === 'string') return Buffer.from(inline, 'base64').toString();
+    const file = entry[field];
+    return typeof file === 'string' ? read(resolve(dirname(path), file)) : undefined;
+  };
   return {
     server: cluster.server.replace(/\/+$/, ''),
     ca: await pem(cluster, 'certificate-authority'),
@@ -101,17 +115,6 @@ const find = <E extends { readonly name: string }>(
   entries: readonly E[] | undefined,
   name: string,
 ): E | undefined => entries?.find((entry) => entry.name === name);
-
-async function readPem(
-  path: string,
-  entry: Readonly<Record<string, unknown>>,
-  field: string,
-): Promise<string | undefined> {
-  const inline = entry[`${field}-data`];
-  if (typeof inline === 'string') return Buffer.from(inline, 'base64').toString();
-  const file = entry[field];
-  return typeof file === 'string' ? readText(resolve(dirname(path), file)) : undefined;
-}
 
 async function readToken(path: string, file: string | undefined): Promise<string | undefined> {
   return file === undefined ? undefined : (await readText(resolve(dirname(path), file))).trim();

@@ -1,7 +1,9 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { toUnits } from '../api/quantity.ts';
 import { messageOf } from '../base/invariant.ts';
+import { certificateFiles } from './certificates/node-certificates.ts';
 import type { LogLimits } from './server/log-rotation.ts';
 
 export interface AgentFlags {
@@ -14,6 +16,8 @@ export interface AgentFlags {
   readonly tlsCertFile: string;
   readonly tlsPrivateKeyFile: string;
   readonly clientCaFile: string;
+  /** Where the agent keeps its certificates and renews them itself; undefined: somebody else does. */
+  readonly certDir: string | undefined;
   readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
   readonly clusterCidr: string;
@@ -39,6 +43,10 @@ const list = { type: 'string', multiple: true } as const;
 /** @throws FlagError */
 export function parseAgentFlags(argv: readonly string[]): AgentFlags {
   const flags = read(argv);
+  const certDir = flags['cert-dir'];
+  const inCertDir = (name: string): string | undefined =>
+    certDir === undefined ? undefined : join(certDir, name);
+  const serving = inCertDir(certificateFiles.serving);
   return {
     kubeconfig: required(flags.kubeconfig, 'kubeconfig'),
     nodeName: flags['node-name'] ?? hostname().toLowerCase(),
@@ -46,9 +54,13 @@ export function parseAgentFlags(argv: readonly string[]): AgentFlags {
     rootDir: flags['root-dir'] ?? '/var/lib/coracle',
     runDir: flags['run-dir'] ?? '/run/coracle',
     port: portOf(flags.port ?? '10250'),
-    tlsCertFile: required(flags['tls-cert-file'], 'tls-cert-file'),
-    tlsPrivateKeyFile: required(flags['tls-private-key-file'], 'tls-private-key-file'),
-    clientCaFile: required(flags['client-ca-file'], 'client-ca-file'),
+    tlsCertFile: required(flags['tls-cert-file'] ?? serving, 'tls-cert-file'),
+    tlsPrivateKeyFile: required(flags['tls-private-key-file'] ?? serving, 'tls-private-key-file'),
+    clientCaFile: required(
+      flags['client-ca-file'] ?? inCertDir(certificateFiles.authority),
+      'client-ca-file',
+    ),
+    certDir,
     clusterDns: split(flags['cluster-dns'] ?? '10.96.0.10'),
     clusterDomain: flags['cluster-domain'] ?? 'cluster.local',
     clusterCidr: flags['cluster-cidr'] ?? '10.244.0.0/16',
@@ -82,6 +94,7 @@ function read(argv: readonly string[]) {
         'tls-cert-file': text,
         'tls-private-key-file': text,
         'client-ca-file': text,
+        'cert-dir': text,
         'cluster-dns': text,
         'cluster-domain': text,
         'cluster-cidr': text,

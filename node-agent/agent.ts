@@ -13,6 +13,7 @@ import { TaskGroup } from '../base/task-group.ts';
 import type { ApiClient } from '../client/client.ts';
 import { EventRecorder } from '../client/event-recorder.ts';
 import type { AgentFlags } from './agent-flags.ts';
+import { startNodeCertificates } from './certificates/node-certificates.ts';
 import { EndpointDepartures } from './endpoint-departures.ts';
 import { createFollowed, type Followed } from './followed.ts';
 import { createHostRuntime, type HostRuntime } from './host-runtime.ts';
@@ -62,7 +63,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const logRoot = join(flags.rootDir, 'logs/pods');
   const parts = { options, followed, network, host, reader, registration, logRoot, tasks };
   const workers = await startWorkers(parts);
-  startServices({ options, host, reader, workers, logRoot, tasks });
+  const certified = startNodeCertificates(options, registration.registered, tasks);
+  startServices({ options, host, reader, workers, logRoot, certified, tasks });
   await tasks.join();
 }
 
@@ -193,13 +195,16 @@ async function podDependencies(
 interface ServiceParts {
   readonly options: AgentOptions;
   readonly host: HostRuntime;
+  readonly reader: NodeReader;
   readonly workers: PodWorkers;
   readonly logRoot: string;
+  /** Resolves when there is a certificate to serve with. */
+  readonly certified: Promise<void>;
   readonly tasks: TaskGroup;
 }
 
 /** What serves people rather than pods. */
-function startServices({ options, host, reader, workers, logRoot, tasks }: ServiceParts): void {
+function startServices({ options, host, reader, workers, logRoot, certified, tasks }: ServiceParts): void {
   const { flags, clock, logger } = options;
   const { runtime, images } = host;
   const context = {
@@ -211,7 +216,10 @@ function startServices({ options, host, reader, workers, logRoot, tasks }: Servi
     clock,
     logger: logger.child({ part: 'server' }),
   };
-  tasks.start((until) => runAgentServer(flags, context, until));
+  tasks.start(async (until) => {
+    await Promise.race([certified, aborted(until)]);
+    if (!until.aborted) await runAgentServer(flags, context, until);
+  });
   const { logLimits, imageThresholds: thresholds } = flags;
   tasks.start((until) => runLogRotation({ ...context, limits: logLimits }, until));
   tasks.start((until) => runImageGarbage({ workers, images, thresholds, clock, logger }, until));
