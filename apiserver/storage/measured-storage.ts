@@ -5,6 +5,7 @@ import {
   type ScanPage,
   type Storage,
   type StorageBatch,
+  type StorageCheck,
   type StorageConflict,
   type StorageDelete,
   StorageError,
@@ -46,8 +47,11 @@ export class MeasuredStorage implements Storage {
     return this.#measure(operation, first?.key, () => this.#inner.commit(writes));
   }
 
-  commitEach(writes: readonly StoragePut[]): Promise<(StoredObject | StorageConflict)[]> {
-    return this.#measure('batch', writes[0]?.key, () => this.#inner.commitEach(writes));
+  commitEach(
+    writes: readonly StoragePut[],
+    checks?: readonly StorageCheck[],
+  ): Promise<(StoredObject | StorageConflict)[]> {
+    return this.#measure('batch', writes[0]?.key, () => this.#inner.commitEach(writes, checks));
   }
 
   delete(deletes: readonly StorageDelete[]): Promise<(DeletedObject | StorageConflict)[]> {

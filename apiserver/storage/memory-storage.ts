@@ -7,6 +7,7 @@ import {
   type ScanPage,
   type Storage,
   type StorageBatch,
+  type StorageCheck,
   type StorageConflict,
   type StorageDelete,
   StorageError,
@@ -69,8 +70,13 @@ export class MemoryStorage implements Storage {
     return this.#apply(puts);
   }
 
-  async commitEach(writes: readonly StoragePut[]): Promise<(StoredObject | StorageConflict)[]> {
+  async commitEach(
+    writes: readonly StoragePut[],
+    checks: readonly StorageCheck[] = [],
+  ): Promise<(StoredObject | StorageConflict)[]> {
     this.#requireOpen();
+    const failed = checks.flatMap((check) => this.#conflictOf(check) ?? [])[0];
+    if (failed !== undefined) return writes.map(() => failed);
     const results: (StoredObject | StorageConflict)[] = [];
     for (const batch of toBatches(writes, { limit: maxWritesPerTransaction, bytesOf: () => 0 })) {
       const judged = batch.map((write) => ({ write, conflict: this.#conflictOf(write) }));

@@ -19,8 +19,14 @@ export interface Storage {
   isEncrypted(key: string): boolean;
   /** All or nothing. @throws StorageError `STORAGE_CONFLICT` naming the first write whose condition did not hold. */
   commit(writes: readonly StorageWrite[]): Promise<StoredObject[]>;
-  /** Each write on its own condition, in one round trip: per write the stored object or the conflict. */
-  commitEach(writes: readonly StoragePut[]): Promise<(StoredObject | StorageConflict)[]>;
+  /**
+   * Each write on its own condition, in one round trip: per write the stored object or the conflict. Where a check does
+   * not hold nothing is written, and each write's conflict names the check's key.
+   */
+  commitEach(
+    writes: readonly StoragePut[],
+    checks?: readonly StorageCheck[],
+  ): Promise<(StoredObject | StorageConflict)[]>;
   /** Conditional deletes, split into small transactions. Per key: whether this call deleted it. */
   delete(deletes: readonly StorageDelete[]): Promise<(DeletedObject | StorageConflict)[]>;
   /** The revision that a read starting now must see at least. One request in flight serves all that wait. */

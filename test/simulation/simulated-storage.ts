@@ -4,6 +4,7 @@ import {
   type ScanPage,
   type Storage,
   type StorageBatch,
+  type StorageCheck,
   type StorageConflict,
   type StorageDelete,
   StorageError,
@@ -69,8 +70,11 @@ export class SimulatedStorage implements Storage {
     return this.#write(() => this.#options.inner.commit(writes));
   }
 
-  commitEach(writes: readonly StoragePut[]): Promise<(StoredObject | StorageConflict)[]> {
-    return this.#write(() => this.#options.inner.commitEach(writes));
+  commitEach(
+    writes: readonly StoragePut[],
+    checks?: readonly StorageCheck[],
+  ): Promise<(StoredObject | StorageConflict)[]> {
+    return this.#write(() => this.#options.inner.commitEach(writes, checks));
   }
 
   delete(deletes: readonly StorageDelete[]): Promise<(DeletedObject | StorageConflict)[]> {

@@ -160,6 +160,26 @@ function manyWrites(storage: () => Storage): void {
       if (!('conflict' in result)) expect(await storage().get(result.key)).toEqual(result);
   });
 
+  it('commits none where a check of all does not hold', async () => {
+    const namespace = fresh();
+    const fence = await putConfigMap(storage(), at(namespace, 'fence'));
+    const puts = ['a', 'b'].map((name) => ({
+      type: 'put' as const,
+      key: configMapKey(namespace, name),
+      object: configMap(namespace, name),
+      expected: 0,
+    }));
+    const check = { type: 'check' as const, key: fence.key, expected: fence.version };
+    const stale = { ...check, expected: 0 };
+    const refused = { conflict: true, key: fence.key, actual: fence.version };
+    expect(await storage().commitEach(puts, [stale])).toEqual([refused, refused]);
+    expect(await storage().commitEach(puts.slice(1), [stale])).toEqual([refused]);
+    const written = await storage().commitEach(puts, [check]);
+    expect(written.map((each) => ('conflict' in each ? 'conflict' : each.key))).toEqual(
+      puts.map(({ key }) => key),
+    );
+  });
+
   it('writes a key twice in one call, one after the other', async () => {
     const namespace = fresh();
     const put = {

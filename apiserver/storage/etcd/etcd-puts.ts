@@ -73,7 +73,7 @@ export class EtcdPuts {
   async all(puts: readonly StoragePut[], checks: readonly StorageCheck[]): Promise<StoredObject[]> {
     if (puts.length > maxWritesPerTransaction)
       throw new StorageError('STORAGE_TOO_LARGE', `write ${puts.length} objects in one transaction`);
-    const conditions = checks.map(({ key, expected }) => ({ key, expectedRevision: revisionOf(expected) }));
+    const conditions = checks.map(toCondition);
     const prepared = puts.map((put) => this.prepare(put));
     try {
       return await this.#together(prepared, conditions);
@@ -106,24 +106,28 @@ export class EtcdPuts {
   }
 
   /** Per put the stored object or the conflict. @throws StorageError when one of them fails otherwise. */
-  async each(puts: readonly StoragePut[]): Promise<PutResult[]> {
-    const results = await this.settle(puts.map((put) => this.prepare(put)));
+  async each(puts: readonly StoragePut[], checks: readonly StorageCheck[] = []): Promise<PutResult[]> {
+    const prepared = puts.map((put) => this.prepare(put));
+    const results = await this.settle(prepared, checks.map(toCondition));
     const failed = results.find((result) => result instanceof StorageError);
     if (failed !== undefined) throw failed;
     return results as PutResult[];
   }
 
   /** Per put the stored object, the conflict or the failure: none of them fails another. Never rejects. */
-  async settle(puts: readonly PreparedPut[]): Promise<(PutResult | StorageError)[]> {
+  async settle(
+    puts: readonly PreparedPut[],
+    checks: readonly Condition[] = [],
+  ): Promise<(PutResult | StorageError)[]> {
     const results: (PutResult | StorageError)[] = [];
     const options = { limit: maxWritesPerTransaction, bytesOf: sizeOf };
     for (const batch of toBatches(puts, options)) {
       try {
-        results.push(...(await this.#batch(batch)));
+        results.push(...(await this.#batch(batch, checks)));
       } catch (error) {
         // etcd refused or lost this transaction; the others may still succeed.
         const failure = toStorageError(`write ${batch.length} objects, ${batch[0]?.key} first`, error);
-        results.push(...batch.map(() => failure));
+        results.push(...batch.map(() => failure.conflict ?? failure));
       }
     }
     for (const [at, result] of results.entries())
@@ -131,19 +135,25 @@ export class EtcdPuts {
     return results;
   }
 
-  async #batch(batch: readonly PreparedPut[]): Promise<(PutResult | StorageError)[]> {
+  async #batch(
+    batch: readonly PreparedPut[],
+    checks: readonly Condition[],
+  ): Promise<(PutResult | StorageError)[]> {
     const [only, ...more] = batch;
-    if (only !== undefined && more.length === 0) return [await this.#alone(only)];
+    if (only !== undefined && more.length === 0) return [await this.#alone(only, checks)];
     const puts = batch.map(toPlaced);
     const results = new Map<PlacedPut, PutResult | StorageError>();
     const what = `write ${puts.length} objects, ${puts[0]?.key} first`;
     const deadlineMs = this.#clock.monotonicMs() + operationMs;
     for (let open = [...puts], isRepeated = false; open.length > 0; isRepeated = true) {
-      const request = { compare: [], success: open.map(nestedPut), failure: [] };
-      const response = await this.#try(what, request, deadlineMs);
+      const response = await this.#try(what, eachOf(open, checks), deadlineMs);
+      if (response?.succeeded === false && !isRepeated) throw firstConflict(checks, response);
       const unsettled: PlacedPut[] = [];
       for (const [at, put] of open.entries()) {
-        const answer = response && this.#eachResult(put, response, at);
+        const answer =
+          response?.succeeded === false
+            ? firstConflict(checks, response).conflict
+            : response && this.#eachResult(put, response, at);
         if (answer !== undefined && !('conflict' in answer && isRepeated)) results.set(put, answer);
         else {
           const fate = await this.#fateOrFailure(what, put);
@@ -157,9 +167,9 @@ export class EtcdPuts {
     return puts.map((put) => results.get(put) as PutResult);
   }
 
-  async #alone(put: PreparedPut): Promise<PutResult> {
+  async #alone(put: PreparedPut, checks: readonly Condition[]): Promise<PutResult> {
     try {
-      const [stored] = await this.#together([put], []);
+      const [stored] = await this.#together([put], checks);
       return stored as StoredObject;
     } catch (error) {
       // Here a conflict is a result.
@@ -240,6 +250,17 @@ export const sizeOf = ({ prepared }: PreparedPut): number => prepared.json.lengt
 function toPlaced(put: PreparedPut, index: number): PlacedPut {
   return { ...put, index, value: sealEnvelope(put.prepared, index, put.writeId) };
 }
+
+const toCondition = ({ key, expected }: StorageCheck): Condition => ({
+  key,
+  expectedRevision: revisionOf(expected),
+});
+
+const eachOf = (puts: readonly PlacedPut[], checks: readonly Condition[]): TxnRequest => ({
+  compare: checks.map(({ key, expectedRevision }) => ({ key, modRevision: expectedRevision })),
+  success: puts.map(nestedPut),
+  failure: checks.map(({ key }) => ({ type: 'range', range: { key } })),
+});
 
 function nestedPut(put: PlacedPut): RequestOp {
   const { key, value, expectedRevision } = put;

@@ -8,6 +8,7 @@ import type {
   ScanPage,
   Storage,
   StorageBatch,
+  StorageCheck,
   StorageConflict,
   StorageDelete,
   StoragePut,
@@ -98,8 +99,11 @@ export class EtcdStorage implements Storage {
     );
   }
 
-  commitEach(writes: readonly StoragePut[]): Promise<(StoredObject | StorageConflict)[]> {
-    return this.#puts.each(writes);
+  commitEach(
+    writes: readonly StoragePut[],
+    checks?: readonly StorageCheck[],
+  ): Promise<(StoredObject | StorageConflict)[]> {
+    return this.#puts.each(writes, checks);
   }
 
   delete(deletes: readonly StorageDelete[]): Promise<(DeletedObject | StorageConflict)[]> {
