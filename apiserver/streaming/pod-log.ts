@@ -25,19 +25,36 @@ async function readLog(deps: LogDependencies, request: ResourceRequest): Promise
   const { strategy, info, query, response } = request;
   const found = await deps.store.read(strategy, info.namespace, info.name);
   if (found === undefined) throw notFound(strategy.kind, info.name);
-  const pod = JSON.parse(found.json.toString()) as Pod;
+  const message = await openLog(deps, { pod: JSON.parse(found.json.toString()) as Pod, info, query }, (end) =>
+    response.onClose(end),
+  );
+  if (message === undefined) return emptyLog;
+  await pipeToClient(message, response, deps.stopping);
+  return undefined;
+}
+
+/**
+ * The agent's answer with the log; undefined while the pod has no node.
+ * @param onLeave is told how to end the request when the client goes
+ * @throws StatusError what is wrong with the request, or what the agent refuses
+ */
+export async function openLog(
+  { agents, cache }: Pick<LogDependencies, 'agents' | 'cache'>,
+  { pod, info, query }: Pick<ResourceRequest, 'info' | 'query'> & { readonly pod: Pod },
+  onLeave: (end: () => void) => void,
+): Promise<IncomingMessage | undefined> {
   checkQuery(query);
   const container = containerOf(pod, query.get('container') ?? '');
   const nodeName = pod.spec?.nodeName ?? '';
-  if (nodeName === '') return emptyLog;
+  if (nodeName === '') return undefined;
   const forwarded = new URLSearchParams(query);
   forwarded.delete('container');
   const path = `/containerLogs/${[info.namespace, info.name, container].map(encodeURIComponent).join('/')}?${forwarded}`;
-  const upstream = deps.agents.request(agentOf(deps.cache, nodeName), { method: 'GET', path });
-  const message = await answerOf(upstream, response);
+  const upstream = agents.request(agentOf(cache, nodeName), { method: 'GET', path });
+  onLeave(() => upstream.destroy());
+  const message = await answerOf(upstream);
   if ((message.statusCode ?? 500) >= 400) throw await refusalOf(message);
-  await pipeToClient(message, response, deps.stopping);
-  return undefined;
+  return message;
 }
 
 const emptyLog: Answer = { status: 200, contentType: 'text/plain', body: '' };
@@ -51,13 +68,9 @@ function checkQuery(query: URLSearchParams): void {
   }
 }
 
-/** The head of the agent's answer. Ends the request when the client goes. */
-function answerOf(
-  upstream: ReturnType<AgentClient['request']>,
-  response: ClientResponse,
-): Promise<IncomingMessage> {
+/** The head of the agent's answer. */
+function answerOf(upstream: ReturnType<AgentClient['request']>): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    response.onClose(() => upstream.destroy());
     upstream.once('response', resolve);
     upstream.once('error', (cause) =>
       reject(

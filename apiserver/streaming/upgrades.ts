@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { notFound, StatusError } from '../../api/status-error.ts';
+import { badRequest, notFound, StatusError } from '../../api/status-error.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { noSuchResource, statusBody } from '../http/answer.ts';
@@ -13,6 +13,8 @@ import { toStatusError } from '../store/storage-failure.ts';
 import type { ReadCache } from '../watch-cache/read-cache.ts';
 import { admitConnection } from './admit-connection.ts';
 import type { AgentClient } from './agent-client.ts';
+import { sendLogToSocket } from './log-socket.ts';
+import { openLog } from './pod-log.ts';
 import { agentOf, containerOf, requireRunningHost } from './pod-target.ts';
 import { planProxy } from './proxy.ts';
 import { requestBackend } from './proxy-connection.ts';
@@ -31,6 +33,9 @@ export interface UpgradeOptions {
 /** An upgrade on its way to whoever answers it. */
 type Opened = () => Promise<ClientRequest>;
 
+/** What an upgrade comes to: a connection that is passed on, or a log that is sent as messages. */
+type Plan = { readonly open: Opened } | { readonly log: IncomingMessage };
+
 /** Headers of the client that the agent sees: those of the upgrade itself, never its credentials. */
 const forwardedHeaders = [
   'connection',
@@ -44,7 +49,8 @@ const forwardedHeaders = [
 
 /**
  * exec, attach and port-forward: once the client is known and the pod found, the agent gets the same upgrade, and
- * bytes go both ways untouched. The agent speaks the protocol inside.
+ * bytes go both ways untouched. The agent speaks the protocol inside. A log over a WebSocket is asked of the agent as any
+ * log, and becomes messages here.
  */
 export class Upgrades {
   readonly #options: UpgradeOptions;
@@ -58,8 +64,9 @@ export class Upgrades {
   async serve(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy());
     try {
-      const open = await this.#destinationOf(incoming);
-      this.#connect(await open(), socket, head);
+      const plan = await this.#planOf(incoming);
+      if ('log' in plan) sendLogToSocket({ request: incoming, socket, head, log: plan.log });
+      else this.#connect(await plan.open(), socket, head);
     } catch (error) {
       refuse(socket, toStatusError(error));
     }
@@ -69,7 +76,7 @@ export class Upgrades {
     for (const socket of this.#open) socket.destroy();
   }
 
-  async #destinationOf(incoming: IncomingMessage): Promise<Opened> {
+  async #planOf(incoming: IncomingMessage): Promise<Plan> {
     const { method = 'GET', url = '/', headers, socket } = incoming;
     const at = url.indexOf('?');
     const path = at < 0 ? url : url.slice(0, at);
@@ -77,13 +84,21 @@ export class Upgrades {
     const info = parseRequestInfo(method, path, false);
     const user = await this.#options.admit({ method, url, headers, connection: socket, socket }, info);
     if (info.group !== '' || info.name === '') throw noSuchResource();
-    if (info.subresource === 'proxy') return this.#proxyOf(incoming, info);
+    if (info.subresource === 'proxy') return { open: await this.#proxyOf(incoming, info) };
     if (info.resource !== 'pods') throw noSuchResource();
     const { store, pods } = this.#options;
     const found = await store.read(pods, info.namespace, info.name);
     if (found === undefined) throw notFound(pods.kind, info.name);
+    const pod = JSON.parse(found.json.toString()) as Pod;
+    if (info.subresource === 'log') return { log: await this.#logOf({ pod, info, query }, socket) };
     await admitConnection(store, { strategy: pods, info, query, user });
-    return this.#agentOf(incoming, destinationOf(JSON.parse(found.json.toString()) as Pod, info, query));
+    return { open: this.#agentOf(incoming, destinationOf(pod, info, query)) };
+  }
+
+  async #logOf(request: Parameters<typeof openLog>[1], socket: Duplex): Promise<IncomingMessage> {
+    const log = await openLog(this.#options, request, (end) => socket.once('close', end));
+    if (log === undefined) throw badRequest(`pod ${request.pod.metadata.name} does not have a host assigned`);
+    return log;
   }
 
   #agentOf({ method = 'GET', headers: asked }: IncomingMessage, { nodeName, path }: Destination): Opened {

@@ -98,14 +98,31 @@ test.each([
   expect(JSON.parse(text)).toMatchObject({ kind: 'Status', message: expect.stringContaining(message) });
 });
 
-const openSocket = (path: string): Promise<WebSocket> => openAt(`/api/v1/namespaces/default/pods/${path}`);
+const openSocket = (path: string): Promise<WebSocket> =>
+  openAt(`/api/v1/namespaces/default/pods/${path}`, 'v5.channel.k8s.io');
 
-async function openAt(path: string): Promise<WebSocket> {
+async function openAt(path: string, protocol?: string): Promise<WebSocket> {
   const config = await loadKubeconfig(`${server.directory}/admin.kubeconfig`);
   const url = `${config.server.replace('https', 'wss')}${path}`;
   const { ca = '', cert = '', key = '' } = config;
-  return new WebSocket(url, 'v5.channel.k8s.io', { ca, cert, key });
+  return new WebSocket(url, protocol ?? [], { ca, cert, key });
 }
+
+test.each([
+  ['binary.k8s.io', 'line 1\nline 2\n'],
+  [undefined, 'line 1\nline 2\n'],
+  ['base64.binary.k8s.io', Buffer.from('line 1\nline 2\n').toString('base64')],
+])('a log comes over a WebSocket of protocol %s', async (protocol, text) => {
+  const socket = await openAt('/api/v1/namespaces/default/pods/p/log?container=c', protocol);
+  const received: Buffer[] = [];
+  socket.on('message', (data) => received.push(Buffer.from(data as Buffer)));
+  await new Promise((resolve, reject) => {
+    socket.once('close', resolve);
+    socket.once('error', reject);
+  });
+  expect(received[0]).toHaveLength(0);
+  expect(Buffer.concat(received).toString()).toBe(text);
+});
 
 test('exec is one WebSocket between the client and the agent', async () => {
   const socket = await openSocket('p/exec?container=c&command=cat&stdin=true');
