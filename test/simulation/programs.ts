@@ -25,6 +25,9 @@ export interface ProgramContext {
 const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined };
 const forever: AbortSignal = new AbortController().signal;
 
+/** Moves as soon as it may, so that faults meet it in the middle. */
+const eagerRebalancing = { mode: 'on', settings: { movesPerMinute: 60, settleMs: 1_000 } } as const;
+
 /** As in the programs' own `main.ts`. */
 const detectorLeadership = { leaseDurationMs: 5_000, renewDeadlineMs: 2_500, retryPeriodMs: 500 };
 
@@ -37,7 +40,8 @@ export const programs: Readonly<Record<ProgramName, (context: ProgramContext) =>
       runControllers({ ...context, client, settings }, leading),
     );
   },
-  scheduler: (context) => runScheduler({ ...context, strategy: 'least-loaded' }, forever),
+  scheduler: (context) =>
+    runScheduler({ ...context, strategy: 'least-loaded', rebalance: eagerRebalancing }, forever),
   async detector(context) {
     const elector = new LeaderElector({ ...context, ...detectorLeadership, name: 'coracle-detector' });
     const client = fencedClient(context.client, elector);

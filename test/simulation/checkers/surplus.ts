@@ -1,5 +1,6 @@
 import type { Deployment, ReplicaSet } from '../../../api/generated/apps-v1.ts';
 import type { AnyObject } from '../../../api/kind-info.ts';
+import { movingUntilMs } from '../../../api/moving-pod.ts';
 import type { Change } from '../history.ts';
 import type { StoredPod } from './bindings.ts';
 import type { CheckContext, Checker } from './checker.ts';
@@ -34,11 +35,13 @@ class RecentSizes {
   }
 }
 
-/** No ReplicaSet ever has more live pods than it was asked for, and no Deployment asks for more than its surge allows. */
+/** No ReplicaSet ever has more live pods than it was asked for, and one more while a pod of it is being moved, and no Deployment asks for more than its surge allows. */
 export class SurplusChecker implements Checker {
   readonly #context: CheckContext;
   readonly #replicaSets = new RecentSizes();
   readonly #deployments = new RecentSizes();
+  /** Until when a ReplicaSet may believe that a pod of it is being moved. */
+  readonly #moving = new Map<string, number>();
   /** Deployments that ask for more than their surge allows. */
   readonly #beyondSince = new Map<string, number>();
 
@@ -56,7 +59,15 @@ export class SurplusChecker implements Checker {
     }
     if (resource === 'apps/deployments')
       this.#deployments.record(uid, largestOf(after as StoredDeployment), nowMs);
-    if (resource === '/pods' && before === undefined) this.#checkPod(after as StoredPod);
+    if (resource !== '/pods') return;
+    this.#noteMove(after as StoredPod);
+    if (before === undefined) this.#checkPod(after as StoredPod);
+  }
+
+  #noteMove(pod: StoredPod): void {
+    const owner = controllerOf(pod);
+    const isMoving = (movingUntilMs(pod.metadata) ?? 0) > this.#context.nowMs();
+    if (owner !== undefined && isMoving) this.#moving.set(owner, this.#context.nowMs() + staleForMs);
   }
 
   #checkPod(pod: StoredPod): void {
@@ -66,7 +77,8 @@ export class SurplusChecker implements Checker {
     const nowMs = this.#context.nowMs();
     const live = history.all<StoredPod>('/pods').filter(isLive);
     const siblings = live.filter((one) => controllerOf(one) === owner);
-    const allowed = this.#replicaSets.largest(owner, nowMs);
+    const surge = (this.#moving.get(owner) ?? 0) >= nowMs ? 1 : 0;
+    const allowed = this.#replicaSets.largest(owner, nowMs) + surge;
     if (siblings.length > allowed)
       this.#context.violate(
         'surplus',
