@@ -265,7 +265,7 @@ export class ApiServer {
       key: readFileSync(flags.tlsPrivateKeyFile),
       certificate: readFileSync(flags.tlsCertFile),
       clientCa: readFileSync(flags.clientCaFile),
-      logger,
+      ...{ clock, logger },
       serve: (incoming, response) => door.serve(incoming, response),
       upgrade: (incoming, socket, head) => void upgrades.serve(incoming, socket, head),
     });

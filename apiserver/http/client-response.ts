@@ -9,18 +9,21 @@ export interface NodeResponse {
   write(chunk: Buffer, written?: () => void): boolean;
   end(chunk: Buffer): unknown;
   destroy?(): unknown;
-  once(event: 'close' | 'drain', listener: () => void): unknown;
-  on(event: 'error', listener: () => void): unknown;
+  once(event: 'drain', listener: () => void): unknown;
+  on(event: 'close' | 'error', listener: () => void): unknown;
 }
 
 const nothing: Buffer = Buffer.alloc(0);
+
+/** A reset by the client: `close` follows, which is all that we need. */
+const ignoreReset = (): void => undefined;
 
 /** A response to one client, who may go at any time. Writing to one who has gone does nothing. */
 export class ClientResponse {
   readonly #raw: NodeResponse;
   /** One listener on the response for each of the two, whoever waits. */
-  #closing: (() => void)[] = [];
-  #draining: (() => void)[] = [];
+  #closing: (() => void)[] | undefined;
+  #draining: (() => void)[] | undefined;
   #written: (() => void) | undefined;
   #abort: AbortController | undefined;
   #gone = false;
@@ -32,15 +35,19 @@ export class ClientResponse {
 
   constructor(raw: NodeResponse) {
     this.#raw = raw;
-    raw.once('close', () => {
-      this.#gone = true;
-      this.#abort?.abort();
-      for (const listener of this.#closing) listener();
-      this.#settleWritten();
-      this.#resume();
-    });
-    // A reset by the client: `close` follows, which is all that we need.
-    raw.on('error', () => undefined);
+    raw.on('close', () => this.#close());
+    raw.on('error', ignoreReset);
+  }
+
+  #close(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#abort?.abort();
+    const closing = this.#closing ?? [];
+    this.#closing = undefined;
+    for (const listener of closing) listener();
+    this.#settleWritten();
+    this.#resume();
   }
 
   /** Whether the connection is closed, by whomever. */
@@ -66,6 +73,7 @@ export class ClientResponse {
   writeHead(status: number, headers: OutgoingHttpHeaders): void {
     this.status = status;
     this.#onHead?.(status);
+    this.#onHead = undefined;
     if (!this.#gone) this.#raw.writeHead(status, headers);
   }
 
@@ -117,7 +125,8 @@ export class ClientResponse {
       resume();
       return;
     }
-    if (this.#draining.length === 0) this.#raw.once('drain', () => this.#resume());
+    if (this.#draining === undefined) this.#raw.once('drain', () => this.#resume());
+    this.#draining ??= [];
     this.#draining.push(resume);
   }
 
@@ -127,13 +136,17 @@ export class ClientResponse {
   }
 
   onClose(listener: () => void): void {
-    if (this.#gone) listener();
-    else this.#closing.push(listener);
+    if (this.#gone) {
+      listener();
+      return;
+    }
+    this.#closing ??= [];
+    this.#closing.push(listener);
   }
 
   #resume(): void {
-    const waiting = this.#draining;
-    this.#draining = [];
+    const waiting = this.#draining ?? [];
+    this.#draining = undefined;
     for (const resume of waiting) resume();
   }
 }

@@ -76,10 +76,10 @@ export class FrontDoor {
       course.failure = toStatusError(error);
       this.#tell(error, course.failure, incoming, response);
     }
-    course.seat?.release();
-    if (course.audited !== undefined) concludeAudit(course.audited, course, { incoming, response });
-    const seconds = (clock.monotonicMs() - startMs) / 1000;
-    end({ code: response.status, bytes: response.bytes, seconds });
+    if (course.audited?.wantsRequest === true) course.requestBody = incoming.body;
+    const goesOn = info.verb === 'watch' && course.failure === undefined;
+    if (goesOn) concludeAtClose({ course, response, end, clock, startMs });
+    else conclude({ course, response, end, clock, startMs });
   }
 
   /** Who asks, when they may. @throws StatusError 401, 403 */
@@ -199,6 +199,7 @@ interface Course {
   seat: Seat | undefined;
   audited: AuditedCourse | undefined;
   failure: StatusError | undefined;
+  requestBody?: Buffer;
 }
 
 const nobody: UserInfo = { name: '', uid: '', groups: [], extra: {} };
@@ -216,16 +217,24 @@ function beginWatch(course: Course, status: number): void {
   course.audited?.started(status);
 }
 
-function concludeAudit(
-  audited: AuditedCourse,
-  { failure }: Course,
-  { incoming, response }: { incoming: IncomingRequest; response: ClientResponse },
-): void {
-  audited.complete({
-    code: failure?.code ?? response.status,
-    status: failure,
-    requestBody: audited.wantsRequest ? incoming.body : undefined,
-  });
+interface Conclusion {
+  readonly course: Course;
+  readonly response: ClientResponse;
+  readonly end: (answer: { code: number; bytes: number; seconds: number }) => void;
+  readonly clock: Clock;
+  readonly startMs: number;
+}
+
+function conclude({ course, response, end, clock, startMs }: Conclusion): void {
+  const { seat, audited, failure, requestBody } = course;
+  seat?.release();
+  audited?.complete({ code: failure?.code ?? response.status, status: failure, requestBody });
+  end({ code: response.status, bytes: response.bytes, seconds: (clock.monotonicMs() - startMs) / 1000 });
+}
+
+/** A function of its own, so that an open watch holds nothing else of its request. */
+function concludeAtClose(conclusion: Conclusion): void {
+  conclusion.response.onClose(() => conclude(conclusion));
 }
 
 function headerOf(headers: IncomingRequest['headers'], name: string): string | undefined {

@@ -20,7 +20,7 @@ import { type ListHead, sendList, sendMetadataList, sendTable, sendYamlList } fr
 import { type Negotiated, negotiate } from './negotiation.ts';
 import { type IncludeObject, tableRow, toMetadataOnly, toTable } from './shapes.ts';
 import { metadataEncoding, objectEncoding, tableEncoding } from './watch-encodings.ts';
-import { streamWatch } from './watch-response.ts';
+import type { WatchStreams } from './watch-response.ts';
 
 /** Objects that the cache is asked for at once, so that long lists do not hold others up. */
 const pageObjects = 2_000;
@@ -33,6 +33,10 @@ export interface ReadDependencies {
   readonly random: Random;
   /** Aborts when the server ends: watches are then ended in order. */
   readonly stopping: AbortSignal;
+}
+
+export interface ListDependencies extends ReadDependencies {
+  readonly watches: WatchStreams;
 }
 
 /** GET of one object, from the cache when that is new enough. */
@@ -106,8 +110,8 @@ function includeOf(request: ResourceRequest): IncludeObject {
   throw badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
 }
 
-/** A list or a watch. Writes the response itself. */
-export async function listOrWatch(deps: ReadDependencies, request: ResourceRequest): Promise<void> {
+/** A list or a watch. Writes the response itself; a watch goes on when this has resolved. */
+export async function listOrWatch(deps: ListDependencies, request: ResourceRequest): Promise<void> {
   const watch = request.info.verb === 'watch';
   const negotiated = negotiate(request.headers.accept, watch);
   if (negotiated.shape === 'metadata' && !watch)
@@ -193,7 +197,7 @@ async function startOf(
   return { after: undefined, atVersion: undefined };
 }
 
-async function waitCurrent(cache: ReadCache, signal: AbortSignal): Promise<void> {
+async function waitCurrent(cache: ReadCache, signal?: AbortSignal): Promise<void> {
   try {
     await cache.waitCurrent(signal);
   } catch (error) {
@@ -226,7 +230,7 @@ function pageAt(
 }
 
 async function startWatch(
-  deps: ReadDependencies,
+  deps: ListDependencies,
   request: ResourceRequest,
   options: ListOptions,
   negotiated: Negotiated,
@@ -235,25 +239,24 @@ async function startWatch(
   const version = parseVersion(options.resourceVersion);
   if (options.sendInitialEvents === true && !options.allowWatchBookmarks)
     throw sendInitialEventsNeedsBookmarks();
-  if (options.resourceVersion === '') await waitCurrent(cache, request.response.signal);
-  else if (version > cache.version) await cache.waitFor(version, request.response.signal);
+  // No signal: it would outlive the wait, which is short, in each of thousands of watches.
+  if (options.resourceVersion === '') await waitCurrent(cache);
+  else if (version > cache.version) await cache.waitFor(version);
   const initial = options.sendInitialEvents === true;
-  return streamWatch({
-    ...{ cache, response: request.response, signal: deps.stopping, clock: deps.clock, random: deps.random },
-    timeoutSeconds: options.timeoutSeconds,
-    request: {
-      resource: request.strategy.resource,
-      namespace: request.info.namespace,
-      name: options.name,
-      labels: options.labels,
-      fields: options.fields,
-      fromVersion: initial || version === 0 ? undefined : version,
-      sendInitialEvents: initial,
-      startWithState: options.sendInitialEvents === undefined && version === 0,
-      bookmarks: options.allowWatchBookmarks,
-      encoding: encodingOf(deps, request, negotiated),
-    },
-  });
+  const watched = {
+    resource: request.strategy.resource,
+    namespace: request.info.namespace,
+    name: options.name,
+    labels: options.labels,
+    fields: options.fields,
+    fromVersion: initial || version === 0 ? undefined : version,
+    sendInitialEvents: initial,
+    startWithState: options.sendInitialEvents === undefined && version === 0,
+    bookmarks: options.allowWatchBookmarks,
+    encoding: encodingOf(deps, request, negotiated),
+  };
+  const { timeoutSeconds } = options;
+  deps.watches.begin(request.response, watched, { timeoutSeconds, contentType: 'application/json' });
 }
 
 function sendInitialEventsNeedsBookmarks(): StatusError {

@@ -2,7 +2,8 @@ import type { Registry } from '../registry/registry.ts';
 import type { KindStrategy } from '../registry/strategy.ts';
 import { type Answer, methodNotAllowed, noSuchResource } from './answer.ts';
 import type { ApiRequest, ResourceRequest } from './api-request.ts';
-import { getObject, listOrWatch } from './reads.ts';
+import { getObject, type ListDependencies, listOrWatch } from './reads.ts';
+import { WatchStreams } from './watch-response.ts';
 import {
   createResource,
   deleteCollection,
@@ -38,12 +39,13 @@ export interface Routes {
 
 /** Finds what a resource request is for. */
 export class Router {
-  readonly #deps: WriteDependencies;
+  readonly #deps: WriteDependencies & ListDependencies;
   readonly #registry: Registry;
   readonly #routes: Routes;
 
   constructor(deps: WriteDependencies, routes: Routes) {
-    this.#deps = deps;
+    const watches = new WatchStreams({ ...deps, signal: deps.stopping });
+    this.#deps = { ...deps, watches };
     this.#registry = deps.registry;
     this.#routes = routes;
   }

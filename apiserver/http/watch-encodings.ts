@@ -30,8 +30,19 @@ function bookmarkMetadata(version: number, initialEventsEnd: boolean): object {
     : { resourceVersion };
 }
 
+/** One for each kind, whatever the number of its watches. */
+const objectEncodings = new WeakMap<KindStrategy, WatchEncoding>();
+
 /** The object itself: cached bytes in a frame. */
 export function objectEncoding(strategy: KindStrategy): WatchEncoding {
+  const known = objectEncodings.get(strategy);
+  if (known !== undefined) return known;
+  const created = createObjectEncoding(strategy);
+  objectEncodings.set(strategy, created);
+  return created;
+}
+
+function createObjectEncoding(strategy: KindStrategy): WatchEncoding {
   const { kind } = strategy.kind;
   const apiVersion = toApiVersion(strategy.kind);
   return {
@@ -44,15 +55,17 @@ export function objectEncoding(strategy: KindStrategy): WatchEncoding {
   };
 }
 
+const metadata: WatchEncoding = {
+  id: 'metadata',
+  hasFirst: false,
+  encode: (type, object) => objectFrame(type, toMetadataOnly(parseObject(object.json))),
+  bookmark: (version, end) =>
+    objectFrame('BOOKMARK', toMetadataOnly({ metadata: bookmarkMetadata(version, end) })),
+  error: errorFrame,
+};
+
 export function metadataEncoding(): WatchEncoding {
-  return {
-    id: 'metadata',
-    hasFirst: false,
-    encode: (type, object) => objectFrame(type, toMetadataOnly(parseObject(object.json))),
-    bookmark: (version, end) =>
-      objectFrame('BOOKMARK', toMetadataOnly({ metadata: bookmarkMetadata(version, end) })),
-    error: errorFrame,
-  };
+  return metadata;
 }
 
 /** Rows; only the first event of a watch carries the columns. */

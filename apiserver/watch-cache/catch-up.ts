@@ -1,77 +1,91 @@
 import { expired, isExpired } from '../../api/status-error.ts';
-import type { Clock } from '../../base/clock.ts';
 import type { OnSent } from './cohort.ts';
 import { EventFrames } from './frame.ts';
 import type { CacheWatchRequest } from './read-cache.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import type { SinkBuffer } from './sink-buffer.ts';
+import type { TurnQueue } from './turn-queue.ts';
 
-/** Objects or events per slice: with encoding about 2 ms. */
-const perSlice = 250;
+/** Objects or events per slice: with encoding a millisecond at most. */
+const perSlice = 100;
 
 /** How a catch-up ended: `current` had no event yet, `started` had some, `expired` fell behind what is kept. */
 export type CatchUpOutcome = 'current' | 'started' | 'expired';
 
 /**
- * Brings one watcher from its start to now, in slices and at its receiver's pace: first the state at the start, if it
- * wants that, then the events since.
+ * Brings one watcher from its start to now, in slices that take turns with all other watchers' and at its receiver's
+ * pace: first the state at the start, if it wants that, then the events since.
  *
- * INVARIANT: `onDone` is called in the same turn in which nothing more was found, so no event falls between.
+ * INVARIANT: `onDone` is called in the same slice in which nothing more was found, so no event falls between.
  */
 export class CatchUp {
   readonly #request: CacheWatchRequest;
   readonly #buffer: SinkBuffer;
   readonly #resource: ResourceCache;
-  readonly #clock: Clock;
+  readonly #turns: TurnQueue;
   readonly #onDone: (outcome: CatchUpOutcome) => void;
+  readonly #onFault: (error: unknown) => void;
   readonly #onSent: OnSent | undefined;
   #version: number;
   #sentEvent = false;
+  /** Of the state, what has been sent; undefined at its begin. */
+  #after: string | undefined;
+  #owesState: boolean;
 
   constructor(options: {
     readonly request: CacheWatchRequest;
     readonly buffer: SinkBuffer;
     readonly resource: ResourceCache;
-    readonly clock: Clock;
+    readonly turns: TurnQueue;
     /** Where the watch starts: the version of the state, or the last version that the watcher has seen. */
     readonly start: number;
+    readonly withState: boolean;
     readonly onSent?: OnSent | undefined;
     readonly onDone: (outcome: CatchUpOutcome) => void;
+    readonly onFault: (error: unknown) => void;
   }) {
     this.#request = options.request;
     this.#buffer = options.buffer;
     this.#resource = options.resource;
-    this.#clock = options.clock;
+    this.#turns = options.turns;
     this.#version = options.start;
+    this.#owesState = options.withState;
     this.#onDone = options.onDone;
+    this.#onFault = options.onFault;
     this.#onSent = options.onSent;
   }
 
-  async run(withState: boolean): Promise<void> {
-    try {
-      if (withState && !(await this.#sendState())) return;
-      while (this.#sendEvents()) if (!(await this.#pause())) return;
-      this.#onDone(this.#sentEvent ? 'started' : 'current');
-    } catch (error) {
-      if (!isExpired(error)) throw error;
-      this.#onDone('expired');
-    }
+  start(): void {
+    this.#turns.add(() => this.#step());
   }
 
-  /** @returns false when the watcher is gone. */
-  async #sendState(): Promise<boolean> {
+  #step(): void {
+    if (this.#buffer.ended) return;
+    try {
+      if (this.#owesState) this.#sendState();
+      if (!this.#owesState && !this.#sendEvents()) {
+        this.#onDone(this.#sentEvent ? 'started' : 'current');
+        return;
+      }
+    } catch (error) {
+      if (isExpired(error)) this.#onDone('expired');
+      else this.#onFault(error);
+      return;
+    }
+    this.#buffer.whenWritable(() => this.start());
+  }
+
+  /** One slice of it. */
+  #sendState(): void {
     const { encoding, sendInitialEvents, resource, namespace, name, labels, fields } = this.#request;
     const atVersion = this.#version;
-    let after: string | undefined;
-    do {
-      const query = { resource, namespace, name, labels, fields, after, limit: perSlice, atVersion };
-      const page = this.#resource.list(query, atVersion);
-      this.#send(page.objects.map((object) => encoding.encode('ADDED', object, this.#takeFirst())));
-      after = page.next;
-      if (after !== undefined && !(await this.#pause())) return false;
-    } while (after !== undefined);
+    const query = { resource, namespace, name, labels, fields, after: this.#after, limit: perSlice };
+    const page = this.#resource.list({ ...query, atVersion }, atVersion);
+    this.#send(page.objects.map((object) => encoding.encode('ADDED', object, this.#takeFirst())));
+    this.#after = page.next;
+    if (page.next !== undefined) return;
+    this.#owesState = false;
     if (sendInitialEvents) this.#send([encoding.bookmark(atVersion, true)]);
-    return true;
   }
 
   /** @returns whether there may be more. */
@@ -99,15 +113,9 @@ export class CatchUp {
   }
 
   #send(frames: readonly Buffer[]): void {
-    if (frames.length === 0) return;
+    const [only, ...more] = frames;
+    if (only === undefined) return;
     for (const { length } of frames) this.#onSent?.(this.#request.resource, length, 1);
-    this.#buffer.write(Buffer.concat(frames));
-  }
-
-  /** Lets others run and the receiver take what it has. @returns false when the watcher is gone. */
-  async #pause(): Promise<boolean> {
-    await new Promise<void>((resolve) => this.#clock.setImmediate(resolve));
-    await this.#buffer.whenWritable();
-    return !this.#buffer.ended;
+    this.#buffer.write(more.length === 0 ? only : Buffer.concat(frames));
   }
 }

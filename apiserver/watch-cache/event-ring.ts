@@ -36,6 +36,11 @@ export class EventRing {
     return this.#floor;
   }
 
+  /** The last change's version; the floor when none is kept. */
+  get latest(): number {
+    return this.#events.at(-1)?.version ?? this.#floor;
+  }
+
   get length(): number {
     return this.#events.length - this.#head;
   }

@@ -95,7 +95,9 @@ export class ResourceCache {
   ): { readonly difference: PastDifference | undefined; readonly from: string; readonly to: string } {
     if (version < this.ring.floor)
       throw expired(`The resourceVersion for the provided list is too old: ${version} (${this.ring.floor})`);
-    const past = query.atVersion === undefined ? undefined : this.#past.at(version);
+    // A state that nothing has changed since is the present one.
+    const isPast = query.atVersion !== undefined && version < this.ring.latest;
+    const past = isPast ? this.#past.at(version) : undefined;
     const prefix = `${resourcePrefix(this.resource)}${query.namespace === '' ? '' : `${query.namespace}/`}`;
     const name = selectedName(query);
     const single = name !== undefined && query.namespace !== '';

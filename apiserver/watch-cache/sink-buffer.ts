@@ -1,27 +1,36 @@
-import type { WatchSink } from './read-cache.ts';
+import type { Cohort } from './cohort.ts';
+import type { CacheWatch, WatchSink } from './read-cache.ts';
 
 /** Bytes that may wait for one watcher. They are shared with its cohort, so waiting costs references, not copies. */
 export const watcherBufferBytes: number = 8 * 1024 * 1024;
 
+/** Who keeps the watchers. */
+export interface SinkOwner {
+  readonly bufferBytes: number;
+  ended(watcher: SinkBuffer): void;
+}
+
 /**
- * What waits for one watcher while its receiver pauses. A receiver that lets too much gather is ended.
+ * One watcher: what waits for it while its receiver pauses. A receiver that lets too much gather is ended. There are
+ * tens of thousands of these, most of them idle, so it holds nothing before it is needed.
  *
  * INVARIANT: after `end` nothing is written.
  */
-export class SinkBuffer {
+export class SinkBuffer implements CacheWatch {
   readonly #sink: WatchSink;
-  readonly #limit: number;
-  readonly #onEnd: () => void;
-  #waiting: Buffer[] = [];
+  readonly #owner: SinkOwner;
+  #waiting: Buffer[] | undefined;
   #waitingBytes = 0;
   #blocked = false;
   #ended = false;
   #onWritable: (() => void) | undefined;
+  /** Once it has caught up. */
+  cohort: Cohort | undefined;
 
-  constructor(sink: WatchSink, options: { readonly limit: number; readonly onEnd: () => void }) {
+  constructor(sink: WatchSink, owner: SinkOwner) {
     this.#sink = sink;
-    this.#limit = options.limit;
-    this.#onEnd = options.onEnd;
+    this.#owner = owner;
+    this.cohort = undefined;
   }
 
   get ended(): boolean {
@@ -34,17 +43,17 @@ export class SinkBuffer {
       this.#pass(frames);
       return;
     }
+    this.#waiting ??= [];
     this.#waiting.push(frames);
     this.#waitingBytes += frames.length;
-    if (this.#waitingBytes > this.#limit) this.end();
+    if (this.#waitingBytes > this.#owner.bufferBytes) this.end();
   }
 
-  /** Resolves when nothing waits, or the watch has ended. */
-  whenWritable(): Promise<void> {
-    if (this.#ended || !this.#blocked) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onWritable = resolve;
-    });
+  /** Calls back once, at once if nothing waits; never when the watch has ended. */
+  whenWritable(resume: () => void): void {
+    if (this.#ended) return;
+    if (this.#blocked) this.#onWritable = resume;
+    else resume();
   }
 
   /** The cache ends the watch; `last` goes out if the receiver takes it. */
@@ -59,9 +68,9 @@ export class SinkBuffer {
   stop(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#waiting = [];
-    this.#onEnd();
-    this.#wake();
+    this.#waiting = undefined;
+    this.#onWritable = undefined;
+    this.#owner.ended(this);
   }
 
   #pass(frames: Buffer): void {
@@ -73,15 +82,12 @@ export class SinkBuffer {
   #resume(): void {
     if (this.#ended || !this.#blocked) return;
     this.#blocked = false;
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
     this.#waitingBytes = 0;
     if (waiting.length > 0)
       this.#pass(waiting.length === 1 ? (waiting[0] as Buffer) : Buffer.concat(waiting));
-    if (!this.#blocked) this.#wake();
-  }
-
-  #wake(): void {
+    if (this.#blocked) return;
     const wake = this.#onWritable;
     this.#onWritable = undefined;
     wake?.();

@@ -8,7 +8,8 @@ import type { CacheEvent } from './event-ring.ts';
 import { EventFrames } from './frame.ts';
 import type { CacheWatch, CacheWatchRequest, WatchSink } from './read-cache.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { SinkBuffer } from './sink-buffer.ts';
+import { SinkBuffer, type SinkOwner } from './sink-buffer.ts';
+import { TurnQueue } from './turn-queue.ts';
 import { WatcherIndex } from './watcher-index.ts';
 
 /** What the hub needs to know of the cache. */
@@ -17,24 +18,18 @@ export interface WatchSource {
   resource(name: string): ResourceCache;
 }
 
-interface Watcher {
-  readonly request: CacheWatchRequest;
-  readonly buffer: SinkBuffer;
-}
-
 /**
  * All watchers. A new one catches up by itself, from the present state or the event ring; then it joins its cohort,
  * which is fed by `publish`.
  */
-export class WatchHub {
+export class WatchHub implements SinkOwner {
+  readonly bufferBytes: number;
   readonly #source: WatchSource;
-  readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #bufferBytes: number;
   readonly #indexes = new Map<string, WatcherIndex>();
-  readonly #watchers = new Map<SinkBuffer, Watcher>();
-  readonly #cohortOf = new Map<SinkBuffer, Cohort>();
+  readonly #watchers = new Map<SinkBuffer, CacheWatchRequest['encoding']>();
   readonly #deliveries: Deliveries;
+  readonly #catchUps: TurnQueue;
   readonly #onSent: OnSent | undefined;
 
   constructor(options: {
@@ -44,11 +39,11 @@ export class WatchHub {
     readonly bufferBytes: number;
     readonly onSent?: OnSent | undefined;
   }) {
+    this.bufferBytes = options.bufferBytes;
     this.#source = options.source;
-    this.#clock = options.clock;
     this.#logger = options.logger;
-    this.#bufferBytes = options.bufferBytes;
     this.#onSent = options.onSent;
+    this.#catchUps = new TurnQueue({ clock: options.clock });
     this.#deliveries = new Deliveries({
       clock: options.clock,
       onOutgrown: (cohort) => this.#promote(cohort),
@@ -66,24 +61,23 @@ export class WatchHub {
     const { floor } = resource.ring;
     if (fromVersion !== undefined && fromVersion < floor)
       throw expired(`too old resource version: ${fromVersion} (${floor})`);
-    const buffer: SinkBuffer = new SinkBuffer(sink, {
-      limit: this.#bufferBytes,
-      onEnd: () => this.#remove(buffer),
-    });
-    this.#watchers.set(buffer, { request, buffer });
+    const buffer = new SinkBuffer(sink, this);
+    this.#watchers.set(buffer, request.encoding);
     const withState = request.sendInitialEvents || request.startWithState;
     const start = withState || fromVersion === undefined ? this.#source.currentVersion() : fromVersion;
     const catchUp = new CatchUp({
       request,
       buffer,
       resource,
-      clock: this.#clock,
+      turns: this.#catchUps,
       start,
+      withState,
       onSent: this.#onSent,
       onDone: (outcome) => this.#finishCatchUp(buffer, request, outcome),
+      onFault: (error) => this.#abandon(buffer, error),
     });
-    void catchUp.run(withState).catch((error: unknown) => this.#abandon(buffer, error));
-    return { stop: () => buffer.stop() };
+    catchUp.start();
+    return buffer;
   }
 
   /** A change of the cache, in order. */
@@ -106,8 +100,7 @@ export class WatchHub {
 
   /** Ends every watch, with `status` as its last frame if given. */
   endAll(status?: StatusBody): void {
-    for (const { request, buffer } of [...this.#watchers.values()])
-      buffer.end(status && request.encoding.error(status));
+    for (const [buffer, encoding] of [...this.#watchers]) buffer.end(status && encoding.error(status));
   }
 
   #abandon(buffer: SinkBuffer, error: unknown): void {
@@ -134,7 +127,7 @@ export class WatchHub {
 
   #enter(buffer: SinkBuffer, cohort: Cohort): void {
     cohort.members.add(buffer);
-    this.#cohortOf.set(buffer, cohort);
+    buffer.cohort = cohort;
   }
 
   #cohort(kind: CohortKind): Cohort {
@@ -157,11 +150,11 @@ export class WatchHub {
     cohort.members.clear();
   }
 
-  #remove(buffer: SinkBuffer): void {
-    this.#watchers.delete(buffer);
-    const cohort = this.#cohortOf.get(buffer);
-    this.#cohortOf.delete(buffer);
-    cohort?.members.delete(buffer);
+  ended(watcher: SinkBuffer): void {
+    this.#watchers.delete(watcher);
+    const { cohort } = watcher;
+    watcher.cohort = undefined;
+    cohort?.members.delete(watcher);
     if (cohort !== undefined && cohort.members.size === 0)
       this.#indexes.get(cohort.kind.selection.resource)?.remove(cohort);
   }

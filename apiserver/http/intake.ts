@@ -1,0 +1,69 @@
+/**
+ * How connections and requests come in: in turns of the event loop, a few milliseconds each. A server that starts
+ * after another has ended gets thousands of both at once, and must not make everybody wait until it has begun with all
+ * of them.
+ *
+ * Watches over HTTP/2 bypass fastify and Node's compatible request and response: they are what thousands of are open.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Clock } from '../../base/clock.ts';
+import { TurnQueue } from '../watch-cache/turn-queue.ts';
+
+/** Connections that are begun in one turn: their handshakes cost a millisecond each, a little later. */
+const connectionsPerTurn = 4;
+
+/** Takes a stream; false when it is for the server's own listeners. */
+type TakeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
+
+export class Intake {
+  readonly #connections: TurnQueue;
+  readonly #requests: TurnQueue;
+
+  constructor(clock: Clock) {
+    this.#connections = new TurnQueue({ clock, perTurn: connectionsPerTurn });
+    this.#requests = new TurnQueue({ clock });
+  }
+
+  /** Begins with a connection when its turn has come. */
+  connect(begin: () => void): void {
+    this.#connections.add(begin);
+  }
+
+  /** Stands between `server` and those who listen to its requests. */
+  pace(server: Http2SecureServer, take: TakeStream): void {
+    const toStream = detached(server, 'stream');
+    server.on('stream', (stream, headers, ...more) => {
+      this.#requests.add(() => {
+        if (!stream.destroyed && !take(stream, headers)) toStream(stream, headers, ...more);
+      });
+    });
+    const toRequest = detached(server, 'request');
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      if (request.httpVersionMajor > 1) {
+        toRequest(request, response);
+        return;
+      }
+      this.#requests.add(() => {
+        if (!request.socket.destroyed) toRequest(request, response);
+      });
+    });
+  }
+}
+
+/** Takes the listeners of `event` off and gives a function that calls them. */
+function detached(server: Http2SecureServer, event: string): (...values: unknown[]) => void {
+  const listeners = server.listeners(event);
+  server.removeAllListeners(event);
+  return (...values) => {
+    for (const listener of listeners) Reflect.apply(listener, server, values);
+  };
+}
+
+/** Whether a request is a watch as far as its head tells: if so wrongly, it is answered all the same. */
+export function looksLikeWatch({ ':method': method, ':path': path, expect }: IncomingHttpHeaders): boolean {
+  if (method !== 'GET' || path === undefined || expect !== undefined) return false;
+  const at = path.indexOf('?');
+  const isAsked = at > 0 && /[?&]watch=(?:true|1)(?:&|$)/.test(path.slice(at));
+  return isAsked && !path.slice(0, at).includes('%');
+}

@@ -1,0 +1,86 @@
+import type { Clock } from '../../base/clock.ts';
+
+/** Work that one turn of the event loop may begin, by default. Several queues share a turn. */
+const defaultTurnMs = 4;
+
+/**
+ * Short pieces of work, begun in order: at once while this turn of the event loop has time for them, else in later
+ * turns. A thousand that come together so take turns with everything else.
+ *
+ * Cost of a piece that need not wait: a look at the clock; of a turn with any: one `setImmediate`.
+ *
+ * INVARIANT: pieces begin in the order in which they were added, at least one a turn.
+ */
+export class TurnQueue {
+  readonly #clock: Clock;
+  readonly #turnMs: number;
+  readonly #perTurn: number;
+  #waiting: (() => void)[] = [];
+  #next = 0;
+  #begun = 0;
+  #turnEndMs = 0;
+  #isTurnOpen = false;
+  #isRunning = false;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly turnMs?: number;
+    /** Pieces that one turn may begin, however little time they take now. Default: as many as there is time for. */
+    readonly perTurn?: number;
+  }) {
+    this.#clock = options.clock;
+    this.#turnMs = options.turnMs ?? defaultTurnMs;
+    this.#perTurn = options.perTurn ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Pieces that have not begun. */
+  get size(): number {
+    return this.#waiting.length - this.#next;
+  }
+
+  /** `piece` must not throw; what it adds itself comes after all that waits. */
+  add(piece: () => void): void {
+    this.#waiting.push(piece);
+    if (!this.#isRunning) this.#run();
+  }
+
+  #run(): void {
+    if (!this.#isTurnOpen) this.#openTurn();
+    this.#isRunning = true;
+    try {
+      for (let piece = this.#take(); piece !== undefined; piece = this.#take()) piece();
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  #openTurn(): void {
+    this.#isTurnOpen = true;
+    this.#begun = 0;
+    this.#turnEndMs = this.#clock.monotonicMs() + this.#turnMs;
+    this.#clock.setImmediate(() => {
+      this.#isTurnOpen = false;
+      if (this.size > 0) this.#run();
+    });
+  }
+
+  #take(): (() => void) | undefined {
+    const piece = this.#waiting[this.#next];
+    if (piece === undefined) {
+      this.#waiting = [];
+      this.#next = 0;
+      return undefined;
+    }
+    const isTurnOver = this.#begun >= this.#perTurn || this.#clock.monotonicMs() >= this.#turnEndMs;
+    if (this.#begun > 0 && isTurnOver) return undefined;
+    this.#begun += 1;
+    this.#next += 1;
+    if (this.#next > 1_024 && this.#next > this.#waiting.length / 2) this.#forgetBegun();
+    return piece;
+  }
+
+  #forgetBegun(): void {
+    this.#waiting = this.#waiting.slice(this.#next);
+    this.#next = 0;
+  }
+}
