@@ -1,5 +1,6 @@
 import type { Pod } from '../api/generated/core-v1.ts';
 import type { AnyObject, KindInfo } from '../api/kind-info.ts';
+import type { LabelSelectorSource } from '../api/selector.ts';
 import { usageError } from './cli-error.ts';
 import { itemsOf } from './printers/objects.ts';
 import type { Session } from './session.ts';
@@ -45,25 +46,18 @@ function rank(pod: Pod): number {
   return pod.status?.phase === 'Running' ? 1 : 2;
 }
 
-interface Selecting {
-  readonly selector?: {
-    readonly matchLabels?: Readonly<Record<string, string>>;
-    readonly matchExpressions?: readonly {
-      readonly key: string;
-      readonly operator: string;
-      readonly values?: readonly string[];
-    }[];
-  };
-}
-
 /** A workload's or a service's selector in the API's syntax. */
 export function selectorOf(object: AnyObject): string | undefined {
-  const { selector }: Selecting = Object(object['spec']);
+  const { selector }: { readonly selector?: object } = Object(object['spec']);
   if (selector === undefined) return undefined;
   const isPlain = object.kind === 'Service' || object.kind === 'ReplicationController';
-  const labels = isPlain ? (selector as Readonly<Record<string, string>>) : (selector.matchLabels ?? {});
-  const terms = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-  for (const { key, operator, values = [] } of isPlain ? [] : (selector.matchExpressions ?? [])) {
+  return selectorText(isPlain ? { matchLabels: selector as Readonly<Record<string, string>> } : selector);
+}
+
+/** A LabelSelector in the API's syntax: `a=b,c in (d,e),!f`. */
+export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelectorSource): string {
+  const terms = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`);
+  for (const { key, operator, values = [] } of matchExpressions) {
     const list = `(${values.join(',')})`;
     const forms: Readonly<Record<string, string>> = {
       In: `${key} in ${list}`,

@@ -151,6 +151,8 @@ async function relatedTo({ session }: Invocation, object: AnyObject): Promise<Re
         ? await list('endpointslices', namespace, { labelSelector: `kubernetes.io/service-name=${name}` })
         : [],
     lease: object.kind === 'Node' ? await leaseOf(name) : undefined,
+    quotas: object.kind === 'Namespace' ? await list('resourcequotas', name, {}) : [],
+    limitRanges: object.kind === 'Namespace' ? await list('limitranges', name, {}) : [],
     replicaSets: object.kind === 'Deployment' ? await list('replicasets', namespace, { labelSelector }) : [],
   };
 }

@@ -3,8 +3,11 @@ import type {
   ContainerPort,
   ContainerState,
   ContainerStatus,
+  EnvVarSource,
   Probe,
+  VolumeMount,
 } from '../../api/generated/core-v1.ts';
+import { toMillis } from '../../api/quantity.ts';
 import { longTime, type Outline } from './outline.ts';
 
 /** The block of one kind of container of a pod or a template. */
@@ -46,7 +49,7 @@ function portTexts({ ports }: Container, number: (port: ContainerPort) => number
 
 function describeWords(outline: Outline, label: string, words: readonly string[], level: number): void {
   outline.heading(label, level);
-  for (const word of words) outline.row([word], level + 1);
+  for (const line of words.flatMap((word) => word.split('\n'))) outline.row([line], level + 1);
 }
 
 function describeStatus(outline: Outline, status: ContainerStatus, level: number): void {
@@ -100,17 +103,16 @@ function describeDetails(outline: Outline, container: Container, level: number):
   else {
     outline.heading('Environment', level);
     for (const { name, value, valueFrom } of container.env)
-      outline.field(name, valueFrom === undefined ? (value ?? '') : sourceText(valueFrom), level + 1);
+      outline.row(
+        [`${name}:`, ...(valueFrom === undefined ? [value ?? ''] : sourceCells(valueFrom, container))],
+        level + 1,
+      );
   }
   const mounts = container.volumeMounts ?? [];
   if (mounts.length === 0) outline.field('Mounts', '<none>', level);
   else {
     outline.heading('Mounts', level);
-    for (const mount of mounts)
-      outline.row(
-        [`${mount.mountPath} from ${mount.name} (${mount.readOnly === true ? 'ro' : 'rw'})`],
-        level + 1,
-      );
+    for (const mount of mounts) outline.row([mountText(mount)], level + 1);
   }
 }
 
@@ -131,14 +133,32 @@ function describeEnvironmentSources(outline: Outline, { envFrom }: Container, le
   }
 }
 
-function sourceText(source: NonNullable<NonNullable<Container['env']>[number]['valueFrom']>): string {
+function mountText({ mountPath, name, readOnly, subPath }: VolumeMount): string {
+  const path = subPath === undefined || subPath === '' ? '' : `,path=${JSON.stringify(subPath)}`;
+  return `${mountPath} from ${name} (${readOnly === true ? 'ro' : 'rw'}${path})`;
+}
+
+/** Where a variable comes from; with references to other objects, whether those may be missing stands in a column. */
+function sourceCells(source: EnvVarSource, { resources }: Container): string[] {
   const { configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef } = source;
-  if (secretKeyRef !== undefined)
-    return `<set to the key '${secretKeyRef.key}' in secret '${secretKeyRef.name}'>  Optional: ${secretKeyRef.optional === true}`;
-  if (configMapKeyRef !== undefined)
-    return `<set to the key '${configMapKeyRef.key}' of config map '${configMapKeyRef.name}'>  Optional: ${configMapKeyRef.optional === true}`;
-  if (fieldRef !== undefined) return ` (${fieldRef.apiVersion ?? 'v1'}:${fieldRef.fieldPath})`;
-  return resourceFieldRef === undefined ? '' : `${resourceFieldRef.resource}`;
+  const reference = secretKeyRef ?? configMapKeyRef;
+  if (reference !== undefined) {
+    const kind = secretKeyRef === undefined ? 'of config map' : 'in secret';
+    return [
+      `<set to the key '${reference.key}' ${kind} '${reference.name}'>`,
+      `Optional: ${reference.optional === true}`,
+    ];
+  }
+  if (fieldRef !== undefined) return [` (${fieldRef.apiVersion ?? 'v1'}:${fieldRef.fieldPath})`];
+  if (resourceFieldRef === undefined) return [''];
+  const { resource, divisor } = resourceFieldRef;
+  const [set = '', name = ''] = resource.split('.');
+  const amounts: Readonly<Record<string, unknown>> | undefined =
+    set === 'limits' ? resources?.limits : resources?.requests;
+  const amount = amounts?.[name];
+  const unit = toMillis(String(divisor ?? 0)) || 1_000;
+  const value = amount === undefined ? 'node allocatable' : Math.ceil(toMillis(String(amount)) / unit);
+  return [`${value} (${resource})`];
 }
 
 function probeText(probe: Probe): string {
@@ -150,5 +170,6 @@ function probeText(probe: Probe): string {
   if (probe.tcpSocket !== undefined)
     return `tcp-socket ${probe.tcpSocket.host ?? ''}:${probe.tcpSocket.port} ${numbers}`;
   if (probe.exec !== undefined) return `exec [${(probe.exec.command ?? []).join(' ')}] ${numbers}`;
+  if (probe.grpc !== undefined) return `grpc <pod>:${probe.grpc.port} ${probe.grpc.service ?? ''} ${numbers}`;
   return `unknown ${numbers}`;
 }

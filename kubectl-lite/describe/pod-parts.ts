@@ -1,4 +1,5 @@
-import type { Toleration, Volume } from '../../api/generated/core-v1.ts';
+import type { PodSpec, Toleration, Volume } from '../../api/generated/core-v1.ts';
+import { selectorText } from '../pod-choice.ts';
 import type { Outline } from './outline.ts';
 
 /** The volumes of a pod or of a template, which stand one level lower. */
@@ -14,7 +15,7 @@ export function describeVolumes(
   }
   outline.heading('Volumes', base);
   for (const volume of volumes) {
-    outline.heading(volume.name, 1);
+    outline.heading(`${place === 'template' ? ' ' : ''}${volume.name}`, 1);
     for (const [label, value] of volumeLines(volume)) outline.row([`${label}:`, value], 2);
   }
 }
@@ -90,6 +91,21 @@ function otherLines(source: Omit<Volume, 'name'>): VolumeLine[] {
     ['Type', title(type)],
     ...plain.map(([field, detail]): VolumeLine => [title(field), String(detail)]),
   ];
+}
+
+export function describeSpread(outline: Outline, spec: PodSpec | undefined, level = 0): void {
+  const lines = (spec?.topologySpreadConstraints ?? []).map(
+    ({ topologyKey, whenUnsatisfiable, maxSkew, labelSelector }) => {
+      const selector = labelSelector === undefined ? '<none>' : selectorText(labelSelector);
+      return `${topologyKey}:${whenUnsatisfiable} when max skew ${maxSkew} is exceeded for selector ${selector}`;
+    },
+  );
+  if (lines.length > 0) outline.field('Topology Spread Constraints', lines, level);
+}
+
+export function describePriorityClass(outline: Outline, spec: PodSpec | undefined, level = 0): void {
+  const name = spec?.priorityClassName ?? '';
+  if (name !== '') outline.field('Priority Class Name', name, level);
 }
 
 /** `key=value:Effect for 300s` */

@@ -2,7 +2,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { describeContainers } from './containers.ts';
 import { age, annotationLines, longTime, type Outline, pairs } from './outline.ts';
-import { describeVolumes, tolerationText } from './pod-parts.ts';
+import { describePriorityClass, describeSpread, describeVolumes, tolerationText } from './pod-parts.ts';
 
 export function describePod(
   outline: Outline,
@@ -12,6 +12,7 @@ export function describePod(
   const { metadata, spec, status } = object as AnyObject & Pod;
   outline.field('Name', metadata.name).field('Namespace', metadata.namespace);
   outline.field('Priority', spec?.priority ?? 0);
+  describePriorityClass(outline, spec);
   outline.field('Service Account', spec?.serviceAccountName ?? 'default');
   outline.field('Node', spec?.nodeName === undefined ? '<none>' : `${spec.nodeName}/${status?.hostIP ?? ''}`);
   if (status?.startTime !== undefined) outline.field('Start Time', longTime(status.startTime));
@@ -23,8 +24,9 @@ export function describePod(
   } else outline.field('Status', status?.phase);
   if (status?.reason !== undefined) outline.field('Reason', status.reason);
   if (status?.message !== undefined) outline.field('Message', status.message);
-  outline.field('IP', status?.podIP ?? '');
-  outline.heading('IPs');
+  outline.row(['IP:', status?.podIP ?? ''], 0);
+  if ((status?.podIPs ?? []).length > 0) outline.heading('IPs');
+  else outline.field('IPs', '<none>');
   for (const { ip } of status?.podIPs ?? []) outline.field('IP', ip, 1);
   const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
   if (controller !== undefined) outline.field('Controlled By', `${controller.kind}/${controller.name}`);
@@ -40,6 +42,7 @@ export function describePod(
   outline.field('QoS Class', status?.qosClass);
   outline.field('Node-Selectors', pairs(spec?.nodeSelector));
   outline.field('Tolerations', (spec?.tolerations ?? []).map(tolerationText));
+  describeSpread(outline, spec);
 }
 
 export function describeConditions(

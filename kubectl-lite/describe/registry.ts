@@ -14,6 +14,9 @@ export interface Related {
   readonly pods: readonly AnyObject[];
   readonly slices: readonly AnyObject[];
   readonly replicaSets: readonly AnyObject[];
+  /** A namespace's. */
+  readonly quotas: readonly AnyObject[];
+  readonly limitRanges: readonly AnyObject[];
   /** A node's. */
   readonly lease: (AnyObject & Lease) | undefined;
   readonly nowMs: number;

@@ -10,9 +10,10 @@ export function describeService(outline: Outline, object: AnyObject, related: Re
   outline.field('Labels', pairs(metadata.labels)).field('Annotations', annotationLines(metadata.annotations));
   const selector = Object.entries(spec.selector ?? {}).map(([key, value]) => `${key}=${value}`);
   outline.field('Selector', selector.sort().join(','));
-  outline.field('Type', spec.type).field('IP Family Policy', spec.ipFamilyPolicy);
+  outline.field('Type', spec.type);
+  if (spec.ipFamilyPolicy !== undefined) outline.field('IP Family Policy', spec.ipFamilyPolicy);
   outline.field('IP Families', (spec.ipFamilies ?? []).join(','));
-  outline.field('IP', spec.clusterIP ?? '').field('IPs', (spec.clusterIPs ?? []).join(','));
+  outline.row(['IP:', spec.clusterIP ?? ''], 0).field('IPs', (spec.clusterIPs ?? []).join(','));
   if (spec.externalIPs !== undefined) outline.field('External IPs', spec.externalIPs.join(','));
   if (spec.externalName !== undefined && spec.externalName !== '')
     outline.field('External Name', spec.externalName);
@@ -35,7 +36,8 @@ export function describeService(outline: Outline, object: AnyObject, related: Re
   outline.field('Session Affinity', spec.sessionAffinity ?? 'None');
   if (spec.externalTrafficPolicy !== undefined)
     outline.field('External Traffic Policy', spec.externalTrafficPolicy);
-  outline.field('Internal Traffic Policy', spec.internalTrafficPolicy ?? 'Cluster');
+  if (spec.internalTrafficPolicy !== undefined)
+    outline.field('Internal Traffic Policy', spec.internalTrafficPolicy);
 }
 
 /** As kubectl: three at most, and how many more there are. */

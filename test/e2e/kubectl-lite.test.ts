@@ -96,6 +96,14 @@ describe('kubectl-lite', () => {
     expect(wide).not.toContain('\u001b');
   });
 
+  it('describes every detail of a template, a service and a namespace as kubectl does', async () => {
+    await lite('apply', '-f', join(root, 'test/e2e/manifests/described.yaml'));
+    for (const what of ['deployment/rich', 'services', 'namespace/described']) {
+      const args = ['describe', what, '-n', 'described'];
+      await eventually(async () => expect(await lite(...args)).toBe(await cluster.kubectlOut(...args)));
+    }
+  });
+
   it('watches', async () => {
     await until(['get', 'configmaps', '-w'], 'watched', async () => {
       expect(await lite('create', 'configmap', 'watched', '--from-literal=a=b')).toBe(
