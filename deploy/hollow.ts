@@ -12,7 +12,7 @@ import { type PowerTable, readApplied, readWanted, writeWanted } from '../node-a
 import { connect, probeNode } from './api.ts';
 import { cgroupPath } from './cgroups.ts';
 import type { Layout } from './layout.ts';
-import { detectorAddress, detectorPort, programCommand, serverGroup } from './server-units.ts';
+import { detectorEndpoints, programCommand, serverGroup } from './server-units.ts';
 import type { StoredCluster } from './settings.ts';
 import type { Unit } from './units.ts';
 import { UserError } from './user-error.ts';
@@ -28,8 +28,7 @@ const unitOf = (index: number): string => `hollow-nodes-${Math.ceil(index / node
 const powerDir = (layout: Layout, unit: string): string => join(layout.state, 'hollow', unit);
 
 export function hollowUnits(layout: Layout, { settings, choices }: StoredCluster): Unit[] {
-  const address = detectorAddress(settings, choices);
-  const detectors = Array.from({ length: settings.servers }, (_, n) => `${address}:${detectorPort(n + 1)}`);
+  const detectors = detectorEndpoints(settings, choices);
   return Array.from({ length: processCount(settings.hollow) }, (_, n) => {
     const first = n * nodesPerProcess + 1;
     return {

@@ -1,25 +1,29 @@
-/** What runs on a simulated host, as units: the guard and the agent. */
+/** What runs on a host, simulated or real, as units: the guard and the agent. */
 import { join } from 'node:path';
 import { cgroupPath } from './cgroups.ts';
-import { createNodeIdentity } from './identities.ts';
+import { beatKeyFile, createNodeIdentity, kubeconfigFile } from './identities.ts';
 import type { Layout } from './layout.ts';
-import { detectorPort, programCommand } from './server-units.ts';
+import { type NodeConfig, nodeConfigOf } from './node-config.ts';
+import { programCommand } from './server-units.ts';
 import type { StoredCluster } from './settings.ts';
 import { hostDirectory, type SimulatedHost } from './simulated-host.ts';
 import { gatewayAddress } from './underlay.ts';
 import type { Unit } from './units.ts';
 import { UserError } from './user-error.ts';
 
-export const agentUnit = (host: SimulatedHost): string => `node-agent-${host.index}`;
-export const guardUnit = (host: SimulatedHost): string => `node-guard-${host.index}`;
+export const agentUnit = ({ index }: { readonly index: number }): string => `node-agent-${index}`;
+export const guardUnit = ({ index }: { readonly index: number }): string => `node-guard-${index}`;
 
-/** Tenth address of the service range, as kubeadm chooses it. */
-export function clusterDnsAddress(serviceCidr: string): string {
-  const octets = (serviceCidr.split('/')[0] ?? '').split('.').map(Number);
-  octets[3] = (octets[3] ?? 0) + 10;
-  return octets.join('.');
+export interface NodePlace {
+  readonly name: string;
+  readonly address: string;
+  /** In the names of its units. */
+  readonly index: number;
+  /** The process in whose namespaces it runs; the machine's when left out. */
+  readonly init?: { readonly pid: number } | undefined;
 }
 
+/** A host of this machine, with an identity that the machine makes for it. */
 export async function hostUnits(
   layout: Layout,
   cluster: StoredCluster,
@@ -28,54 +32,49 @@ export async function hostUnits(
   const { settings, choices } = cluster;
   if (choices.underlay === undefined || host.init === undefined)
     throw new UserError(`host ${host.name} has no wire or no init`);
-  const gateway = gatewayAddress(choices.underlay);
+  const server = `https://${gatewayAddress(choices.underlay)}:${settings.port}`;
   const directory = hostDirectory(layout, host.name);
-  await createNodeIdentity(layout, {
-    name: host.name,
-    address: host.address,
-    server: `https://${gateway}:${settings.port}`,
-    directory,
-  });
-  const file = (name: string): string => join(directory, name);
+  await createNodeIdentity(layout, { name: host.name, address: host.address, server, directory });
+  return nodeUnits(layout, host, nodeConfigOf(settings, choices));
+}
+
+/** The identity lies in the host's directory. */
+export function nodeUnits(layout: Layout, node: NodePlace, config: NodeConfig): Unit[] {
+  const directory = hostDirectory(layout, node.name);
+  const cgroup = cgroupPath(layout.name, node.name);
+  const place = { cgroup, ...(node.init === undefined ? {} : { namespacesOf: node.init.pid }) };
   const shared = {
-    'node-name': host.name,
-    'node-ip': host.address,
+    'node-name': node.name,
+    'node-ip': node.address,
     'run-dir': '/run/coracle',
-    'cluster-dns': clusterDnsAddress(settings.serviceCidr),
-    'cluster-domain': 'cluster.local',
+    'cluster-dns': config.clusterDns,
+    'cluster-domain': config.clusterDomain,
   };
-  const detectors = Array.from(
-    { length: settings.servers },
-    (_, index) => `${gateway}:${detectorPort(index + 1)}`,
-  );
-  const place = { cgroup: cgroupPath(layout.name, host.name), namespacesOf: host.init.pid };
   return [
     {
-      name: guardUnit(host),
+      name: guardUnit(node),
       ...place,
       command: programCommand(layout, 'node-guard', {
         ...shared,
         'state-dir': '/var/lib/coracle/guard',
-        detector: detectors.join(','),
-        'beat-key-file': file('beat.key'),
+        detector: config.detectors,
+        'beat-key-file': beatKeyFile(directory),
         'resolv-conf': '/etc/resolv.conf',
       }),
     },
     {
-      name: agentUnit(host),
+      name: agentUnit(node),
       ...place,
       command: programCommand(layout, 'node-agent', {
         ...shared,
-        kubeconfig: file('kubeconfig'),
+        kubeconfig: kubeconfigFile(directory),
+        'cert-dir': directory,
         'root-dir': '/var/lib/coracle',
-        'tls-cert-file': file('node.crt'),
-        'tls-private-key-file': file('node.key'),
-        'client-ca-file': file('ca.crt'),
-        'cluster-cidr': settings.podCidr,
-        'service-cidr': settings.serviceCidr,
+        'cluster-cidr': config.clusterCidr,
+        'service-cidr': config.serviceCidr,
         'image-dir': join(layout.cache, 'images'),
         'layer-store': join(layout.cache, 'layers'),
-        'cgroup-root': cgroupPath(layout.name, host.name),
+        'cgroup-root': cgroup,
       }),
     },
   ];

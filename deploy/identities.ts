@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { deriveBeatKey } from '../base/beat.ts';
 import { secretHex } from '../base/random.ts';
-import { kubeconfigOf } from './kubeconfig.ts';
+import { certificateFiles } from '../node-agent/certificates/node-certificates.ts';
+import { kubeconfigOf, nodeKubeconfigOf } from './kubeconfig.ts';
 import type { Layout } from './layout.ts';
 import { CertificateAuthority, writeSecret } from './pki.ts';
 import type { ClusterSettings } from './settings.ts';
-import { gatewayAddress } from './underlay.ts';
+import { serverAddress } from './underlay.ts';
 
 /** First address of the service range: the `kubernetes` service. */
 function firstServiceAddress(cidr: string): string {
@@ -39,11 +40,12 @@ export async function createIdentities(
   const { pki } = layout;
   const ca = await CertificateAuthority.open(pki, options);
   const server = `https://127.0.0.1:${settings.port}`;
+  const address = serverAddress(settings, underlay);
   const serving = [
     '127.0.0.1',
     'localhost',
     firstServiceAddress(settings.serviceCidr),
-    ...(underlay === undefined ? [] : [gatewayAddress(underlay)]),
+    ...(address === undefined ? [] : [address]),
   ];
   const kubernetes = [
     'kubernetes',
@@ -103,31 +105,33 @@ async function ensureServiceAccountKey(pki: string): Promise<void> {
   await writeFile(join(pki, 'sa.pub'), createPublicKey(pem).export({ type: 'spki', format: 'pem' }));
 }
 
-/** A node's own identity, in the host's directory: nothing of it is good for another node. */
+/**
+ * The identity of a host of this machine, in the host's directory: nothing of it is good for another node. The machine holds the authority, so
+ * it signs without asking anybody; what a joining machine makes and orders itself lies there in the same form.
+ */
 export async function createNodeIdentity(
   layout: Layout,
   node: { name: string; address: string; server: string; directory: string },
   authority?: CertificateAuthority,
 ): Promise<void> {
+  const { name, address, server, directory } = node;
   const ca = authority ?? (await CertificateAuthority.open(layout.pki));
-  const pair = await ca.ensure(node.directory, 'node', {
-    commonName: `system:node:${node.name}`,
-    organizations: ['system:nodes'],
-    hosts: [node.address, node.name],
-  });
-  const clusterKey = Buffer.from(readFileSync(join(layout.pki, 'beat.key'), 'utf8').trim(), 'hex');
+  const file = (of: keyof typeof certificateFiles): string => join(directory, certificateFiles[of]);
+  const subject = { commonName: `system:node:${name}`, organizations: ['system:nodes'] };
   await Promise.all([
-    writeSecret(join(node.directory, 'ca.crt'), ca.certPem),
-    writeSecret(join(node.directory, 'beat.key'), deriveBeatKey(clusterKey, node.name).toString('hex')),
+    ca.ensureForNode(file('client'), subject),
+    ca.ensureForNode(file('serving'), { ...subject, hosts: [address, name] }),
+    writeSecret(file('authority'), ca.certPem),
+    writeSecret(beatKeyFile(directory), deriveBeatKey(clusterBeatKey(layout), name).toString('hex')),
     writeSecret(
-      join(node.directory, 'kubeconfig'),
-      kubeconfigOf({
-        cluster: layout.name,
-        user: `system:node:${node.name}`,
-        server: node.server,
-        caPem: ca.certPem,
-        pair,
-      }),
+      kubeconfigFile(directory),
+      nodeKubeconfigOf({ cluster: layout.name, nodeName: name, server }),
     ),
   ]);
 }
+
+const clusterBeatKey = (layout: Layout): Buffer =>
+  Buffer.from(readFileSync(join(layout.pki, 'beat.key'), 'utf8').trim(), 'hex');
+
+export const beatKeyFile = (directory: string): string => join(directory, 'beat.key');
+export const kubeconfigFile = (directory: string): string => join(directory, 'kubeconfig');

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { systemClock } from '../base/clock.ts';
+import { pairText, readIfPresent, replaceSecretFile } from '../client/certificate-file.ts';
 
 /** PEM texts. */
 export interface KeyPair {
@@ -32,6 +33,8 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const validityMs = 90 * 24 * 3_600_000;
 /** A certificate with less time left is made anew: long before it ends, and with time to see that it was not. */
 const renewBeforeMs = validityMs / 3;
+/** Nodes renew theirs themselves, long before; what they could not renew, because they were off, is made anew for them. */
+const renewNodesBeforeMs = 24 * 3_600_000;
 
 export class CertificateAuthority {
   readonly #authority: Authority;
@@ -120,6 +123,13 @@ export class CertificateAuthority {
     await writePair(directory, name, pair);
     return pair;
   }
+
+  /** A node's, certificate and key in one file, unless it is there and does not end at once. */
+  async ensureForNode(file: string, request: CertificateRequest): Promise<void> {
+    const found = await readIfPresent(file);
+    const isLasting = found !== undefined && isFresh(new x509.X509Certificate(found), renewNodesBeforeMs);
+    if (!isLasting || this.#renewAll) await replaceSecretFile(file, pairText(await this.issue(request)));
+  }
 }
 
 async function createAuthority(): Promise<Authority> {
@@ -143,8 +153,8 @@ async function selfSign(keys: webcrypto.CryptoKeyPair): Promise<Authority> {
   return { cert, key: keys.privateKey };
 }
 
-const isFresh = (cert: x509.X509Certificate): boolean =>
-  cert.notAfter.getTime() - systemClock.nowMs() > renewBeforeMs;
+const isFresh = (cert: x509.X509Certificate, beforeMs = renewBeforeMs): boolean =>
+  cert.notAfter.getTime() - systemClock.nowMs() > beforeMs;
 
 /** Positive and 16 bytes long. */
 function serialNumber(): string {

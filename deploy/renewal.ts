@@ -12,6 +12,7 @@ import type { Logger } from '../base/logger.ts';
 import { connect, probeApi } from './api.ts';
 import { createIdentities, createNodeIdentity } from './identities.ts';
 import type { Layout } from './layout.ts';
+import { publishForNodes } from './publish.ts';
 import { readCluster, type StoredCluster } from './settings.ts';
 import { hostDirectory, readHosts } from './simulated-host.ts';
 import { signalProcess } from './supervisor.ts';
@@ -67,7 +68,19 @@ export async function renewCertificates(
         authority,
       );
     }
-  if (authority.isNew) await restartHolders(renewal);
+  if (!authority.isNew) return;
+  if (settings.only.includes('apiserver')) await publishAuthority(renewal);
+  await restartHolders(renewal);
+}
+
+/** Nodes of other machines read it there. */
+async function publishAuthority({ layout, cluster }: Renewal): Promise<void> {
+  const client = await connect(layout);
+  try {
+    await publishForNodes(layout, cluster, client);
+  } finally {
+    client.close();
+  }
 }
 
 /** One at a time: several members of etcd keep serving meanwhile, and one alone is missed for a second. */
@@ -123,7 +136,7 @@ async function certificates(layout: Layout, nowMs: number): Promise<CertificateR
   const files: string[] = [];
   for (const directory of directories.filter((each) => existsSync(each)))
     for (const name of (await readdir(directory)).sort())
-      if (name.endsWith('.crt') && !(name === 'ca.crt' && directory !== layout.pki))
+      if (/\.(crt|pem)$/.test(name) && !(name === 'ca.crt' && directory !== layout.pki))
         files.push(join(directory, name));
   return files.map((file) => {
     const { notAfter, subject } = new x509.X509Certificate(readFileSync(file, 'utf8'));

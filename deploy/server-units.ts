@@ -4,7 +4,7 @@ import { cgroupPath } from './cgroups.ts';
 import { encryptionFile } from './identities.ts';
 import type { Layout } from './layout.ts';
 import type { ClusterChoices, ClusterSettings } from './settings.ts';
-import { gatewayAddress } from './underlay.ts';
+import { serverAddress } from './underlay.ts';
 import type { Unit } from './units.ts';
 
 export const serverGroup = 'servers';
@@ -15,9 +15,13 @@ export function detectorAddress(
   settings: ClusterSettings,
   { underlay }: Pick<ClusterChoices, 'underlay'>,
 ): string {
-  return underlay === undefined
-    ? `127.1.${settings.port >> 8}.${settings.port & 255}`
-    : gatewayAddress(underlay);
+  return serverAddress(settings, underlay) ?? `127.1.${settings.port >> 8}.${settings.port & 255}`;
+}
+
+/** `address:port` of every server's. */
+export function detectorEndpoints(settings: ClusterSettings, choices: ClusterChoices): string[] {
+  const address = detectorAddress(settings, choices);
+  return Array.from({ length: settings.servers }, (_, n) => `${address}:${detectorPort(n + 1)}`);
 }
 
 export function programCommand(
@@ -72,7 +76,7 @@ function apiserverUnit(
   server: number,
 ): Unit {
   const pki = (file: string): string => join(layout.pki, file);
-  const gateway = choices.underlay === undefined ? undefined : gatewayAddress(choices.underlay);
+  const address = serverAddress(settings, choices.underlay);
   return {
     name: `apiserver-${server}`,
     cgroup: cgroupPath(layout.name, serverGroup),
@@ -83,9 +87,9 @@ function apiserverUnit(
       'etcd-keyfile': pki('apiserver-etcd-client.key'),
       'encryption-provider-config': encryptionFile(layout),
       'audit-log-path': join(layout.state, 'audit', `apiserver-${server}.log`),
-      'bind-address': gateway === undefined ? '127.0.0.1' : `127.0.0.1,${gateway}`,
+      'bind-address': address === undefined ? '127.0.0.1' : `127.0.0.1,${address}`,
       'secure-port': String(settings.port),
-      ...(gateway === undefined ? {} : { 'advertise-address': gateway }),
+      ...(address === undefined ? {} : { 'advertise-address': address }),
       'tls-cert-file': pki('apiserver.crt'),
       'tls-private-key-file': pki('apiserver.key'),
       'client-ca-file': pki('ca.crt'),
@@ -137,10 +141,12 @@ export function serverUnits(layout: Layout, settings: ClusterSettings, choices: 
           'root-ca-file': join(layout.pki, 'ca.crt'),
           'cluster-signing-cert-file': join(layout.pki, 'ca.crt'),
           'cluster-signing-key-file': join(layout.pki, 'ca.key'),
+          'beat-key-file': join(layout.pki, 'beat.key'),
         }),
       );
     }
-    if (has('controllers') && (choices.underlay !== undefined || settings.hollow > 0)) {
+    const hasNodes = serverAddress(settings, choices.underlay) !== undefined || settings.hollow > 0;
+    if (has('controllers') && hasNodes) {
       units.push(
         clientUnit(layout, 'detector', server, {
           'leader-elect-identity': identity,

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Layout } from './layout.ts';
@@ -19,6 +20,8 @@ export interface ClusterSettings {
   readonly serviceCidr: string;
   readonly podCidr: string;
   readonly port: number;
+  /** Address of this machine that other machines reach it by. */
+  readonly advertiseAddress?: string | undefined;
 }
 
 /** Chosen once per cluster, when it is first brought up. */
@@ -67,7 +70,14 @@ export function clusterName(values: OptionValues): string {
 
 export function settingsOf(values: OptionValues): ClusterSettings {
   const only = partsOf(values['only']);
-  const hosts = only.includes('hosts') ? Number(values['hosts'] ?? 3) : 0;
+  const advertiseAddress = addressOf(values['advertise-address']);
+  const simulated = values['hosts'] ?? (advertiseAddress === undefined ? 3 : 0);
+  const hosts = only.includes('hosts') ? Number(simulated) : 0;
+  if (hosts > 0 && advertiseAddress !== undefined)
+    throw new UserError(
+      '--advertise-address: simulated hosts hang on a wire that no other machine reaches; leave out --hosts',
+      2,
+    );
   const servers = Number(values['servers']);
   const hollow = Number(values['hollow']);
   const port = Number(values['port']);
@@ -89,7 +99,17 @@ export function settingsOf(values: OptionValues): ClusterSettings {
     serviceCidr: String(values['service-cidr']),
     podCidr,
     port,
+    advertiseAddress,
   };
+}
+
+function addressOf(value: string | boolean | undefined): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  if (isIPv4(value) && !value.startsWith('127.')) return value;
+  throw new UserError(
+    `--advertise-address: "${value}" is not an IPv4 address that other machines can reach`,
+    2,
+  );
 }
 
 /** A /24 for each node: 256 fit into a /16, 8,192 into a /11. */
@@ -118,6 +138,7 @@ export function differences(running: ClusterSettings, asked: ClusterSettings): s
     serviceCidr: '--service-cidr',
     podCidr: '--pod-cidr',
     port: '--port',
+    advertiseAddress: '--advertise-address',
   };
   return (Object.keys(flags) as (keyof ClusterSettings)[])
     .filter((key) => String(running[key]) !== String(asked[key]))

@@ -26,6 +26,14 @@ export const netnsName = (cluster: string, host: string): string => `${cluster}-
 export const linkName = (cluster: string, index: number): string => `${cluster}-h${index}`;
 
 export const gatewayAddress = (underlay: string): string => `${underlay}.1`;
+/** Where other hosts and machines reach the servers; undefined: nowhere, the cluster is this machine's alone. */
+export function serverAddress(
+  settings: { readonly advertiseAddress?: string | undefined },
+  underlay: string | undefined,
+): string | undefined {
+  return settings.advertiseAddress ?? (underlay === undefined ? undefined : gatewayAddress(underlay));
+}
+
 /** Host 1 is at .11; the octets below are the machine's. */
 export const hostAddress = (underlay: string, index: number): string => `${underlay}.${10 + index}`;
 

@@ -11,6 +11,7 @@ import { prepareImages } from './images.ts';
 import type { Layout } from './layout.ts';
 import { freePorts, refuseUsedPort } from './ports.ts';
 import { Progress } from './progress.ts';
+import { publishForNodes } from './publish.ts';
 import { refuseOverlap } from './ranges.ts';
 import { ensureSupervisor } from './running.ts';
 import { probeServerUnit } from './server-probes.ts';
@@ -53,7 +54,7 @@ export async function bringUp(layout: Layout, settings: ClusterSettings): Promis
   const [client] = await Promise.all([waitForServers(up), settings.hosts > 0 ? startHosts(up) : undefined]);
   if (client === undefined) return;
   try {
-    await waitForParts(up, client);
+    await Promise.all([waitForParts(up, client), publishForNodes(layout, cluster, client)]);
     if (settings.hosts > 0) await waitForHosts(up, client);
     if (settings.hollow > 0) await waitForHollowNodes(up, client);
     if (settings.example) {
