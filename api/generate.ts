@@ -68,6 +68,7 @@ function locate(definition: string): { file: string; name: string } {
   const parts = definition.split('.');
   const name = parts.at(-1) ?? definition;
   if (definition.startsWith('io.k8s.api.')) return { file: `${parts[3]}-${parts[4]}`, name };
+  if (definition.startsWith('io.x-k8s.')) return { file: `${parts[2]}-x-${parts[3]}`, name };
   if (definition.includes('.apis.apiextensions.')) return { file: `apiextensions-${parts.at(-2)}`, name };
   if (definition.includes('kube-aggregator')) return { file: `apiregistration-${parts.at(-2)}`, name };
   if (definition.includes('.apis.meta.')) return { file: 'meta-v1', name };
@@ -260,6 +261,9 @@ function writeResources(kinds: readonly KindInfo[]): void {
 }
 
 mkdirSync(here('generated'), { recursive: true });
-const { schemas } = readFact<{ schemas: Readonly<Record<string, Schema>> }>('schemas');
+const recorded = readFact<{ schemas: Readonly<Record<string, Schema>> }>('schemas');
+const discovery = readFact<Discovery>('discovery');
+const added = readFact<{ schemas: Readonly<Record<string, Schema>> } & Pick<Discovery, 'apis'>>('additions');
+const schemas = { ...recorded.schemas, ...added.schemas };
 writeTypes(schemas);
-writeKinds(schemas, readFact<Discovery>('discovery'));
+writeKinds(schemas, { ...discovery, apis: [...discovery.apis, ...added.apis] });

@@ -42,6 +42,8 @@ export interface LeaderElectorOptions {
   readonly renewDeadlineMs?: number | undefined;
   /** Between attempts, plus up to a fifth. Default 2 s. */
   readonly retryPeriodMs?: number | undefined;
+  /** Written on the Lease with every renewal of this process; undefined takes one away. */
+  readonly annotations?: (() => Readonly<Record<string, string | undefined>>) | undefined;
 }
 
 export class LeaderElector {
@@ -186,7 +188,8 @@ export class LeaderElector {
     }
     this.#lease = current;
     if (!this.#mayTake(current)) return 'other';
-    this.#lease = await client.update(leases, { ...current, spec: this.#nextSpec(current.spec) });
+    const metadata = { ...current.metadata, ...this.#annotationsOn(current.metadata.annotations) };
+    this.#lease = await client.update(leases, { ...current, metadata, spec: this.#nextSpec(current.spec) });
     return 'held';
   }
 
@@ -228,9 +231,26 @@ export class LeaderElector {
     };
   }
 
+  #annotationsOn(known: Readonly<Record<string, string>> = {}): {
+    readonly annotations?: Record<string, string>;
+  } {
+    const own = this.#options.annotations?.();
+    if (own === undefined) return {};
+    const annotations: Record<string, string> = { ...known };
+    for (const [key, value] of Object.entries(own))
+      if (value === undefined) delete annotations[key];
+      else annotations[key] = value;
+    return { annotations };
+  }
+
   #newLease(): { apiVersion: 'coordination.k8s.io/v1'; kind: 'Lease'; metadata: ObjectRef; spec: LeaseSpec } {
     const spec = { ...this.#nextSpec({}), leaseTransitions: 0 };
-    return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: this.#ref, spec };
+    return {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { ...this.#ref, ...this.#annotationsOn() },
+      spec,
+    };
   }
 
   /** Lets the next one lead at once. When it cannot, the lease runs out by itself. */

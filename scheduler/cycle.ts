@@ -13,6 +13,7 @@ import { DiagnosisMemo } from './diagnosis-memo.ts';
 import { diagnosisMessage } from './diagnosis-message.ts';
 import type { NodeInfo } from './framework/node-info.ts';
 import type { PodClass } from './framework/pod-class.ts';
+import type { GroupCycle } from './groups/group-cycle.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import type { Preemptor } from './preemption/preemptor.ts';
 import type { Profile, Profiles } from './profile.ts';
@@ -28,6 +29,7 @@ export interface CycleOptions {
   readonly profiles: Profiles;
   readonly preemptor: Preemptor;
   readonly binder: Binder;
+  readonly groups: GroupCycle;
   readonly conditions: ConditionWriter;
   readonly events: EventSink;
   readonly metrics: SchedulerMetrics;
@@ -71,7 +73,9 @@ export class SchedulingCycle {
   }
 
   #decide(queued: QueuedPod, signal: AbortSignal): void {
-    const { profiles, binder, cluster, clock, metrics } = this.#options;
+    const { profiles, groups, cluster, clock, metrics } = this.#options;
+    const bind = (one: QueuedPod, nodeName: string): void => this.#bind(one, nodeName, signal);
+    if (groups.decide(queued, bind)) return;
     const startMs = clock.monotonicMs();
     const { uid, pod, podClass } = queued;
     const profile = profiles.get(podClass.schedulerName);
@@ -87,7 +91,12 @@ export class SchedulingCycle {
     if (node === undefined) return;
     const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
     cluster.setPod({ uid, name, podClass, nodeName: node.name, isLive: true, isAssumed: true });
-    binder.start(pod, node.name, signal, (outcome) => this.#settle(queued, node.name, outcome));
+    bind(queued, node.name);
+  }
+
+  #bind(queued: QueuedPod, nodeName: string, signal: AbortSignal): void {
+    const { binder } = this.#options;
+    binder.start(queued.pod, nodeName, signal, (outcome) => this.#settle(queued, nodeName, outcome));
   }
 
   #reject(queued: QueuedPod, profile: Profile, nominatedFor: string | undefined): void {

@@ -7,6 +7,7 @@ import { Cluster } from './cache/cluster.ts';
 import { PlacementIndex } from './cache/placement-index.ts';
 import { NodeFeed, PodFeed } from './feed.ts';
 import { noVolumeNeeds } from './framework/volume-needs.ts';
+import { PodGroups } from './groups/pod-groups.ts';
 import { defaultPlugins } from './plugin-registry.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { Waker } from './waker.ts';
@@ -19,7 +20,7 @@ function feeds() {
   const waker = new Waker({ cluster, queue, clock, contextOf: () => context });
   const unreadable: string[] = [];
   const options = {
-    ...{ cluster, queue, waker },
+    ...{ cluster, queue, waker, groups: new PodGroups(cluster) },
     volumeNeeds: () => noVolumeNeeds,
     isOurs: (name: string) => name === 'default-scheduler',
     onGated: () => undefined,

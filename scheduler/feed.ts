@@ -4,6 +4,7 @@ import type { ReflectorSink } from '../client/reflector.ts';
 import type { Cluster } from './cache/cluster.ts';
 import { type PodClass, PodClasses } from './framework/pod-class.ts';
 import type { VolumeNeeds } from './framework/volume-needs.ts';
+import type { PodGroups } from './groups/pod-groups.ts';
 import { isGated, type SchedulingQueue } from './queue/scheduling-queue.ts';
 import { claimNamesOf } from './volume-state.ts';
 import type { Waker } from './waker.ts';
@@ -12,9 +13,10 @@ export interface FeedOptions {
   readonly cluster: Cluster;
   readonly queue: SchedulingQueue;
   readonly waker: Pick<Waker, 'nodeChanged' | 'podsChanged'>;
-  /** Whether pods of this `spec.schedulerName` are ours. */
+  readonly groups: Pick<PodGroups, 'setPod' | 'removePod' | 'retain' | 'waitingIn'>;
   /** What a waiting pod's claims ask of its node. */
   readonly volumeNeeds: (pod: Pod) => VolumeNeeds;
+  /** Whether pods of this `spec.schedulerName` are ours. */
   readonly isOurs: (schedulerName: string) => boolean;
   /** A pod waits that has scheduling gates. */
   readonly onGated: (pod: Pod) => void;
@@ -41,6 +43,7 @@ export class PodFeed implements ReflectorSink<Pod> {
   replace(pods: readonly Pod[]): void {
     const present = new Set(pods.map((pod) => pod.metadata.uid));
     for (const uid of [...this.#known]) if (!present.has(uid)) this.#remove(uid);
+    this.#options.groups.retain(present);
     for (const pod of pods) this.upsert(pod);
     this.#hasSynced = true;
   }
@@ -49,10 +52,12 @@ export class PodFeed implements ReflectorSink<Pod> {
     const { uid } = pod.metadata;
     if (hasEnded(pod)) {
       this.#remove(uid);
+      this.#tellGroup(pod, undefined);
       return;
     }
     this.#known.add(uid);
     const podClass = this.#classOf(pod);
+    this.#tellGroup(pod, podClass);
     if (podClass === undefined) this.#leave(uid);
     else if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '')
       this.#place(pod, podClass, pod.spec.nodeName);
@@ -63,16 +68,28 @@ export class PodFeed implements ReflectorSink<Pod> {
     this.#remove(pod.metadata.uid);
   }
 
+  /** A member that has found its place counts for those that wait. */
+  #tellGroup(pod: Pod, podClass: PodClass | undefined): void {
+    const { groups, queue } = this.#options;
+    const group = groups.setPod(pod, podClass);
+    if (group !== undefined) for (const uid of groups.waitingIn(group)) queue.wakeOne(uid);
+  }
+
   /** Claims, volumes or storage classes changed: waiting pods that have claims are looked at anew. */
   volumesChanged(): void {
     const { queue } = this.#options;
     for (const pod of queue.waitingPods()) if (claimNamesOf(pod).length > 0) this.upsert(pod);
   }
 
+  /** @throws when the pod makes no sense */
+  classOf(pod: Pod): PodClass {
+    const waits = (pod.spec.nodeName ?? '') === '';
+    return this.#classes.of(pod, waits ? this.#options.volumeNeeds(pod) : undefined);
+  }
+
   #classOf(pod: Pod): PodClass | undefined {
     try {
-      const waits = (pod.spec.nodeName ?? '') === '';
-      return this.#classes.of(pod, waits ? this.#options.volumeNeeds(pod) : undefined);
+      return this.classOf(pod);
     } catch (error) {
       this.#options.onUnreadable(pod, error);
       return undefined;
@@ -120,6 +137,7 @@ export class PodFeed implements ReflectorSink<Pod> {
   #remove(uid: string): void {
     const { cluster, waker } = this.#options;
     this.#known.delete(uid);
+    this.#options.groups.removePod(uid);
     this.#leave(uid);
     const removed = cluster.removePod(uid);
     if (removed === undefined) return;

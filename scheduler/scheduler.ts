@@ -1,7 +1,15 @@
 /** Puts the scheduler's parts together. Follows the API server at once; decides only while it leads. */
-import type { Namespace } from '../api/generated/core-v1.ts';
+import type { Namespace, Pod } from '../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../api/generated/policy-v1.ts';
-import { leases, namespaces, nodes, poddisruptionbudgets, pods } from '../api/generated/resources.ts';
+import {
+  leases,
+  namespaces,
+  nodes,
+  poddisruptionbudgets,
+  podgroups,
+  pods,
+} from '../api/generated/resources.ts';
+import type { PodGroup } from '../api/generated/scheduling-x-v1alpha1.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -12,13 +20,19 @@ import { fencedClient } from '../client/fenced-client.ts';
 import { Informer } from '../client/informer.ts';
 import { LeaderElector } from '../client/leader-elector.ts';
 import { Reflector, type ReflectorSink } from '../client/reflector.ts';
+import { PlacementAnswers } from './answers/placement-answers.ts';
+import { PlacementServer, type PlacementServerFlags } from './answers/placement-server.ts';
 import { Binder } from './binder.ts';
 import { Cluster } from './cache/cluster.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import type { ProfileConfiguration } from './configuration.ts';
 import { SchedulingCycle } from './cycle.ts';
+import { Judge } from './explanation/judge.ts';
 import { NodeFeed, type NodeFeedOptions, PodFeed } from './feed.ts';
 import type { PodClass } from './framework/pod-class.ts';
+import { GroupCycle } from './groups/group-cycle.ts';
+import { groupKey } from './groups/pod-group.ts';
+import { PodGroups } from './groups/pod-groups.ts';
 import { LoadFeed } from './load-feed.ts';
 import { SchedulerMetrics } from './metrics.ts';
 import { serveMetrics } from './metrics-server.ts';
@@ -47,25 +61,40 @@ export interface SchedulerOptions {
   readonly rebalance?: { readonly mode: RebalanceMode; readonly settings: RebalanceSettings } | undefined;
   /** Port for metrics and health on the loopback address; undefined serves none. */
   readonly metricsPort?: number | undefined;
+  /** Where questions about placements are answered; undefined answers none. */
+  readonly placement?: PlacementServerFlags | undefined;
   /** Undefined runs without leader election. */
   readonly identity: string | undefined;
 }
 
 /** Runs until `signal` aborts and every binding has its outcome. */
 export async function runScheduler(options: SchedulerOptions, signal: AbortSignal): Promise<void> {
-  const elector = electorOf(options);
+  let server: PlacementServer | undefined;
+  const elector = electorOf(options, () => server?.address);
   const client = elector === undefined ? options.client : fencedClient(options.client, elector);
   const scheduler = assemble({ ...options, client });
+  let isDeciding = false;
+  const { placement } = options;
+  if (placement !== undefined)
+    server = await PlacementServer.open({
+      ...{ ...options, ...placement, answers: scheduler.answers },
+      isLeading: () => isDeciding,
+    });
   // Reflectors and events outlive the cycle: its last bindings still report.
   const followers = new TaskGroup();
   for (const follow of scheduler.followers) followers.start(follow);
   const { metricsPort } = options;
   if (metricsPort !== undefined)
     followers.start((until) => serveMetrics(metricsPort, scheduler.metrics, until));
+  if (server !== undefined) followers.start((until) => server.run(until));
   try {
     await underLeadership(elector, signal, async (leading) => {
       await scheduler.whenSynced(leading);
       if (!leading.aborted) options.logger.info({ nodes: scheduler.cluster.nodeCount }, 'scheduling');
+      isDeciding = !leading.aborted;
+      leading.addEventListener('abort', () => {
+        isDeciding = false;
+      });
       await Promise.all([scheduler.cycle.run(leading), scheduler.rebalancer?.run(leading)]);
     });
   } finally {
@@ -77,8 +106,12 @@ export async function runScheduler(options: SchedulerOptions, signal: AbortSigna
 /** Where agents keep their Leases. */
 const nodeLeases = 'kube-node-lease';
 
+/** On the Lease of the leader: where API servers ask. */
+const placementAnnotation = 'coracle.dev/placement-address';
+
 interface Assembly {
   readonly cluster: Cluster;
+  readonly answers: PlacementAnswers;
   readonly metrics: SchedulerMetrics;
   readonly cycle: SchedulingCycle;
   readonly rebalancer: Rebalancer | undefined;
@@ -105,6 +138,9 @@ function assemble(options: SchedulerOptions): Assembly {
   const conditions = new ConditionWriter({ client, clock, logger });
   const evictor = new Evictor({ client, events, clock, logger });
   const preemptor = new Preemptor(evictor, (uid) => queue.wakeOne(uid));
+  const groups = new PodGroups(cluster);
+  const groupInformer = followGroups(options, groups, queue);
+  const judge = new Judge({ cluster, profiles, groups, budgets: () => preemptor.budgets });
   const onUnreadable: NodeFeedOptions['onUnreadable'] = ({ kind, metadata }, error) =>
     logger.error({ err: error, kind, namespace: metadata.namespace, name: metadata.name }, 'left out');
   const budgetInformer = followBudgets(options, preemptor);
@@ -112,8 +148,7 @@ function assemble(options: SchedulerOptions): Assembly {
   const podFeed = new PodFeed({
     cluster,
     volumeNeeds: (pod) => volumes.needsOf(pod),
-    queue,
-    waker,
+    ...{ queue, waker, groups },
     isOurs: (name) => profiles.has(name),
     onGated: (pod) => conditions.report({ pod, ...gatedReport }),
     onLeft: (uid) => conditions.withdraw(uid),
@@ -125,29 +160,23 @@ function assemble(options: SchedulerOptions): Assembly {
   const synced = new Synced([podFeed, nodeFeed]);
   const rebalancer = rebalancerOf(options, { cluster, profiles, queue, events, metrics });
   const reflectors = reflectorsOf(options, { podFeed, nodeFeed, loadFeed, synced, rebalancer });
+  const parts = { cluster, queue, profiles, preemptor, conditions, events, metrics, clock, logger };
+  const informers = [namespaceInformer, budgetInformer, groupInformer];
   return {
-    cluster,
-    metrics,
-    rebalancer,
+    ...{ cluster, metrics, rebalancer },
+    answers: new PlacementAnswers({ judge, classOf: (pod) => podFeed.classOf(pod) }),
     cycle: new SchedulingCycle({
-      cluster,
-      queue,
-      profiles,
-      preemptor,
+      ...{ ...parts, groups: new GroupCycle({ ...parts, groups, judge }) },
       binder: new Binder({ client, clock, random }),
-      conditions,
-      events,
-      metrics,
-      clock,
-      logger,
     }),
-    followers: [...reflectors, ...[namespaceInformer, budgetInformer, events, volumes, loadFeed]].map(
+    followers: [...reflectors, ...informers, events, volumes, loadFeed].map(
       (part) => (signal) => part.run(signal),
     ),
     async whenSynced(signal) {
       await Promise.all([
         synced.wait(signal),
         namespaceInformer.whenSynced(signal),
+        groupInformer.whenSynced(signal),
         volumes.whenSynced(signal),
       ]);
     },
@@ -155,7 +184,7 @@ function assemble(options: SchedulerOptions): Assembly {
 }
 
 interface Feeds {
-  readonly podFeed: PodFeed;
+  readonly podFeed: ReflectorSink<Pod>;
   readonly nodeFeed: NodeFeed;
   readonly loadFeed: LoadFeed;
   readonly synced: Synced;
@@ -221,6 +250,25 @@ function followBudgets(options: SchedulerOptions, preemptor: Preemptor): Informe
   return informer;
 }
 
+function followGroups(
+  options: SchedulerOptions,
+  groups: PodGroups,
+  queue: SchedulingQueue,
+): Informer<PodGroup> {
+  const informer = new Informer<PodGroup>({ ...options, type: podgroups });
+  const set = ({ metadata: { namespace, name } }: PodGroup, minCount: number | undefined): void => {
+    const key = groupKey(namespace, name);
+    groups.setMinCount(key, name, minCount);
+    for (const uid of groups.waitingIn(key)) queue.wakeOne(uid);
+  };
+  informer.addHandler({
+    onAdd: (group) => set(group, group.spec?.minMember ?? 1),
+    onUpdate: (_, group) => set(group, group.spec?.minMember ?? 1),
+    onDelete: (group) => set(group, undefined),
+  });
+  return informer;
+}
+
 const gatedReport = {
   reason: 'SchedulingGated',
   message: 'Scheduling is blocked due to non-empty scheduling gates',
@@ -263,11 +311,11 @@ class Synced {
   }
 }
 
-function electorOf(options: SchedulerOptions): LeaderElector | undefined {
+function electorOf(options: SchedulerOptions, address: () => string | undefined): LeaderElector | undefined {
   const { identity } = options;
-  return identity === undefined
-    ? undefined
-    : new LeaderElector({ ...options, identity, name: 'kube-scheduler' });
+  if (identity === undefined) return undefined;
+  const annotations = (): Record<string, string | undefined> => ({ [placementAnnotation]: address() });
+  return new LeaderElector({ ...options, identity, name: 'kube-scheduler', annotations });
 }
 
 function underLeadership(

@@ -57,6 +57,7 @@ import type { RuntimeClass } from './node-v1.ts';
 import type { EndpointSlice } from './discovery-v1.ts';
 import type { FlowSchema } from './flowcontrol-v1.ts';
 import type { PriorityLevelConfiguration } from './flowcontrol-v1.ts';
+import type { PodGroup } from './scheduling-x-v1alpha1.ts';
 
 export const componentstatuses: ResourceType<ComponentStatus> = {"group":"","version":"v1","kind":"ComponentStatus","plural":"componentstatuses","namespaced":false};
 export const configmaps: ResourceType<ConfigMap> = {"group":"","version":"v1","kind":"ConfigMap","plural":"configmaps","namespaced":true};
@@ -115,3 +116,4 @@ export const runtimeclasses: ResourceType<RuntimeClass> = {"group":"node.k8s.io"
 export const endpointslices: ResourceType<EndpointSlice> = {"group":"discovery.k8s.io","version":"v1","kind":"EndpointSlice","plural":"endpointslices","namespaced":true};
 export const flowschemas: ResourceType<FlowSchema> = {"group":"flowcontrol.apiserver.k8s.io","version":"v1","kind":"FlowSchema","plural":"flowschemas","namespaced":false};
 export const prioritylevelconfigurations: ResourceType<PriorityLevelConfiguration> = {"group":"flowcontrol.apiserver.k8s.io","version":"v1","kind":"PriorityLevelConfiguration","plural":"prioritylevelconfigurations","namespaced":false};
+export const podgroups: ResourceType<PodGroup> = {"group":"scheduling.x-k8s.io","version":"v1alpha1","kind":"PodGroup","plural":"podgroups","namespaced":true};

@@ -40,7 +40,6 @@ const podFields: readonly (readonly [string, (spec: PodSpec) => boolean])[] = [
   ['hostUsers', ({ hostUsers }) => hostUsers === false],
   ['hostnameOverride', ({ hostnameOverride }) => hostnameOverride !== undefined],
   ['resourceClaims', ({ resourceClaims }) => (resourceClaims ?? []).length > 0],
-  ['schedulingGroup', ({ schedulingGroup }) => schedulingGroup !== undefined],
   [
     'securityContext.appArmorProfile',
     ({ securityContext }) => securityContext?.appArmorProfile !== undefined,

@@ -1,8 +1,8 @@
 /** Why a pod is where it is, or nowhere. Synchronous: what is tried in thought is put back before anyone looks. */
 import type { PodClass } from '../framework/pod-class.ts';
 import { missingMembers, unfitGroup } from '../groups/group-message.ts';
-import { type GroupAttempt, placeGroup, takeBack } from '../groups/place-group.ts';
-import type { GroupMember, GroupState } from '../groups/pod-groups.ts';
+import { type Candidate, type GroupAttempt, placeGroup, takeBack } from '../groups/place-group.ts';
+import type { GroupState } from '../groups/pod-groups.ts';
 import type { Profile } from '../profile.ts';
 import { explain, schedule, type Verdict } from '../schedule.ts';
 import type { Judge } from './judge.ts';
@@ -98,7 +98,7 @@ function outlookOfGroup(judge: Judge, group: GroupState, uid: string): Outlook {
 export function unfitMessage(
   judge: Judge,
   group: GroupState,
-  found: GroupAttempt<GroupMember>,
+  found: GroupAttempt<Candidate>,
   uid?: string,
 ): string {
   const stuck = found.left.find((each) => each.uid === uid) ?? found.left[0];

@@ -15,36 +15,53 @@ export const refusalsOf = (verdicts: readonly Verdict[]): readonly Refusal[] =>
 export const fitsOf = (verdicts: readonly Verdict[]): readonly Fit[] =>
   verdicts.filter((verdict): verdict is Fit => verdict.fits);
 
-/** One paragraph for all nodes that refuse for the same reasons: the plugin, what is needed, and where most is free. */
-export function groupedRefusals(verdicts: readonly Verdict[]): string[] {
+/** Nodes that refuse for the same reasons. Plain data. */
+export interface RefusalGroup {
+  readonly plugin: string;
+  readonly reasons: readonly string[];
+  readonly nodes: readonly string[];
+  /** The one that lacks the least. */
+  readonly nearest: Refusal;
+}
+
+/** The largest group first. */
+export function refusalGroups(verdicts: readonly Verdict[]): readonly RefusalGroup[] {
   const groups = new Map<string, Refusal[]>();
   for (const refusal of refusalsOf(verdicts)) {
     const key = `${refusal.plugin}: ${refusal.reasons.join(', ')}`;
-    groups.set(key, [...(groups.get(key) ?? []), refusal]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [refusal]);
+    else group.push(refusal);
   }
-  return [...groups]
-    .sort(([, left], [, right]) => right.length - left.length)
-    .flatMap(([key, group]) => [
-      `  ${group.length === 1 ? '1 node' : `${group.length} nodes`}: ${key}`,
-      ...shortfallLines(group),
-      `    on ${named(group)}`,
-    ]);
+  return [...groups.values()]
+    .sort((left, right) => right.length - left.length)
+    .flatMap((group) => {
+      const nearest = nearestBy(group);
+      if (nearest === undefined) return [];
+      const { plugin, reasons } = nearest;
+      return [{ plugin, reasons, nodes: group.map(({ node }) => node).sort(), nearest }];
+    });
 }
 
-function shortfallLines(group: readonly Refusal[]): string[] {
-  const nearest = nearestBy(group);
-  const lines = (nearest?.shortfalls ?? []).map(
+/** One paragraph for all nodes that refuse for the same reasons: the plugin, what is needed, and where most is free. */
+export function groupedRefusals(verdicts: readonly Verdict[]): string[] {
+  return refusalGroups(verdicts).flatMap(({ plugin, reasons, nodes, nearest }) => [
+    `  ${nodes.length === 1 ? '1 node' : `${nodes.length} nodes`}: ${plugin}: ${reasons.join(', ')}`,
+    ...shortfallLines(nearest),
+    `    on ${named(nodes)}`,
+  ]);
+}
+
+function shortfallLines({ node, shortfalls = [], change = '' }: Refusal): string[] {
+  const lines = shortfalls.map(
     ({ resource, needed, free }) =>
-      `    ${resource}: needs ${amount(resource, needed)}, free ${amount(resource, free)} on ${nearest?.node}`,
+      `    ${resource}: needs ${amount(resource, needed)}, free ${amount(resource, free)} on ${node}`,
   );
-  const { change } = nearest ?? {};
-  return change === undefined || change === ''
-    ? lines
-    : [...lines, `    would do: ${change} on ${nearest?.node}`];
+  return change === '' ? lines : [...lines, `    would do: ${change} on ${node}`];
 }
 
 /** The node that lacks the least, measured by what is needed. */
-export function nearestBy(group: readonly Refusal[]): Refusal | undefined {
+function nearestBy(group: readonly Refusal[]): Refusal | undefined {
   let nearest: Refusal | undefined;
   for (const refusal of group)
     if (nearest === undefined || lackOf(refusal) < lackOf(nearest)) nearest = refusal;
@@ -54,13 +71,12 @@ export function nearestBy(group: readonly Refusal[]): Refusal | undefined {
 const lackOf = ({ shortfalls = [] }: Refusal): number =>
   Math.max(0, ...shortfalls.map(({ needed, free }) => (needed - free) / Math.max(1, needed)));
 
-function named(group: readonly Refusal[]): string {
-  const names = group.map(({ node }) => node).sort();
+function named(names: readonly string[]): string {
   const rest = names.length - maxNamed;
   return rest > 0 ? `${names.slice(0, maxNamed).join(', ')} and ${rest} more` : names.join(', ');
 }
 
-export function amount(resource: Shortfall['resource'], value: number): string {
+function amount(resource: Shortfall['resource'], value: number): string {
   if (resource === 'cpu') return formatMillis(value);
   return resource === 'memory' || resource === 'ephemeral-storage' ? formatBytes(value) : String(value);
 }

@@ -15,8 +15,6 @@ export interface GroupMember {
   readonly name: string;
   readonly podClass: PodClass;
   readonly createdAt: string;
-  /** `done` members have run to their end and count; `gated`, ending and failed ones do not. */
-  readonly state: 'waiting' | 'placed' | 'done' | 'other';
 }
 
 export interface GroupState {
@@ -30,9 +28,15 @@ export interface GroupState {
   readonly waiting: readonly GroupMember[];
 }
 
+/** `done` ones have run to their end, and count; gated, ending and failed ones are `other`, and do not. */
+interface Member extends Omit<GroupMember, 'podClass'> {
+  readonly podClass: PodClass | undefined;
+  readonly state: 'waiting' | 'placed' | 'done' | 'other';
+}
+
 interface Group {
   readonly name: string;
-  readonly members: Map<string, GroupMember>;
+  readonly members: Map<string, Member>;
   /** From the PodGroup, and else from a member. */
   minCount: number | undefined;
   minOfMembers: number | undefined;
@@ -47,18 +51,32 @@ export class PodGroups {
     this.#cluster = cluster;
   }
 
-  setPod(pod: Pod, podClass: PodClass): void {
+  /** Whether the pod is a member of some group. */
+  has(uid: string): boolean {
+    return this.#keys.has(uid);
+  }
+
+  /**
+   * Called before the cluster learns of the pod.
+   * @returns the group when one more of its members has found its place otherwise than by a decision of ours
+   */
+  setPod(pod: Pod, podClass: PodClass | undefined): string | undefined {
     const { uid, namespace, name, creationTimestamp } = pod.metadata;
     const reference = groupOf(pod);
     if (this.#keys.get(uid) !== reference?.key) this.removePod(uid);
-    if (reference === undefined) return;
-    const group = this.#groupOf(reference.key, reference.name);
-    this.#keys.set(uid, reference.key);
+    if (reference === undefined) return undefined;
+    const { key } = reference;
+    const group = this.#groupOf(key, reference.name);
+    this.#keys.set(uid, key);
     group.minOfMembers = reference.minCount ?? group.minOfMembers;
+    const state = stateOf(pod);
+    const before = group.members.get(uid);
     group.members.set(uid, {
       ...{ uid, name: `${namespace}/${name}`, podClass, createdAt: creationTimestamp ?? '' },
-      state: stateOf(pod),
+      state,
     });
+    const isSettled = state === 'placed' || state === 'done';
+    return isSettled && before?.state === 'waiting' && this.#cluster.pod(uid) === undefined ? key : undefined;
   }
 
   removePod(uid: string): void {
@@ -67,6 +85,11 @@ export class PodGroups {
     this.#keys.delete(uid);
     this.#groups.get(key)?.members.delete(uid);
     this.#dropIfUnused(key);
+  }
+
+  /** The pods that there are: all others are gone. */
+  retain(present: ReadonlySet<string>): void {
+    for (const uid of [...this.#keys.keys()]) if (!present.has(uid)) this.removePod(uid);
   }
 
   /** What a PodGroup says; undefined: it is gone. */
@@ -100,12 +123,13 @@ export class PodGroups {
   }
 
   /** A decision that is not yet confirmed counts. */
-  #isPlaced({ uid, state }: GroupMember): boolean {
+  #isPlaced({ uid, state }: Member): boolean {
     return state === 'placed' || (state === 'waiting' && this.#cluster.pod(uid) !== undefined);
   }
 
-  #waits({ uid, state }: GroupMember): boolean {
-    return state === 'waiting' && this.#cluster.pod(uid) === undefined;
+  #waits(member: Member): member is Member & GroupMember {
+    const { uid, state, podClass } = member;
+    return state === 'waiting' && podClass !== undefined && this.#cluster.pod(uid) === undefined;
   }
 
   #groupOf(key: string, name: string): Group {
@@ -122,7 +146,7 @@ export class PodGroups {
   }
 }
 
-function stateOf({ metadata, spec, status }: Pod): GroupMember['state'] {
+function stateOf({ metadata, spec, status }: Pod): Member['state'] {
   if (status?.phase === 'Succeeded') return 'done';
   if (status?.phase === 'Failed' || metadata.deletionTimestamp !== undefined) return 'other';
   if ((spec.nodeName ?? '') !== '') return 'placed';

@@ -1,5 +1,6 @@
 /** PostFilter: makes room for a pod that fits nowhere by evicting pods of lower priority, where that helps. */
-import type { Cluster } from '../cache/cluster.ts';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import type { Cluster, PlacedPod } from '../cache/cluster.ts';
 import type { DiagnosisSummary } from '../diagnosis-memo.ts';
 import { summary } from '../diagnosis-message.ts';
 import type { PodClass } from '../framework/pod-class.ts';
@@ -35,6 +36,10 @@ export class Preemptor {
     this.#onFailure = onFailure;
   }
 
+  get budgets(): readonly DisruptionBudget[] {
+    return this.#budgets;
+  }
+
   setBudgets(budgets: readonly DisruptionBudget[]): void {
     this.#budgets = budgets;
     for (const index of this.#indexes.values()) index.setBudgets(budgets);
@@ -53,14 +58,19 @@ export class Preemptor {
     if (plan.node === undefined)
       return { nominatedNodeName: undefined, text: summary(cluster.nodeCount, plan.reasons) };
     cluster.nominate({ uid, podClass }, plan.node);
-    for (const victim of plan.victims) cluster.setPod({ ...victim, isLive: false });
-    this.#evictor.start({
-      preemptor: pod,
-      nodeName: plan.node,
-      victims: plan.victims,
-      onFailure: () => this.#onFailure(uid),
-    });
+    this.evict(cluster, pod, { node: plan.node, victims: plan.victims });
     return { nominatedNodeName: plan.node, victims: plan.victims.length };
+  }
+
+  /** Lets the victims go; `preemptor` is tried again when one of them cannot. */
+  evict(
+    cluster: Cluster,
+    preemptor: Pod,
+    { node, victims }: { readonly node: string; readonly victims: readonly PlacedPod[] },
+  ): void {
+    for (const victim of victims) cluster.setPod({ ...victim, isLive: false });
+    const onFailure = (): void => this.#onFailure(preemptor.metadata.uid);
+    this.#evictor.start({ preemptor, nodeName: node, victims, onFailure });
   }
 
   drain(): Promise<void> {
@@ -77,7 +87,8 @@ export class Preemptor {
   }
 }
 
-function hasEndingVictims(cluster: Cluster, nodeName: string, pod: PodClass): boolean {
+/** Whether pods that this one may displace are leaving the node already. */
+export function hasEndingVictims(cluster: Cluster, nodeName: string, pod: PodClass): boolean {
   for (const { isLive, podClass } of cluster.podsOn(nodeName))
     if (!isLive && podClass.priority < pod.priority) return true;
   return false;

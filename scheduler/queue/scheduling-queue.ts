@@ -122,6 +122,22 @@ export class SchedulingQueue {
     return undefined;
   }
 
+  /** Takes this very pod into work, out of its turn; undefined when it is not ready to be tried. */
+  take(uid: string): QueuedPod | undefined {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined || (entry.place !== 'active' && entry.place !== 'unschedulable'))
+      return undefined;
+    entry.attempts += 1;
+    this.#move(entry, 'inWork');
+    return entry;
+  }
+
+  /** Gives back what was taken and not tried; it comes next among its priority's last. */
+  putBack(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry?.place === 'inWork') this.#activate(entry);
+  }
+
   /** No node will do: wait for a change that helps. */
   parkUnschedulable(uid: string): void {
     const entry = this.#entries.get(uid);

@@ -1,0 +1,167 @@
+/**
+ * Decides for a held group as a whole: in one turn either as many members as it needs get a node, and go to the binder
+ * together, or none does and nothing is held while the group waits. So it needs no time-out, and two groups cannot
+ * hold what the other one lacks.
+ *
+ * A scheduler that takes over finds some members bound, perhaps: it needs nodes for the rest only.
+ */
+import type { Clock } from '../../base/clock.ts';
+import type { EventSink } from '../../client/event-recorder.ts';
+import type { Cluster } from '../cache/cluster.ts';
+import type { ConditionWriter } from '../condition-writer.ts';
+import { unfitMessage } from '../explanation/explain-pod.ts';
+import type { Judge } from '../explanation/judge.ts';
+import type { SchedulerMetrics } from '../metrics.ts';
+import { hasEndingVictims, type Preemptor } from '../preemption/preemptor.ts';
+import type { QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
+import { missingMembers } from './group-message.ts';
+import { planGroupPreemption } from './group-preemption.ts';
+import { type Candidate, type GroupQuestion, placeGroup, takeBack } from './place-group.ts';
+import type { GroupState, PodGroups } from './pod-groups.ts';
+
+/** A group that did not fit is tried again when changes call for it, but takes a tenth of the time at most. */
+const restPerWork = 9;
+/** Groups whose rest is remembered. */
+const maxResting = 1_024;
+
+export interface GroupCycleOptions {
+  readonly cluster: Cluster;
+  readonly queue: SchedulingQueue;
+  readonly groups: PodGroups;
+  readonly judge: Judge;
+  readonly preemptor: Preemptor;
+  readonly conditions: Pick<ConditionWriter, 'report'>;
+  readonly events: EventSink;
+  readonly metrics: Pick<SchedulerMetrics, 'attempted'>;
+  readonly clock: Clock;
+}
+
+/** Sends a decided pod to the binder; the cluster counts it already. */
+export type StartBinding = (queued: QueuedPod, nodeName: string) => void;
+
+interface Member extends Candidate {
+  readonly queued: QueuedPod;
+}
+
+export class GroupCycle {
+  readonly #options: GroupCycleOptions;
+  readonly #restUntilMs = new Map<string, number>();
+
+  constructor(options: GroupCycleOptions) {
+    this.#options = options;
+  }
+
+  /** @returns false for a pod that may go alone */
+  decide(queued: QueuedPod, bind: StartBinding): boolean {
+    const { groups, clock, queue } = this.#options;
+    const group = groups.heldGroupOf(queued.uid);
+    if (group === undefined) return false;
+    const startMs = clock.monotonicMs();
+    const restMs = (this.#restUntilMs.get(group.key) ?? 0) - startMs;
+    if (restMs > 0) {
+      queue.parkUnschedulable(queued.uid);
+      clock.setTimer(restMs, () => queue.wakeOne(queued.uid), { unref: true });
+      return true;
+    }
+    const isPlaced = this.#decideGroup(group, queued, bind);
+    this.#rest(group.key, isPlaced ? 0 : restPerWork * (clock.monotonicMs() - startMs));
+    return true;
+  }
+
+  #decideGroup(group: GroupState, first: QueuedPod, bind: StartBinding): boolean {
+    const { cluster, queue, judge } = this.#options;
+    const members = group.waiting.flatMap((member): Member[] => {
+      const queued = member.uid === first.uid ? first : queue.take(member.uid);
+      if (queued === undefined) return [];
+      return [{ ...member, queued, nominatedFor: cluster.withdrawNomination(member.uid) }];
+    });
+    // It is in nobody's list when it has just stopped waiting.
+    if (!members.some(({ uid }) => uid === first.uid)) queue.parkUnschedulable(first.uid);
+    const needed = (group.minCount ?? 0) - group.settled;
+    const missing = missingMembers(group) ?? (members.length < needed ? retrying(group) : undefined);
+    if (missing !== undefined) {
+      this.#park(members, missing, new Map());
+      return false;
+    }
+    const question = {
+      ...{ cluster, needed, candidates: members },
+      profileOf: (pod: Member['podClass']) => judge.profileOf(pod),
+    };
+    const found = placeGroup(question);
+    if (found.placed.length < needed) {
+      const message = unfitMessage(judge, group, found);
+      takeBack(cluster, found);
+      this.#park(members, message, this.#makeRoom(question));
+      return false;
+    }
+    for (const { candidate, node } of found.placed) {
+      this.#count(candidate, 'scheduled');
+      bind(candidate.queued, node);
+    }
+    // The group stands without them: they go alone from now on.
+    for (const { uid } of found.left) queue.putBack(uid);
+    return true;
+  }
+
+  /** @returns where each member is nominated for */
+  #makeRoom(question: GroupQuestion<Member>): ReadonlyMap<string, string> {
+    const { cluster, preemptor, judge } = this.#options;
+    const nominate = ({ uid, podClass }: Member, node: string): void =>
+      cluster.nominate({ uid, podClass }, node);
+    const waits = question.candidates.some(
+      ({ nominatedFor, podClass }) =>
+        nominatedFor !== undefined && hasEndingVictims(cluster, nominatedFor, podClass),
+    );
+    if (waits) {
+      const nominated = question.candidates.flatMap((member) =>
+        member.nominatedFor === undefined ? [] : [{ candidate: member, node: member.nominatedFor }],
+      );
+      for (const { candidate, node } of nominated) nominate(candidate, node);
+      return toNodes(nominated);
+    }
+    const plan = planGroupPreemption(question, (pod) => {
+      const profile = judge.profileOf(pod);
+      return profile === undefined ? undefined : judge.preemptionFor(profile, pod);
+    });
+    if (plan === undefined) return new Map();
+    for (const { candidate, node } of plan.nominations) nominate(candidate, node);
+    for (const { candidate, node, victims } of plan.evictions)
+      preemptor.evict(cluster, candidate.queued.pod, { node, victims });
+    return toNodes(plan.nominations);
+  }
+
+  #park(members: readonly Member[], message: string, nodes: ReadonlyMap<string, string>): void {
+    const { queue, conditions, events } = this.#options;
+    for (const member of members) {
+      const { uid, queued } = member;
+      const { pod } = queued;
+      this.#count(member, 'unschedulable');
+      queue.parkUnschedulable(uid);
+      const nominatedNodeName = nodes.get(uid) ?? '';
+      conditions.report({ pod, reason: 'Unschedulable', message, nominatedNodeName });
+      const said = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')?.message;
+      // Members are tried again whenever one of them may fit: what was said is not said anew.
+      if (said === message) continue;
+      const event = { type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' } as const;
+      events.event({ object: pod, ...event });
+    }
+  }
+
+  #count({ podClass }: Member, result: 'scheduled' | 'unschedulable'): void {
+    this.#options.metrics.attempted(result, podClass.schedulerName, 0);
+  }
+
+  #rest(key: string, restMs: number): void {
+    this.#restUntilMs.delete(key);
+    if (restMs === 0) return;
+    if (this.#restUntilMs.size >= maxResting) this.#restUntilMs.clear();
+    this.#restUntilMs.set(key, this.#options.clock.monotonicMs() + restMs);
+  }
+}
+
+const toNodes = (
+  placed: readonly { readonly candidate: Member; readonly node: string }[],
+): ReadonlyMap<string, string> => new Map(placed.map(({ candidate, node }) => [candidate.uid, node]));
+
+const retrying = ({ name }: GroupState): string =>
+  `waiting for members of pod group "${name}" whose binding was refused`;
