@@ -28,10 +28,8 @@ export function describeService(outline: Outline, object: AnyObject, related: Re
     outline.field('TargetPort', `${port.targetPort ?? port.port}/${port.protocol ?? 'TCP'}`);
     if ((port.nodePort ?? 0) > 0)
       outline.field('NodePort', `${name}  ${port.nodePort}/${port.protocol ?? 'TCP'}`);
-    outline.field(
-      'Endpoints',
-      endpointsText(related.slices as readonly (AnyObject & EndpointSlice)[], port.name),
-    );
+    const slices = related.slices as readonly (AnyObject & EndpointSlice)[];
+    outline.row(['Endpoints:', slices.length === 0 ? '<none>' : endpointsText(slices, port.name)], 0);
   }
   outline.field('Session Affinity', spec.sessionAffinity ?? 'None');
   if (spec.externalTrafficPolicy !== undefined)
