@@ -97,8 +97,8 @@ function certificateIn({ metadata, status }: CertificateSigningRequest): string 
   return certificate === '' ? undefined : Buffer.from(certificate, 'base64').toString();
 }
 
-/** Nobody answered, or the server has too much to do or cannot reach its store. */
-function isPassing(error: unknown): boolean {
+/** Nobody answered, or the server has too much to do or cannot reach its store: it may be asked again. */
+export function isPassing(error: unknown): boolean {
   if (error instanceof TransportError) return true;
   return error instanceof StatusError && (error.code === 429 || error.code >= 500);
 }

@@ -19,7 +19,7 @@ const definitions = JSON.parse(readFileSync(join(here, 'options.json'), 'utf8'))
 const operands = {
   up: '',
   down: '',
-  host: ' ls | add [NAME] | kill NAME | start NAME | cut NAME | heal NAME',
+  host: ' ls | add [NAME] | kill NAME | start NAME | cut NAME | heal NAME | join [ADDRESS:PORT] | leave',
   certs: ' ls | renew',
 }[command];
 
@@ -147,9 +147,10 @@ function pinnedNode() {
 
 checkArguments();
 // `prepare` is for the tests: everything but the cluster.
-const changes = command === 'up' || command === 'prepare';
+const joins = command === 'host' && args.includes('join');
+const changes = command === 'up' || command === 'prepare' || joins;
 if (changes)
-  installPackages(command === 'up' ? ['deploy/packages.txt'] : ['deploy/packages.txt', 'test/packages.txt']);
+  installPackages(['deploy/packages.txt', ...(command === 'prepare' ? ['test/packages.txt'] : [])]);
 const built = join(root, 'dist/deploy/main.js');
 if (changes || !existsSync(built)) {
   installModules();

@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { connect, probeNode } from './api.ts';
 import { hollowIndex, hollowStates, switchHollow } from './hollow.ts';
 import { agentUnit, guardUnit, hostUnits } from './host-units.ts';
+import { admitHost, hasIdentity } from './join/admit-host.ts';
 import type { Layout } from './layout.ts';
 import { readCluster, type StoredCluster } from './settings.ts';
 import {
@@ -114,6 +115,8 @@ async function start(context: HostContext, name: string): Promise<void> {
 async function power(context: HostContext, host: SimulatedHost): Promise<void> {
   const { layout, cluster, underlay } = context;
   const booted = await bootHost(layout, underlay, host);
+  // A host that has its identity keeps it; a new one joins as any other machine does.
+  if (!hasIdentity(layout, host)) await admitHost(layout, cluster, host);
   for (const unit of await hostUnits(layout, cluster, booted)) writeUnit(layout, unit);
   await untilReady(layout, booted);
 }

@@ -5,6 +5,8 @@ import { signalOfTermination } from '../base/process.ts';
 import { systemRandom } from '../base/random.ts';
 import { takeDown } from './down.ts';
 import { runHostCommand } from './host-command.ts';
+import { joinHost } from './join/join-host.ts';
+import { leaveCluster } from './join/leave-host.ts';
 import { layoutOf } from './layout.ts';
 import { runCertsCommand, runRenewal } from './renewal.ts';
 import { supervisorUnit } from './running.ts';
@@ -32,6 +34,8 @@ async function run([command = '', ...args]: readonly string[]): Promise<void> {
   if (command === 'up') return bringUp(layout, settingsOf(values));
   if (command === 'down') return takeDown(layout, values['keep-data'] === true);
   if (command === 'certs') return runCertsCommand(layout, systemClock, operands);
+  if (operands[0] === 'join') return joinHost(layout, systemClock, { values, operands: operands.slice(1) });
+  if (operands[0] === 'leave') return leaveCluster(layout);
   return runHostCommand(layout, operands);
 }
 

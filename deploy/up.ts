@@ -8,6 +8,7 @@ import { hollowUnits, waitForHollow } from './hollow.ts';
 import { agentUnit, hostUnits } from './host-units.ts';
 import { createIdentities } from './identities.ts';
 import { prepareImages } from './images.ts';
+import { readJoined } from './join/joined-host.ts';
 import type { Layout } from './layout.ts';
 import { freePorts, refuseUsedPort } from './ports.ts';
 import { Progress } from './progress.ts';
@@ -71,6 +72,11 @@ export async function bringUp(layout: Layout, settings: ClusterSettings): Promis
 /** What the cluster is: as it runs, or as asked. @throws UserError when the two differ, or the machine has no room. */
 async function settle(layout: Layout, settings: ClusterSettings): Promise<StoredCluster> {
   await refuseForeignCluster(layout);
+  const joined = readJoined(layout);
+  if (joined !== undefined)
+    throw new UserError(
+      `this clone is node ${joined.nodeName} of ${joined.server}: deploy/host leave first, or use another --name`,
+    );
   const stored = readCluster(layout);
   if (stored !== undefined) {
     const changed = differences(stored.settings, settings);
