@@ -86,8 +86,9 @@ export class GarbageCollector implements ControlLoop {
     }
     if (node.owners.some(({ uid }) => !this.#graph.has(uid) || this.#isWaiting(uid)))
       this.#loop.enqueue(node.uid);
-    for (const { uid } of before?.owners ?? [])
-      if (!node.owners.some((owner) => owner.uid === uid)) this.#enqueueIfWaiting(uid);
+    for (const { uid, blockOwnerDeletion } of before?.owners ?? [])
+      if (!node.owners.some((owner) => owner.uid === uid && owner.blockOwnerDeletion === blockOwnerDeletion))
+        this.#enqueueIfWaiting(uid);
   }
 
   #enqueueIfWaiting(uid: string): void {
@@ -148,6 +149,7 @@ export class GarbageCollector implements ControlLoop {
         return;
       case 'unblock':
         return this.#removeFinalizer(node, foregroundFinalizer);
+      case 'yield':
       case 'disown':
         return this.#patch(node, { ownerReferences: plan.owners });
       case 'delete':

@@ -92,4 +92,29 @@ describe('OwnerGraph', () => {
     expect(graph.dependentsOf('other')).toEqual([]);
     expect(graph.isGone('pod')).toBe(true);
   });
+
+  it('breaks a circle of owners that all wait for each other', () => {
+    const first = aNode('first', {
+      owners: [owner('last')],
+      deleting: true,
+      finalizers: ['foregroundDeletion'],
+    });
+    const last = aNode('last', { owners: [owner('middle')] });
+    expect(planCollection(last, [first], states({ middle: 'waiting' }))).toEqual({
+      kind: 'yield',
+      owners: [owner('middle', false)],
+    });
+    const yielded = aNode('last', { owners: [owner('middle', false)] });
+    expect(planCollection(yielded, [first], states({ middle: 'waiting' }))).toEqual({
+      kind: 'delete',
+      propagation: 'Foreground',
+    });
+  });
+
+  it('asks no dependent again that waits itself', () => {
+    const waiting = { deleting: true, finalizers: ['foregroundDeletion'] };
+    const first = aNode('first', { owners: [owner('second')], ...waiting });
+    const second = aNode('second', { owners: [owner('first')], ...waiting });
+    expect(planCollection(first, [second], states({}))).toEqual({ kind: 'await', dependents: [] });
+  });
 });

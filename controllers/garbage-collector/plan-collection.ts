@@ -11,6 +11,8 @@ export type Collection =
   | { readonly kind: 'delete'; readonly propagation: 'Foreground' | 'Background' | 'Orphan' }
   /** Nothing blocks the object's own deletion any more. */
   | { readonly kind: 'unblock' }
+  /** Owners do not wait for it any more: a circle of owners would wait for itself. */
+  | { readonly kind: 'yield'; readonly owners: readonly OwnerReference[] }
   /** It goes when these have gone. */
   | { readonly kind: 'await'; readonly dependents: readonly GraphNode[] };
 
@@ -26,7 +28,15 @@ export function planCollection(
   if (solid.length === node.owners.length) return { kind: 'keep' };
   if (solid.length > 0) return { kind: 'disown', owners: solid };
   const waiting = states.some(({ state }) => state === 'waiting');
-  if (waiting && dependents.length > 0) return { kind: 'delete', propagation: 'Foreground' };
+  if (waiting && dependents.length > 0) {
+    const mayBeCircle = dependents.some(isForegroundDeletion);
+    if (mayBeCircle && node.owners.some(({ blockOwnerDeletion }) => blockOwnerDeletion === true))
+      return {
+        kind: 'yield',
+        owners: node.owners.map((owner) => ({ ...owner, blockOwnerDeletion: false })),
+      };
+    return { kind: 'delete', propagation: 'Foreground' };
+  }
   return { kind: 'delete', propagation: propagationOf(node) };
 }
 
@@ -34,7 +44,9 @@ function planForeground(node: GraphNode, dependents: readonly GraphNode[]): Coll
   const blocking = dependents.filter((dependent) =>
     dependent.owners.some(({ uid, blockOwnerDeletion }) => uid === node.uid && blockOwnerDeletion === true),
   );
-  return blocking.length === 0 ? { kind: 'unblock' } : { kind: 'await', dependents: blocking };
+  if (blocking.length === 0) return { kind: 'unblock' };
+  // Those that wait themselves come back by the events of their own dependents; a circle would go round for ever.
+  return { kind: 'await', dependents: blocking.filter((dependent) => !dependent.deleting) };
 }
 
 function propagationOf({ finalizers }: GraphNode): 'Foreground' | 'Background' | 'Orphan' {
