@@ -11,6 +11,7 @@ import { DeploymentController } from './deployment/deployment-controller.ts';
 import { DisruptionController } from './disruption/disruption-controller.ts';
 import { EndpointsController } from './endpoints/endpoints-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
+import { MirroringController } from './endpointslice-mirroring/mirroring-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { JobController } from './job/job-controller.ts';
 import { LoadBalancerController } from './load-balancer/load-balancer-controller.ts';
@@ -51,6 +52,7 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   TaintEvictionController,
   LoadBalancerController,
   EndpointsController,
+  MirroringController,
   NamespaceController,
   VolumeProtectionController,
   PodGcController,
