@@ -12,6 +12,7 @@ import { getCommand } from './commands/get.ts';
 import { joinCommandCommand } from './commands/join-command.ts';
 import { annotateCommand, labelCommand } from './commands/label.ts';
 import { logsCommand } from './commands/logs.ts';
+import { rebalanceCommand } from './commands/rebalance.ts';
 import { rolloutCommand } from './commands/rollout.ts';
 import { scaleCommand } from './commands/scale.ts';
 import { secretsCommand } from './commands/secrets.ts';
@@ -46,4 +47,5 @@ export const commands: readonly Command[] = [
   joinCommandCommand,
   whyCommand,
   whatIfCommand,
+  rebalanceCommand,
 ];

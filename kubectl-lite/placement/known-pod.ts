@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PlacedPod } from '../../scheduler/cache/cluster.ts';
 import type { PodClass } from '../../scheduler/framework/pod-class.ts';
+import { reasonToStay } from '../../scheduler/rebalance/movable.ts';
 
 /** What is kept of a pod: 150,000 of them fit, since the class is shared. */
 export interface KnownPod {
@@ -17,9 +18,12 @@ export interface KnownPod {
   readonly createdAt: string;
   readonly startMs: number | undefined;
   readonly nominatedFor: string | undefined;
+  /** Why rebalancing does not move it; undefined: it may. */
+  readonly staysBecause: string | undefined;
 }
 
-export function toKnownPod({ metadata, spec, status }: Pod, podClass: PodClass): KnownPod {
+export function toKnownPod(pod: Pod, podClass: PodClass): KnownPod {
+  const { metadata, spec, status } = pod;
   const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
   const startMs = Date.parse(status?.startTime ?? '');
   return {
@@ -35,6 +39,7 @@ export function toKnownPod({ metadata, spec, status }: Pod, podClass: PodClass):
     createdAt: metadata.creationTimestamp ?? '',
     startMs: Number.isNaN(startMs) ? undefined : startMs,
     nominatedFor: orUndefined(status?.nominatedNodeName),
+    staysBecause: reasonToStay(pod),
   };
 }
 

@@ -7,6 +7,7 @@ import { type Change, type Forecast, forecast } from './forecast.ts';
 import { forecastText } from './forecast-text.ts';
 import type { KnownPod } from './known-pod.ts';
 import { nodeChange } from './node-change.ts';
+import { planRebalancing, rebalancingText } from './rebalancing.ts';
 import { type NodeScenario, toNodeScenario } from './scenario.ts';
 import { Snapshot } from './snapshot.ts';
 import { whyText } from './why.ts';
@@ -223,5 +224,38 @@ describe('reports of load', () => {
     snapshot.addLoad(leases, new ManualClock());
     expect(snapshot.cluster.node('a')?.load?.cpuMillis).toBe(2_000);
     expect(snapshot.cluster.node('b')?.load).toBeUndefined();
+  });
+});
+
+describe('rebalance', () => {
+  const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
+  const spread = (...on: string[]): Snapshot => {
+    const snapshot = snapshotOf(two, []);
+    for (const [i, nodeName] of on.entries()) {
+      const pod = aPod({ name: `web-${i}`, owner: 'web', cpu: '100m', spec: { nodeName } });
+      snapshot.addPod({ ...pod, status: ready });
+    }
+    return snapshot;
+  };
+
+  it('plans as many moves as help, and says what becomes of the nodes', () => {
+    const plan = planRebalancing(spread('a', 'a', 'a', 'a'));
+    expect(plan.moves.map(({ from, to, reason }) => [from, to, reason])).toEqual([
+      ['a', 'b', 'spread'],
+      ['a', 'b', 'spread'],
+    ]);
+    expect(plan.loads.after['a']).toEqual(plan.loads.after['b']);
+    expect(rebalancingText(plan)).toMatch(
+      /web-\d +a +b +spread\n(?:.*\n)*a +\d+% -> \d+% +4 -> 2\n(?:.*\n)*Nothing was changed/,
+    );
+  });
+
+  it('leaves alone what is even, bare, or kept on its node', () => {
+    expect(rebalancingText(planRebalancing(spread('a', 'b', 'a')))).toMatch(/^No pod would move/);
+    const bare = snapshotOf(
+      two,
+      Array.from({ length: 4 }, (_, i) => ({ name: `bare-${i}`, on: 'a', cpu: '900m' })),
+    );
+    expect(planRebalancing(bare).moves).toEqual([]);
   });
 });

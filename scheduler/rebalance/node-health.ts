@@ -50,7 +50,8 @@ export class NodeHealth {
   }
 }
 
-function isIll({ spec, status }: Node): boolean {
+/** Not ready, or marked as lost. */
+export function isIll({ spec, status }: Node): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   return (
     (ready !== undefined && ready.status !== 'True') ||

@@ -117,7 +117,8 @@ export class Rebalancer {
   async #advise(move: Move): Promise<void> {
     const { onOutcome, logger } = this.#options;
     const objection = await this.#mover().objection(move);
-    this.#balance.refuse(move.pod, objection?.what ?? 'pod');
+    // One advice for an owner is enough: after that move all would be judged anew.
+    this.#balance.refuse(move.pod, objection?.what ?? 'owner');
     if (objection !== undefined) return;
     onOutcome('advised');
     logger.info({ pod: move.pod.name, from: move.from, to: move.to, for: move.reason }, 'would move');
