@@ -45,6 +45,9 @@ import { ObjectStore } from './store/object-store.ts';
 import { AgentClient, type AgentTls } from './streaming/agent-client.ts';
 import { Upgrades } from './streaming/upgrades.ts';
 import { bulkBindingKind } from './subresources/bulk-binding.ts';
+import { foreseePodWith } from './subresources/foreseen-pod.ts';
+import { LeadingScheduler, type SchedulerTls } from './subresources/leading-scheduler.ts';
+import { placementSubresource } from './subresources/placement.ts';
 import { WatchCache } from './watch-cache/watch-cache.ts';
 
 /** Requests under way at the end get this long to be answered. */
@@ -75,6 +78,7 @@ export class ApiServer {
   readonly #store: ObjectStore;
   readonly #stopping = new AbortController();
   readonly #agents: AgentClient;
+  readonly #scheduler: LeadingScheduler;
   readonly #http: HttpServer;
   #upgrades: Upgrades | undefined;
   readonly #bootstrap: Bootstrap;
@@ -102,7 +106,11 @@ export class ApiServer {
     this.#authorizer = authorizer;
     this.#flow = this.#flowController();
     this.#auditor = createAuditor(options.flags.audit, options);
+    this.#scheduler = new LeadingScheduler({
+      ...{ cache: this.#cache, clock, tls: schedulerTls(options.flags) },
+    });
     this.#store = new ObjectStore({
+      foreseePod: foreseePodWith(this.#scheduler),
       ...{ storage, clock, random, logger, semantics: kindSemantics, cache: this.#cache },
       source: new ObjectSource(storage, this.#cache),
       admission: this.#admission(storage, escalation),
@@ -155,6 +163,7 @@ export class ApiServer {
       await this.#http.drain(clock, drainMs);
       await this.#http.close();
       this.#agents.close();
+      this.#scheduler.close();
       await this.#auditor?.close();
       cacheLife.abort();
       await storage.close();
@@ -167,6 +176,9 @@ export class ApiServer {
     const { flags, clock, logger } = this.#options;
     const serving = [flags.tlsPrivateKeyFile, flags.tlsCertFile, flags.clientCaFile];
     const agents = agentTlsFiles(flags);
+    const scheduler = [flags.proxyClientCertFile, flags.proxyClientKeyFile].filter(
+      (file) => file !== undefined,
+    );
     const common = { clock, logger };
     await Promise.all([
       followFiles(
@@ -186,6 +198,14 @@ export class ApiServer {
             known: await readTexts(agents),
           },
           take: () => this.#agents.renew(agentTls(flags)),
+        },
+        signal,
+      ),
+      followFiles(
+        {
+          ...{ ...common, what: 'certificate towards the scheduler', paths: scheduler },
+          known: await readTexts(scheduler),
+          take: () => this.#scheduler.renew(schedulerTls(flags)),
         },
         signal,
       ),
@@ -243,7 +263,7 @@ export class ApiServer {
     const deps = {
       ...{ authorizer, rules: authorizer, authenticator, signer },
       ...{ store: this.#store, cache: this.#cache, registry: this.#registry, clock, random },
-      ...{ agents: this.#agents, stopping: this.#stopping.signal },
+      ...{ agents: this.#agents, scheduler: this.#scheduler, stopping: this.#stopping.signal },
     };
     const openapi = new OpenApi(servedKinds(this.#registry), gitVersion);
     const door = new FrontDoor({
@@ -251,7 +271,7 @@ export class ApiServer {
       ...{ authenticator, authorizer, openid, flow: this.#gate(), auditor: this.#auditor },
       widthOf: (info) => this.#widthOf(info),
       router: new Router(deps, createRoutes(deps)),
-      discovery: new Discovery(this.#registry, [bulkBindingKind, ...metricsKinds]),
+      discovery: new Discovery(this.#registry, [bulkBindingKind, ...metricsKinds], ownSubresources),
       openapi: (request) => answerOpenApi(openapi, request),
     });
     const pods = this.#registry.byResource('', 'v1', 'pods');
@@ -280,6 +300,18 @@ export class ApiServer {
       isStopping: () => this.#isEnding,
     });
   }
+}
+
+const ownSubresources = new Map([['/v1/pods', [placementSubresource]]]);
+
+function schedulerTls({
+  proxyClientCertFile,
+  proxyClientKeyFile,
+  clientCaFile,
+}: ApiServerFlags): SchedulerTls {
+  const read = (file: string | undefined): Buffer | undefined =>
+    file === undefined ? undefined : readFileSync(file);
+  return { cert: read(proxyClientCertFile), key: read(proxyClientKeyFile), ca: read(clientCaFile) };
 }
 
 function agentTlsFiles(flags: ApiServerFlags): string[] {

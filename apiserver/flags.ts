@@ -35,6 +35,9 @@ export interface ApiServerFlags {
   readonly kubeletClientCertificate: string | undefined;
   readonly kubeletClientKey: string | undefined;
   readonly kubeletCertificateAuthority: string | undefined;
+  /** Who this server is towards the scheduler, which it asks about placements. */
+  readonly proxyClientCertFile: string | undefined;
+  readonly proxyClientKeyFile: string | undefined;
   readonly anonymousAuth: boolean;
   /** Served on after the order to end, with `/readyz` failing. */
   readonly shutdownDelayMs: number;
@@ -91,6 +94,8 @@ const options = {
   'kubelet-client-certificate': text(),
   'kubelet-client-key': text(),
   'kubelet-certificate-authority': text(),
+  'proxy-client-cert-file': text(),
+  'proxy-client-key-file': text(),
   'anonymous-auth': text('false'),
   'shutdown-delay-duration': text('0s'),
   'admission-control-config-file': text(),
@@ -133,6 +138,8 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
     kubeletClientCertificate: values['kubelet-client-certificate'],
     kubeletClientKey: values['kubelet-client-key'],
     kubeletCertificateAuthority: values['kubelet-certificate-authority'],
+    proxyClientCertFile: values['proxy-client-cert-file'],
+    proxyClientKeyFile: values['proxy-client-key-file'],
     admissionControlConfigFile: values['admission-control-config-file'],
     anonymousAuth: bool('--anonymous-auth', values['anonymous-auth'] ?? ''),
     shutdownDelayMs: durationMs('--shutdown-delay-duration', values['shutdown-delay-duration'] ?? ''),

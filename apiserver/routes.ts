@@ -13,6 +13,7 @@ import { bulkBindingHandler } from './subresources/bulk-binding.ts';
 import { evictionRoutes } from './subresources/eviction.ts';
 import { finalizeRoutes } from './subresources/finalize.ts';
 import { type ReviewDependencies, reviewHandlers } from './subresources/reviews.ts';
+import { type PlacementDependencies, placementRoutes } from './subresources/placement.ts';
 import { scaleRoutes } from './subresources/scale.ts';
 import { tokenRoutes } from './subresources/token-request.ts';
 
@@ -22,7 +23,11 @@ const needsUpgrade = async (): Promise<never> => {
 };
 const upgradeOnly: SubresourceRoutes = { get: needsUpgrade, create: needsUpgrade };
 
-export interface RouteDependencies extends LogDependencies, ReviewDependencies, RulesReviewDependencies {
+export interface RouteDependencies
+  extends LogDependencies,
+    ReviewDependencies,
+    RulesReviewDependencies,
+    PlacementDependencies {
   /** Without it no tokens are issued. */
   readonly signer: TokenSigner | undefined;
 }
@@ -40,6 +45,7 @@ export function createRoutes(deps: RouteDependencies): Routes {
     ['/serviceaccounts/token', tokenRoutes(deps, deps.signer)],
     ['/namespaces/finalize', finalizeRoutes(deps)],
     ['/pods/log', logRoutes(deps)],
+    ['/pods/placement', placementRoutes(deps)],
     ['*/proxy', proxyRoutes(deps)],
     ['/pods/exec', upgradeOnly],
     ['/pods/attach', upgradeOnly],

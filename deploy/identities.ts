@@ -60,6 +60,12 @@ export async function createIdentities(
       commonName: 'kube-apiserver-kubelet-client',
       organizations: ['system:masters'],
     }),
+    // As API server towards the scheduler, which answers this name only; and the scheduler's own towards API servers.
+    ca.ensure(pki, 'front-proxy-client', { commonName: 'front-proxy-client' }),
+    ca.ensure(pki, 'scheduler-server', {
+      commonName: 'kube-scheduler',
+      hosts: ['kube-scheduler.kube-system.svc'],
+    }),
     ca.ensure(pki, 'etcd', { commonName: 'etcd', hosts: ['127.0.0.1', 'localhost'] }),
     ca.ensure(pki, 'apiserver-etcd-client', { commonName: 'kube-apiserver-etcd-client' }),
     ensureServiceAccountKey(pki),

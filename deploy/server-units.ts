@@ -8,6 +8,7 @@ import { serverAddress } from './underlay.ts';
 import type { Unit } from './units.ts';
 
 export const serverGroup = 'servers';
+const schedulerPort = (server: number): number => 10_279 + server;
 export const detectorPort = (server: number): number => 10_259 + server;
 
 /** On the underlay; without one a loopback address that no other cluster of the machine has, as its API port is its own. */
@@ -102,6 +103,8 @@ function apiserverUnit(
       'kubelet-client-certificate': pki('apiserver-kubelet-client.crt'),
       'kubelet-client-key': pki('apiserver-kubelet-client.key'),
       'kubelet-certificate-authority': pki('ca.crt'),
+      'proxy-client-cert-file': pki('front-proxy-client.crt'),
+      'proxy-client-key-file': pki('front-proxy-client.key'),
     }),
   };
 }
@@ -130,7 +133,16 @@ export function serverUnits(layout: Layout, settings: ClusterSettings, choices: 
     const identity = `server-${server}`;
     if (has('apiserver')) units.push(apiserverUnit(layout, settings, choices, server));
     if (has('scheduler'))
-      units.push(clientUnit(layout, 'scheduler', server, { 'leader-elect-identity': identity }));
+      units.push(
+        clientUnit(layout, 'scheduler', server, {
+          'leader-elect-identity': identity,
+          'bind-address': detectorAddress(settings, choices),
+          'secure-port': String(schedulerPort(server)),
+          'tls-cert-file': join(layout.pki, 'scheduler-server.crt'),
+          'tls-private-key-file': join(layout.pki, 'scheduler-server.key'),
+          'client-ca-file': join(layout.pki, 'ca.crt'),
+        }),
+      );
     if (has('controllers')) {
       units.push(
         clientUnit(layout, 'controllers', server, {

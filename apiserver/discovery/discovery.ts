@@ -44,15 +44,20 @@ const rank = (name: string): number => {
   return at < 0 ? groupOrder.length : at;
 };
 
+/** Subresources of ours, by `<group>/<version>/<plural>`: shown in the aggregated form, beside Kubernetes' own. */
+export type OwnSubresources = ReadonlyMap<string, readonly SubresourceInfo[]>;
+
 /** Newer stable versions first. */
 const byVersion = (a: string, b: string): number => b.localeCompare(a, 'en', { numeric: true });
 
 /** What the server offers, in the aggregated and in the older form. @see apidiscovery.k8s.io/v2 */
 export class Discovery {
   readonly #groups: readonly Group[];
+  readonly #own: OwnSubresources;
   readonly #documents = new Map<string, DiscoveryDocument>();
 
-  constructor(registry: Registry, extra: readonly KindInfo[] = []) {
+  constructor(registry: Registry, extra: readonly KindInfo[] = [], own: OwnSubresources = new Map()) {
+    this.#own = own;
     const served = discoveredKinds.filter(
       (kind) =>
         !kind.verbs.includes('list') ||
@@ -86,7 +91,9 @@ export class Discovery {
       kind: 'APIGroupDiscoveryList',
       apiVersion: 'apidiscovery.k8s.io/v2',
       metadata: {},
-      items: this.#groups.filter((group) => (group.name === '') === core).map(aggregatedGroup),
+      items: this.#groups
+        .filter((group) => (group.name === '') === core)
+        .map((group) => this.#aggregatedGroup(group)),
     }));
   }
 
@@ -132,6 +139,20 @@ export class Discovery {
     }));
   }
 
+  #aggregatedGroup(group: Group): object {
+    return {
+      metadata: group.name === '' ? {} : { name: group.name },
+      versions: group.versions.map(({ version, kinds }) => ({
+        version,
+        resources: kinds.map((kind) => {
+          const own = this.#own.get(`${kind.group}/${kind.version}/${kind.plural}`) ?? [];
+          return aggregatedResource({ ...kind, subresources: [...kind.subresources, ...own] });
+        }),
+        freshness: 'Current',
+      })),
+    };
+  }
+
   #document(id: string, build: () => object): DiscoveryDocument {
     const known = this.#documents.get(id);
     if (known !== undefined) return known;
@@ -141,17 +162,6 @@ export class Discovery {
     this.#documents.set(id, document);
     return document;
   }
-}
-
-function aggregatedGroup(group: Group): object {
-  return {
-    metadata: group.name === '' ? {} : { name: group.name },
-    versions: group.versions.map(({ version, kinds }) => ({
-      version,
-      resources: kinds.map(aggregatedResource),
-      freshness: 'Current',
-    })),
-  };
 }
 
 type Versioned = { readonly group: string; readonly version: string; readonly kind: string };

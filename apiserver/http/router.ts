@@ -101,10 +101,11 @@ export class Router {
   async #sub(request: ResourceRequest, strategy: KindStrategy): Promise<Handled> {
     const { verb, subresource, name } = request.info;
     const { kind } = strategy;
-    if (name === '' || !kind.subresources.some((known) => known.name === subresource)) throw noSuchResource();
-    const routes =
-      this.#routes.subresources.get(`${kind.group}/${kind.plural}/${subresource}`) ??
-      this.#routes.subresources.get(`*/${subresource}`);
+    // One of ours is known by its route alone: Kubernetes' list of the kind's subresources does not have it.
+    const own = this.#routes.subresources.get(`${kind.group}/${kind.plural}/${subresource}`);
+    const isKnown = own !== undefined || kind.subresources.some((known) => known.name === subresource);
+    if (name === '' || !isKnown) throw noSuchResource();
+    const routes = own ?? this.#routes.subresources.get(`*/${subresource}`);
     if (routes === undefined) throw noSuchResource();
     const handler = handlerOf(routes, verb);
     if (handler === undefined) throw methodNotAllowed();

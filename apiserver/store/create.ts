@@ -1,3 +1,4 @@
+import type { Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { alreadyExists, StatusError } from '../../api/status-error.ts';
 import { type AdmissionAttributes, toAttributes } from '../admission/admission.ts';
@@ -55,10 +56,24 @@ export async function createObject(deps: StoreDependencies, request: CreateReque
   const errors = strategy.validateCreate(object, context);
   if (errors.length > 0) throw deps.semantics.invalid(strategy, object.metadata.name ?? '', errors);
   await deps.admission.validate(attributes);
+  const foreseen = request.dryRun ? await foresee(deps, request) : [];
   const committer = attributes.committer ?? deps.storage;
   const stored = await insert({ ...deps, committer }, request, generated ? prefix : undefined);
-  const warnings = [...strategy.warnings(object, undefined), ...attributes.warnings];
+  const warnings = [...strategy.warnings(object, undefined), ...attributes.warnings, ...foreseen];
   return { ...stored, created: true, warnings };
+}
+
+/** Gives a pod of a dry run the node that it would get. @returns warnings */
+async function foresee(
+  { foreseePod }: StoreDependencies,
+  { strategy, object }: CreateRequest,
+): Promise<readonly string[]> {
+  if (foreseePod === undefined || strategy.resource !== '/pods') return [];
+  const pod = object as AnyObject & Pod;
+  if ((pod.spec.nodeName ?? '') !== '') return [];
+  const { nodeName, warning } = await foreseePod(object);
+  if (nodeName !== undefined) pod.spec = { ...pod.spec, nodeName };
+  return warning === undefined ? [] : [warning];
 }
 
 function trackFields(deps: StoreDependencies, request: CreateRequest, nowMs: number): void {

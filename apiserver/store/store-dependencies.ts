@@ -1,3 +1,4 @@
+import type { AnyObject } from '../../api/kind-info.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
@@ -8,6 +9,11 @@ import type { ObjectSource } from './object-source.ts';
 import type { Reserver } from './reservation.ts';
 import type { Semantics } from './semantics.ts';
 
+/** What would become of a pod, were it created now: for dry runs. */
+export type ForeseePod = (
+  pod: AnyObject,
+) => Promise<{ readonly nodeName?: string; readonly warning?: string }>;
+
 /** What the write flows work with. */
 export interface StoreDependencies {
   readonly storage: Storage;
@@ -17,6 +23,8 @@ export interface StoreDependencies {
   readonly semantics: Semantics;
   /** By storage resource: what else its objects need. */
   readonly reservers: ReadonlyMap<string, Reserver>;
+  /** Without it a dry run leaves a pod without a node. */
+  readonly foreseePod?: ForeseePod | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -21,6 +21,7 @@ import { ObjectStore } from '../../apiserver/store/object-store.ts';
 import { toStatusError } from '../../apiserver/store/storage-failure.ts';
 import { AgentClient } from '../../apiserver/streaming/agent-client.ts';
 import { bulkBindingKind } from '../../apiserver/subresources/bulk-binding.ts';
+import { LeadingScheduler } from '../../apiserver/subresources/leading-scheduler.ts';
 import { WatchCache } from '../../apiserver/watch-cache/watch-cache.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -35,6 +36,7 @@ export interface SimulatedApiServerOptions {
   readonly logger: Logger;
 }
 
+const noTls = { cert: undefined, key: undefined, ca: undefined };
 const forever: AbortSignal = new AbortController().signal;
 /** Immutable and slow to build: all servers of all runs share it. */
 const registry: Registry = createRegistry();
@@ -71,7 +73,9 @@ export class SimulatedApiServer {
       ...{ store, cache, registry, clock: process, random, stopping: forever },
       authenticator: undefined,
       signer: undefined,
-      agents: new AgentClient({ cert: undefined, key: undefined, ca: undefined }),
+      agents: new AgentClient(noTls),
+      // Simulated schedulers serve no answers: it says so.
+      scheduler: new LeadingScheduler({ cache, clock: process, tls: noTls }),
     };
     this.#router = new Router(deps, createRoutes(deps));
   }

@@ -53,6 +53,11 @@ export async function createTestPki(options: {
     commonName: 'kube-apiserver-kubelet-client',
     organizations: ['system:masters'],
   });
+  await ca.ensure(pki, 'front-proxy-client', { commonName: 'front-proxy-client' });
+  await ca.ensure(pki, 'scheduler-server', {
+    commonName: 'kube-scheduler',
+    hosts: ['kube-scheduler.kube-system.svc'],
+  });
   await ensureServiceAccountKey(pki);
   return {
     ca,
@@ -81,5 +86,7 @@ function flagsFor(pki: string): string[] {
     `--kubelet-client-certificate=${file('apiserver-kubelet-client.crt')}`,
     `--kubelet-client-key=${file('apiserver-kubelet-client.key')}`,
     `--kubelet-certificate-authority=${file('ca.crt')}`,
+    `--proxy-client-cert-file=${file('front-proxy-client.crt')}`,
+    `--proxy-client-key-file=${file('front-proxy-client.key')}`,
   ];
 }
