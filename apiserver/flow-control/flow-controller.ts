@@ -14,10 +14,15 @@ import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated
 import { StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type FlowRequest, flowOf, inPrecedence, isUnder } from './flow-schema.ts';
+import { Lending } from './lending.ts';
+import { PacedRefusals } from './paced-refusals.ts';
 import { limitsOf, PriorityLevel, type Waiting } from './priority-level.ts';
 
 /** A request waits no longer than this: a quarter of what a request may take. */
 const maxWaitMs = 15_000;
+
+/** Waiting requests of a level that are started in one turn of the event loop. */
+const startsPerTurn = 4;
 
 export interface FlowObserver {
   dispatched(level: string, schema: string, waitedSeconds: number): void;
@@ -57,12 +62,16 @@ export class FlowController implements RequestGate {
   readonly #observer: FlowObserver;
   #schemas: readonly FlowSchema[] = [];
   #levels: ReadonlyMap<string, PriorityLevel> = new Map();
+  readonly #refusals: PacedRefusals;
+  readonly #lending: Lending;
   #pumping = false;
 
   constructor(options: { readonly seats: number; readonly clock: Clock; readonly observer: FlowObserver }) {
     this.#total = options.seats;
     this.#clock = options.clock;
     this.#observer = options.observer;
+    this.#refusals = new PacedRefusals(options.clock);
+    this.#lending = new Lending(options.seats);
   }
 
   /** Takes a changed configuration. What waits in a level that stays keeps its place. */
@@ -114,6 +123,7 @@ export class FlowController implements RequestGate {
     const wanted = level.used + width;
     if (wanted <= level.limits.nominal) return true;
     if (wanted > level.limits.borrowingLimit) return false;
+    if (wanted > level.limits.nominal + this.#lending.limit) return false;
     let taken = wanted;
     for (const other of this.#levels.values())
       if (other !== level && !other.isExempt) taken += Math.max(other.used, other.limits.reserved);
@@ -138,11 +148,13 @@ export class FlowController implements RequestGate {
   #wait(flow: Flow, distinguisher: string, width: number, signal: AbortSignal): Promise<Seat> {
     const { level, schema } = flow;
     const startMs = this.#clock.monotonicMs();
+    const flowName = `${schema.metadata.name}\0${distinguisher}`;
     return new Promise((resolve, reject) => {
       const refuse = (reason: Parameters<FlowObserver['rejected']>[2]): void => {
         settle();
         this.#observer.rejected(level.name, schema.metadata.name, reason);
-        reject(tooManyRequests());
+        const isHeld = this.#refusals.add(flowName, () => reject(tooManyRequests()), signal);
+        if (!isHeld) reject(new Overloaded());
       };
       const waiting: Waiting = {
         width,
@@ -164,26 +176,41 @@ export class FlowController implements RequestGate {
         signal.removeEventListener('abort', onAbort);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      if (!level.enqueue(`${schema.metadata.name}\0${distinguisher}`, waiting))
-        refuse(level.queues ? 'queue-full' : 'concurrency-limit');
+      if (!level.enqueue(flowName, waiting)) refuse(level.queues ? 'queue-full' : 'concurrency-limit');
     });
   }
 
   #schedulePump(): void {
-    if (this.#pumping) return;
-    if (![...this.#levels.values()].some(({ waiting }) => waiting > 0)) return;
+    if (this.#pumping || !this.#isWaiting) return;
     this.#pumping = true;
+    const atMs = this.#clock.monotonicMs();
     this.#clock.setImmediate(() => {
       this.#pumping = false;
+      this.#lending.turned(this.#clock.monotonicMs() - atMs);
       this.#pump();
     });
   }
 
-  /** Starts what fits now, a level after the other. */
+  get #isWaiting(): boolean {
+    for (const { waiting } of this.#levels.values()) if (waiting > 0) return true;
+    return false;
+  }
+
+  /** Starts what fits now, a few of each level; what has arrived meanwhile is read before more is started. */
   #pump(): void {
-    for (const level of this.#levels.values())
-      for (let next = level.next; next !== undefined && this.#fits(level, next.width); next = level.next)
+    let isFull = false;
+    for (const level of this.#levels.values()) {
+      let started = 0;
+      for (let next = level.next; next !== undefined && this.#fits(level, next.width); next = level.next) {
+        if (started === startsPerTurn) {
+          isFull = true;
+          break;
+        }
+        started += 1;
         level.dequeue()?.start();
+      }
+    }
+    if (isFull) this.#schedulePump();
   }
 }
 
@@ -194,6 +221,11 @@ const exempt = (flow: Flow | undefined): Seat => ({
   levelUid: flow?.level.uid ?? '',
   release: nothing,
 });
+
+/** So many are refused already that this one is not even answered. */
+export class Overloaded extends Error {
+  readonly code = 'OVERLOADED';
+}
 
 /** 429 in Kubernetes' words. */
 export function tooManyRequests(): StatusError {

@@ -10,7 +10,7 @@ import type { OpenIdDocuments } from '../authentication/openid.ts';
 import { peerSubject } from '../authentication/peer-certificate.ts';
 import { type Authorizer, deniedError } from '../authorization/authorizer.ts';
 import type { Discovery } from '../discovery/discovery.ts';
-import type { RequestGate, Seat } from '../flow-control/flow-controller.ts';
+import { Overloaded, type RequestGate, type Seat, tooManyRequests } from '../flow-control/flow-controller.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { MeasuredRequest } from '../metrics/request-metrics.ts';
 import type { UserInfo } from '../registry/strategy.ts';
@@ -19,6 +19,7 @@ import { type Answer, errorAnswer, noSuchResource, pageNotFound, send } from './
 import { type ApiRequest, mediaType } from './api-request.ts';
 import { sendWhole } from './body-stream.ts';
 import type { ClientResponse } from './client-response.ts';
+import { cutOff } from './connection-limits.ts';
 import { answerDiscovery } from './discovery-routes.ts';
 import { parseFieldSelector, selectedName } from './field-selector.ts';
 import { acceptsGzip } from './gzip.ts';
@@ -73,8 +74,9 @@ export class FrontDoor {
       const answer = await this.#answer({ method, info, query, headers, body, origin, user, response });
       if (answer !== undefined) await sendWhole(response, answer, acceptsGzip(headers));
     } catch (error) {
-      course.failure = toStatusError(error);
-      this.#tell(error, course.failure, incoming, response);
+      course.failure = error instanceof Overloaded ? tooManyRequests() : toStatusError(error);
+      if (error instanceof Overloaded) cutOff(incoming.connection);
+      else this.#tell(error, course.failure, incoming, response);
     }
     if (course.audited?.wantsRequest === true) course.requestBody = incoming.body;
     const goesOn = info.verb === 'watch' && course.failure === undefined;

@@ -6,6 +6,7 @@ import { type Clock, delay } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { type App, createApp, minTlsVersion } from './app.ts';
 import { ClientResponse } from './client-response.ts';
+import { ConnectionLimits } from './connection-limits.ts';
 import { Intake, looksLikeWatch } from './intake.ts';
 import { StreamResponse } from './stream-response.ts';
 
@@ -40,6 +41,7 @@ export interface HttpServerOptions {
 export class HttpServer {
   readonly #app: App;
   readonly #intake: Intake;
+  readonly #limits = new ConnectionLimits();
   readonly #listeners: NetServer[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -72,6 +74,7 @@ export class HttpServer {
     const listener = createServer({ noDelay: true, keepAlive: true }, (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
+      if (!this.#limits.enter(socket)) return;
       this.#intake.connect(() => {
         if (!socket.destroyed) this.#app.server.emit('connection', socket);
       });

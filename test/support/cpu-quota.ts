@@ -11,7 +11,7 @@ export interface CpuShare {
   readonly quotaUs: number;
 }
 
-/** A cgroup whose processes share a part of the CPU. Needs root. */
+/** A cgroup whose processes share a part of the CPU, and get it before others do. Needs root. */
 export class CpuQuota {
   readonly #directory: string;
 
@@ -23,7 +23,11 @@ export class CpuQuota {
     if (isLegacy) {
       writeFileSync(join(this.#directory, 'cpu.cfs_period_us'), String(periodUs));
       writeFileSync(join(this.#directory, 'cpu.cfs_quota_us'), String(quotaUs));
-    } else writeFileSync(join(this.#directory, 'cpu.max'), `${quotaUs} ${periodUs}`);
+      writeFileSync(join(this.#directory, 'cpu.shares'), '262144');
+    } else {
+      writeFileSync(join(this.#directory, 'cpu.max'), `${quotaUs} ${periodUs}`);
+      writeFileSync(join(this.#directory, 'cpu.weight'), '10000');
+    }
   }
 
   /** Puts a process with all its threads under the quota. */

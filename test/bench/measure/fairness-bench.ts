@@ -123,7 +123,7 @@ async function planeUntil(server: ApiServerProcess, endMs: number): Promise<Seen
     const user = await UserClient.connect(server, name);
     while (performance.now() < endMs) {
       const start = performance.now();
-      seen.refused += await user.renewLease(name);
+      seen.refused += await user.renewLease();
       seen.refused += await user.list('/api/v1/nodes');
       seen.latenciesMs.push((performance.now() - start) / 2);
       await pause(planePauseMs);
