@@ -42,6 +42,25 @@ describe('refusalOf', () => {
     expect(refusalOf({ pod, admitted: [taken], node })).toEqual({ reason, message });
   });
 
+  it.each([
+    [{ sysctls: ['kernel.shm_rmid_forced', 'net/ipv4/tcp_syncookies'] }, undefined],
+    [{ sysctls: ['kernel.msgmax'] }, 'forbidden sysctl: "kernel.msgmax" not allowlisted'],
+    [
+      { sysctls: ['net.ipv4.tcp_syncookies'], hostNetwork: true },
+      'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled',
+    ],
+    [
+      { sysctls: ['kernel.shm_rmid_forced'], hostIPC: true },
+      'forbidden sysctl: "kernel.shm_rmid_forced" not allowed with host ipc enabled',
+    ],
+  ])('sets only what harms no other pod: %j', ({ sysctls, ...spec }, why) => {
+    const securityContext = { sysctls: sysctls.map((name) => ({ name, value: '1' })) };
+    const refusal = refusalOf({ pod: aPod({ ...spec, securityContext }), admitted: [], node });
+    expect(refusal).toEqual(
+      why === undefined ? undefined : { reason: 'SysctlForbidden', message: `Pod was rejected: ${why}` },
+    );
+  });
+
   it('refuses one pod too many', () => {
     expect(refusalOf({ pod: aPod(), admitted: [aPod(), aPod()], node })?.reason).toBe('OutOfpods');
   });

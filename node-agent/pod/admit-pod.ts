@@ -3,6 +3,7 @@ import { toMillis, toUnits } from '../../api/quantity.ts';
 import type { Verdict } from './pod-facts.ts';
 import { containersOf } from './pod-spec.ts';
 import { podRequestsOf } from './qos.ts';
+import { forbiddenSysctl } from './sysctls.ts';
 
 export interface AdmissionInput {
   readonly pod: Pod;
@@ -13,7 +14,13 @@ export interface AdmissionInput {
 
 /** The node's own last word on a pod that was bound to it. @returns undefined when it may run. */
 export function refusalOf(input: AdmissionInput): Verdict | undefined {
-  return selectorMismatch(input) ?? portConflict(input) ?? lackOf(input) ?? foreignSystem(input);
+  return (
+    selectorMismatch(input) ??
+    portConflict(input) ??
+    lackOf(input) ??
+    foreignSystem(input) ??
+    unsafeSysctl(input)
+  );
 }
 
 /** Kubernetes prefixes every refusal in the pod's status so. */
@@ -93,4 +100,9 @@ function foreignSystem({ pod }: AdmissionInput): Verdict | undefined {
   return system === undefined || system === 'linux'
     ? undefined
     : refused('PodOSNotSupported', "Failed to admit pod as the OS field doesn't match node OS");
+}
+
+function unsafeSysctl({ pod }: AdmissionInput): Verdict | undefined {
+  const why = forbiddenSysctl(pod);
+  return why === undefined ? undefined : refused('SysctlForbidden', `forbidden sysctl: ${why}`);
 }

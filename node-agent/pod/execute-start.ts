@@ -95,7 +95,9 @@ async function configure(step: StartContainer, container: NamedContainer, run: P
   };
   try {
     const environment = containerEnvironment(spec, context);
-    const mounts = await volumes.containerMounts(pod, spec, environment);
+    const mounts = await volumes.containerMounts(pod, spec, environment).catch((error: unknown) => {
+      throw new StartError('CreateContainerConfigError', error);
+    });
     const target = 'targetContainerName' in container.spec ? container.spec.targetContainerName : undefined;
     return containerConfigOf({
       pod,

@@ -90,12 +90,12 @@ async function writeFresh(
   fsGroup: number | undefined,
 ): Promise<string> {
   const root = await mkdtemp(join(directory, '..data-'));
-  await own(root, 0o755, fsGroup, true);
-  for (const [path, { data, mode }] of files) {
+  await own(root, { mode: 0o755, fsGroup, isDirectory: true });
+  for (const [path, { data, mode, owner }] of files) {
     const target = join(root, path);
     await makeParents(root, path, fsGroup);
     await writeFile(target, data, { mode });
-    await own(target, mode, fsGroup, false);
+    await own(target, { mode, fsGroup, owner, isDirectory: false });
   }
   return root.slice(directory.length + 1);
 }
@@ -107,20 +107,22 @@ async function makeParents(root: string, path: string, fsGroup: number | undefin
   for (let depth = 1; depth <= parts.length; depth += 1) {
     const parent = join(root, ...parts.slice(0, depth));
     await mkdir(parent, { recursive: true });
-    await own(parent, 0o755, fsGroup, true);
+    await own(parent, { mode: 0o755, fsGroup, isDirectory: true });
   }
 }
 
+interface Ownership {
+  readonly mode: number;
+  readonly fsGroup: number | undefined;
+  readonly owner?: number | undefined;
+  readonly isDirectory: boolean;
+}
+
 /** umask does not apply; a group of the pod may read all, and new files inherit it. */
-async function own(
-  path: string,
-  mode: number,
-  fsGroup: number | undefined,
-  isDirectory: boolean,
-): Promise<void> {
-  if (fsGroup === undefined) return chmod(path, mode);
-  await chown(path, 0, fsGroup);
-  await chmod(path, isDirectory ? mode | 0o2550 : mode | 0o440);
+async function own(path: string, { mode, fsGroup, owner = 0, isDirectory }: Ownership): Promise<void> {
+  if (fsGroup !== undefined || owner !== 0) await chown(path, owner, fsGroup ?? 0);
+  const groupBits = isDirectory ? 0o2550 : 0o440;
+  await chmod(path, fsGroup === undefined ? mode : mode | groupBits);
 }
 
 async function linkNames(directory: string, files: VolumeFiles): Promise<void> {

@@ -45,9 +45,22 @@ function propagationOf({ mountPropagation }: VolumeMount): Mount['propagation'] 
 }
 
 function subPathOf({ subPath, subPathExpr }: VolumeMount, environment: ReadonlyMap<string, string>): string {
-  if (subPathExpr !== undefined && subPathExpr !== '')
-    return safePath(expandVariables(subPathExpr, (name) => environment.get(name)));
-  return subPath === undefined || subPath === '' ? '' : safePath(subPath);
+  const path =
+    subPathExpr === undefined || subPathExpr === ''
+      ? (subPath ?? '')
+      : expandVariables(subPathExpr, (name) => requiredVariable(name, environment));
+  if (path === '') return '';
+  if (path.startsWith('/')) throw new VolumeError(`error SubPath \`${path}\` must not be an absolute path`);
+  if (path.split('/').includes('..'))
+    throw new VolumeError(`unable to provision SubPath \`${path}\`: must not contain '..'`);
+  return safePath(path);
+}
+
+/** A path with a name that stands for nothing would be a directory of that name. */
+function requiredVariable(name: string, environment: ReadonlyMap<string, string>): string {
+  const value = environment.get(name);
+  if (value === undefined) throw new VolumeError(`missing value for "${name}"`);
+  return value;
 }
 
 /** Links are followed, but never out of the volume. A directory that is missing is made. */

@@ -113,12 +113,16 @@ async function readEnd(path: string, bytes: number): Promise<string> {
   }
 }
 
-/** The text of log lines without their time and stream. */
+/** The text of log lines without their time and stream. A line that is marked as a part has no end of its own. */
 export function lastLogText(log: string): string {
-  const lines = log
+  return log
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => line.split(' ').slice(3).join(' '))
-    .slice(-maxFallbackLines);
-  return lines.length === 0 ? '' : `${lines.join('\n')}\n`.slice(-maxFallbackBytes);
+    .slice(-maxFallbackLines)
+    .map((line) => {
+      const [, , tag, ...text] = line.split(' ');
+      return tag === 'P' ? text.join(' ') : `${text.join(' ')}\n`;
+    })
+    .join('')
+    .slice(-maxFallbackBytes);
 }

@@ -122,9 +122,21 @@ export class PodVolumes {
       }
       const { path, audience, expirationSeconds } = serviceAccountToken;
       const { token, renewAtMs } = await this.#tokens.get({ pod: context.pod, audience, expirationSeconds });
-      files.set(safePath(path), { data: Buffer.from(token), mode });
+      files.set(safePath(path), { data: Buffer.from(token), ...tokenAccess(context.pod, mode) });
       refreshAtMs = Math.min(refreshAtMs ?? renewAtMs, renewAtMs);
     }
     return { files, refreshAtMs };
   }
+}
+
+/** Where the pod says who its processes are, its tokens are for their eyes only. */
+function tokenAccess(pod: Pod, mode: number): Pick<VolumeFile, 'mode' | 'owner'> {
+  const { initContainers = [], containers, securityContext } = pod.spec;
+  const users = new Set(
+    [...initContainers, ...containers].map(
+      (container) => container.securityContext?.runAsUser ?? securityContext?.runAsUser,
+    ),
+  );
+  const owner = users.size === 1 ? [...users][0] : undefined;
+  return owner === undefined && securityContext?.fsGroup === undefined ? { mode } : { mode: 0o600, owner };
 }

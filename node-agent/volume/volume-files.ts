@@ -12,6 +12,8 @@ import { type FieldContext, fieldValue, resourceFieldValue } from '../pod/field-
 export interface VolumeFile {
   readonly data: Buffer;
   readonly mode: number;
+  /** Left out: root. */
+  readonly owner?: number | undefined;
 }
 
 /** By path relative to the volume. */

@@ -194,6 +194,21 @@ describe('the identity of a pod', () => {
     expect(await output('identity')).toMatch(/^authoritydefault[\w-]+\.[\w-]+\.[\w-]+$/);
     await remove('identity');
   });
+
+  it('is for the eyes of the user that the pod names, and of its group', async () => {
+    await host.createPod('private', {
+      restartPolicy: 'Never',
+      securityContext: { runAsUser: 1000, fsGroup: 3000 },
+      volumes: [{ name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }],
+      containers: [
+        shell('set -- $(ls -lnL /t/token); echo $1 $3 $4 > /dev/termination-log', {
+          volumeMounts: [{ name: 'token', mountPath: '/t' }],
+        }),
+      ],
+    });
+    expect(await output('private')).toBe('-rw-r----- 1000 3000\n');
+    await remove('private');
+  });
 });
 
 describe('the configuration of a container', () => {
@@ -211,5 +226,26 @@ describe('the configuration of a container', () => {
     await host.client.create(configmaps, configMap('env', { v: 'value' }));
     expect(await output('refers')).toBe('value\n');
     await remove('refers');
+  });
+
+  it.each([
+    ['..', "unable to provision SubPath `..`: must not contain '..'"],
+    ['/tmp', 'error SubPath `/tmp` must not be an absolute path'],
+  ])('is refused when a part of a volume turns out to be %s', async (value, message) => {
+    await host.createPod('part', {
+      volumes: [{ name: 'work', emptyDir: {} }],
+      containers: [
+        shell('sleep 60', {
+          env: [{ name: 'PART', value }],
+          volumeMounts: [{ name: 'work', mountPath: '/w', subPathExpr: '$(PART)' }],
+        }),
+      ],
+    });
+    const pod = await until(
+      'part',
+      ({ status }) => status?.containerStatuses?.[0]?.state?.waiting?.message === message,
+    );
+    expect(pod.status?.containerStatuses?.[0]?.state?.waiting?.reason).toBe('CreateContainerConfigError');
+    await remove('part');
   });
 });
