@@ -63,6 +63,23 @@ const qualifiedPointerStrings = new Set([
   'ClusterTrustBundleProjection.name',
   'ClusterTrustBundleProjection.signerName',
   'VolumeMountStatus.recursiveReadOnly',
+  'ParamRef.parameterNotFoundAction',
+  'Validation.reason',
+  'ValidationRule.reason',
+  'HPAScalingRules.selectPolicy',
+  'JobStatus.failedIndexes',
+  'SuccessPolicyRule.succeededIndexes',
+  'PodFailurePolicyOnExitCodesRequirement.containerName',
+  'ContainerStatus.stopSignal',
+  'Lifecycle.stopSignal',
+  'AzureFilePersistentVolumeSource.secretNamespace',
+  'LocalVolumeSource.fsType',
+  'PersistentVolumeClaimStatus.currentVolumeAttributesClassName',
+  'PodSchedulingGroup.podGroupName',
+  'CustomResourceDefinitionVersion.deprecationWarning',
+  'JSONSchemaProps.x-kubernetes-list-type',
+  'JSONSchemaProps.x-kubernetes-map-type',
+  'DeleteOptions.propagationPolicy',
 ]);
 
 const valueStrings = new Set([
@@ -106,6 +123,10 @@ const optionalPointers = new Set([
   'GRPCAction.service',
   'ReplicationControllerSpec.replicas',
   'AzureDiskVolumeSource.readOnly',
+  'AzureDiskVolumeSource.cachingMode',
+  'AzureDiskVolumeSource.fsType',
+  'AzureDiskVolumeSource.kind',
+  'CSIVolumeSource.readOnly',
 ]);
 
 /** Structs that are left out when empty although they are held by value. */

@@ -1,6 +1,8 @@
 import { stringify } from 'yaml';
+import { type KindInfo, toApiVersion } from '../../api/kind-info.ts';
 import type { StatusError } from '../../api/status-error.ts';
 import { StatusError as ApiError } from '../../api/status-error.ts';
+import { encodedKind, objectEncoder } from '../decode/protobuf/object-encoder.ts';
 import type { ClientResponse } from './client-response.ts';
 import { ExpiredContinue } from './continue-token.ts';
 import type { Negotiated } from './negotiation.ts';
@@ -22,15 +24,29 @@ export function jsonAnswer(
   negotiated: Negotiated,
   warnings: readonly string[] = [],
 ): Answer {
-  const headers = warnings.length === 0 ? undefined : { warning: toWarnings(warnings) };
-  if (negotiated.media === 'yaml')
-    return {
-      status,
-      contentType: negotiated.contentType,
-      body: toYaml(JSON.parse(json.toString())),
-      headers,
-    };
-  return { status, contentType: negotiated.contentType, body: Buffer.concat([json, newline]), headers };
+  if (negotiated.media !== 'json')
+    return objectAnswer(status, JSON.parse(json.toString()) as object, negotiated, warnings);
+  return {
+    status,
+    contentType: negotiated.contentType,
+    body: Buffer.concat([json, newline]),
+    headers: warningHeaders(warnings),
+  };
+}
+
+/** The wire JSON of an object as the cache holds it: what it is in protobuf is made once for all who ask. */
+export function storedAnswer(
+  status: number,
+  { kind, json }: { readonly kind: KindInfo; readonly json: Buffer },
+  negotiated: Negotiated,
+  warnings: readonly string[] = [],
+): Answer {
+  const body =
+    negotiated.media === 'protobuf'
+      ? objectEncoder.bodyOfJson(encodedKind({ apiVersion: toApiVersion(kind), kind: kind.kind }), json)
+      : undefined;
+  if (body === undefined) return jsonAnswer(status, json, negotiated, warnings);
+  return { status, contentType: negotiated.contentType, body, headers: warningHeaders(warnings) };
 }
 
 export function objectAnswer(
@@ -39,8 +55,17 @@ export function objectAnswer(
   negotiated: Negotiated,
   warnings: readonly string[] = [],
 ): Answer {
-  return jsonAnswer(status, Buffer.from(JSON.stringify(object)), negotiated, warnings);
+  const headers = warningHeaders(warnings);
+  const { media, contentType } = negotiated;
+  if (media === 'yaml') return { status, contentType, body: toYaml(object), headers };
+  const body = media === 'protobuf' ? objectEncoder.body(object) : undefined;
+  if (body !== undefined) return { status, contentType, body, headers };
+  // A kind that has no message is told in JSON, which every client reads.
+  return { status, contentType: 'application/json', body: `${JSON.stringify(object)}\n`, headers };
 }
+
+const warningHeaders = (warnings: readonly string[]): Answer['headers'] =>
+  warnings.length === 0 ? undefined : { warning: toWarnings(warnings) };
 
 export function errorAnswer(error: StatusError, negotiated: Negotiated): Answer {
   const answer = objectAnswer(error.code, statusBody(error), negotiated);

@@ -14,10 +14,20 @@ export interface ItemList {
   readonly gzip: boolean;
 }
 
+/** What stands around the items, each part a few bytes. */
+export interface Punctuation {
+  readonly first: Buffer;
+  readonly between: Buffer;
+  readonly closing: Buffer;
+}
+
 export interface ItemEncoding {
   /** All before the first item. */
   readonly head: Buffer;
-  /** An item as JSON without its opening brace. */
+  /** JSON when absent. */
+  readonly contentType?: string | undefined;
+  readonly punctuation?: Punctuation | undefined;
+  /** An item without what stands before it: in JSON its opening brace. */
   encode(object: CachedObject): Buffer;
   /** What all items come to, encoded, if that is known. */
   readonly itemBytes?: number | undefined;
@@ -25,29 +35,33 @@ export interface ItemEncoding {
   readonly yieldEvery?: number | undefined;
 }
 
-const separator: Buffer = Buffer.from(',{');
-const openBrace: Buffer = Buffer.from('{');
-const closing: Buffer = Buffer.from(']}\n');
+const ofJson: Punctuation = {
+  first: Buffer.from('{'),
+  between: Buffer.from(',{'),
+  closing: Buffer.from(']}\n'),
+};
+/** Room for what stands around an item. */
+const punctuationBytes = 16;
 
-/** Writes a JSON object whose last field is an array of items, in chunks, at the pace of the reader. */
+/** Writes an object whose last field is an array of items, in chunks, at the pace of the reader. */
 export async function sendItems(list: ItemList, encoding: ItemEncoding): Promise<void> {
   const { objects, response } = list;
-  const { head, yieldEvery = Number.POSITIVE_INFINITY } = encoding;
+  const { head, yieldEvery = Number.POSITIVE_INFINITY, punctuation = ofJson } = encoding;
   const chunk = new Chunk(head.length);
   chunk.add(head);
   let body: BodyStream | undefined;
   for (const [at, object] of objects.entries()) {
     const item = encoding.encode(object);
     if ((at + 1) % yieldEvery === 0) await turn(list.clock);
-    if (!chunk.fits(item.length + separator.length + closing.length)) {
+    if (!chunk.fits(item.length + punctuationBytes)) {
       body ??= openStream(list, encoding);
       await body.write(chunk.take(item.length));
       if (response.gone) return;
     }
-    chunk.add(at === 0 ? openBrace : separator);
+    chunk.add(at === 0 ? punctuation.first : punctuation.between);
     chunk.add(item);
   }
-  chunk.add(closing);
+  chunk.add(punctuation.closing);
   const last = chunk.take(0);
   body ??= openStream(list, encoding, last.length);
   await body.end(last);
@@ -58,12 +72,16 @@ function openStream(list: ItemList, encoding: ItemEncoding, whole?: number): Bod
   const { objects, response } = list;
   const length = whole ?? totalLength(encoding, objects.length);
   const gzip = list.gzip && (length === undefined || length > gzipThresholdBytes);
-  return openBody(response, { contentType: 'application/json', gzip, length });
+  return openBody(response, { contentType: encoding.contentType ?? 'application/json', gzip, length });
 }
 
-function totalLength({ head, itemBytes }: ItemEncoding, count: number): number | undefined {
+function totalLength(
+  { head, itemBytes, punctuation = ofJson }: ItemEncoding,
+  count: number,
+): number | undefined {
   if (itemBytes === undefined) return undefined;
-  const separators = separator.length * count - (count > 0 ? 1 : 0);
+  const { first, between, closing } = punctuation;
+  const separators = count === 0 ? 0 : first.length + between.length * (count - 1);
   return head.length + itemBytes + separators + closing.length;
 }
 
@@ -93,7 +111,7 @@ class Chunk {
   take(nextItem: number): Buffer {
     const taken = this.#buffer.subarray(0, this.#length);
     this.#length = 0;
-    const needed = nextItem + separator.length + closing.length;
+    const needed = nextItem + punctuationBytes;
     if (needed > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(needed);
     return taken;
   }

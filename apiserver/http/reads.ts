@@ -2,6 +2,7 @@ import { type AnyObject, toApiVersion } from '../../api/kind-info.ts';
 import { badRequest, isExpired, notFound, StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
+import { isEncodable } from '../decode/protobuf/object-encoder.ts';
 import { emptyStruct } from '../decode/schema.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { KindStrategy } from '../registry/strategy.ts';
@@ -11,13 +12,22 @@ import type { ObjectStore } from '../store/object-store.ts';
 import { toStatusError } from '../store/storage-failure.ts';
 import { viewJson } from '../store/stored-view.ts';
 import type { CachedObject, CachePage, ReadCache, WatchEncoding } from '../watch-cache/read-cache.ts';
-import { type Answer, jsonAnswer, objectAnswer } from './answer.ts';
+import { type Answer, objectAnswer, storedAnswer } from './answer.ts';
 import type { ResourceRequest } from './api-request.ts';
 import { decodeContinue, ExpiredContinue, encodeContinue } from './continue-token.ts';
 import { acceptsGzip } from './gzip.ts';
 import { badListVersion, type ListOptions, parseListOptions, parseVersion } from './list-options.ts';
-import { type ListHead, sendList, sendMetadataList, sendTable, sendYamlList } from './list-response.ts';
-import { type Negotiated, negotiate } from './negotiation.ts';
+import {
+  type ListHead,
+  type ListResponse,
+  sendList,
+  sendMetadataList,
+  sendTable,
+  sendYamlList,
+} from './list-response.ts';
+import { type Negotiated, negotiate, plainJson } from './negotiation.ts';
+import { protobufEncoding, protobufMetadataEncoding, typeMetaOf } from './protobuf-encodings.ts';
+import { sendProtobufList, sendProtobufMetadataList } from './protobuf-list.ts';
 import { type IncludeObject, tableRow, toMetadataOnly, toTable } from './shapes.ts';
 import { metadataEncoding, objectEncoding, tableEncoding } from './watch-encodings.ts';
 import type { WatchStreams } from './watch-response.ts';
@@ -76,7 +86,8 @@ export function shapedAnswer(
   },
 ): Answer {
   const { status, json, negotiated, warnings } = answer;
-  if (negotiated.shape === 'object') return jsonAnswer(status, json, negotiated, warnings);
+  const { kind } = request.strategy;
+  if (negotiated.shape === 'object') return storedAnswer(status, { kind, json }, negotiated, warnings);
   const object = parseObject(json);
   if (negotiated.shape === 'metadata')
     return objectAnswer(status, toMetadataOnly(object, negotiated.metaVersion), negotiated, warnings);
@@ -113,7 +124,7 @@ function includeOf(request: ResourceRequest): IncludeObject {
 /** A list or a watch. Writes the response itself; a watch goes on when this has resolved. */
 export async function listOrWatch(deps: ListDependencies, request: ResourceRequest): Promise<void> {
   const watch = request.info.verb === 'watch';
-  const negotiated = negotiate(request.headers.accept, watch);
+  const negotiated = speakable(request.strategy, negotiate(request.headers.accept, watch));
   if (negotiated.shape === 'metadata' && !watch)
     throw wrongShape(
       `you requested PartialObjectMetadata, but the requested object is a list (*core.${request.strategy.kind.kind}List)`,
@@ -125,8 +136,25 @@ export async function listOrWatch(deps: ListDependencies, request: ResourceReque
   const gzip = acceptsGzip(request.headers);
   const list = { strategy, head, objects, response, clock: deps.clock, gzip };
   if (negotiated.shape === 'table') return sendTable(list, includeOf(request), negotiated.metaVersion);
-  if (negotiated.shape === 'metadataList') return sendMetadataList(list, negotiated.metaVersion);
-  return negotiated.media === 'yaml' ? sendYamlList(list) : sendList(list);
+  if (negotiated.shape === 'metadataList') {
+    const send = negotiated.media === 'protobuf' ? sendProtobufMetadataList : sendMetadataList;
+    return send(list, negotiated.metaVersion);
+  }
+  return sendObjects(list, negotiated);
+}
+
+/** A list of whole objects. */
+export function sendObjects(list: ListResponse, negotiated: Negotiated): Promise<void> {
+  const { media } = speakable(list.strategy, negotiated);
+  if (media === 'protobuf') return sendProtobufList(list);
+  return media === 'yaml' ? sendYamlList(list) : sendList(list);
+}
+
+/** A kind that has no message is told in JSON, which every client reads. */
+function speakable({ kind }: KindStrategy, negotiated: Negotiated): Negotiated {
+  const { media, shape, metaVersion } = negotiated;
+  if (media !== 'protobuf' || shape !== 'object' || isEncodable(typeMetaOf(kind))) return negotiated;
+  return { ...plainJson, shape, metaVersion };
 }
 
 export interface Collected {
@@ -256,7 +284,7 @@ async function startWatch(
     encoding: encodingOf(deps, request, negotiated),
   };
   const { timeoutSeconds } = options;
-  deps.watches.begin(request.response, watched, { timeoutSeconds, contentType: 'application/json' });
+  deps.watches.begin(request.response, watched, { timeoutSeconds, contentType: watchType(negotiated) });
 }
 
 function sendInitialEventsNeedsBookmarks(): StatusError {
@@ -275,9 +303,14 @@ function zeroOf({ registry }: ReadDependencies, { kind }: KindStrategy): AnyObje
   return { ...zero, apiVersion: toApiVersion(kind), kind: kind.kind, metadata };
 }
 
+const watchType = ({ media, contentType }: Negotiated): string =>
+  media === 'protobuf' ? `${contentType};stream=watch` : contentType;
+
 function encodingOf(deps: ReadDependencies, request: ResourceRequest, negotiated: Negotiated): WatchEncoding {
   if (negotiated.shape === 'table')
     return tableEncoding(request.strategy, includeOf(request), deps.clock, zeroOf(deps, request.strategy));
-  if (negotiated.shape !== 'object') return metadataEncoding();
-  return objectEncoding(request.strategy);
+  const isProtobuf = negotiated.media === 'protobuf';
+  if (negotiated.shape !== 'object')
+    return isProtobuf ? protobufMetadataEncoding(negotiated.metaVersion) : metadataEncoding();
+  return isProtobuf ? protobufEncoding(request.strategy) : objectEncoding(request.strategy);
 }

@@ -23,7 +23,7 @@ const objectFrame = (type: EventType, object: object): Buffer =>
   frame(type, Buffer.from(JSON.stringify(object)));
 const errorFrame = (status: object): Buffer => objectFrame('ERROR', status);
 
-function bookmarkMetadata(version: number, initialEventsEnd: boolean): object {
+export function bookmarkMetadata(version: number, initialEventsEnd: boolean): object {
   const resourceVersion = String(version);
   return initialEventsEnd
     ? { resourceVersion, annotations: { 'k8s.io/initial-events-end': 'true' } }

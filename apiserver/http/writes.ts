@@ -9,9 +9,8 @@ import { readBody } from './body.ts';
 import { parseDeleteOptions } from './delete-options.ts';
 import { acceptsGzip } from './gzip.ts';
 import { parseListOptions } from './list-options.ts';
-import { sendList } from './list-response.ts';
 import { negotiate } from './negotiation.ts';
-import { collectList, type ReadDependencies, shapedAnswer } from './reads.ts';
+import { collectList, type ReadDependencies, sendObjects, shapedAnswer } from './reads.ts';
 import { parseWriteOptions, type WriteOptions } from './write-options.ts';
 
 /** Lost races of an update that names no version. */
@@ -184,6 +183,7 @@ export async function deleteResource(deps: WriteDependencies, request: ResourceR
 /** Deletes what a list would give, and answers with that list. */
 export async function deleteCollection(deps: WriteDependencies, request: ResourceRequest): Promise<void> {
   const { strategy, user, response } = request;
+  const negotiated = negotiate(request.headers.accept);
   const options = parseDeleteOptions(deps.registry, request);
   const selection = parseListOptions(request.query, strategy, { name: '', watch: false });
   const { objects, head } = await collectList(deps, request, selection);
@@ -196,5 +196,5 @@ export async function deleteCollection(deps: WriteDependencies, request: Resourc
     objects,
   );
   const gzip = acceptsGzip(request.headers);
-  await sendList({ strategy, head, objects, response, clock: deps.clock, gzip });
+  await sendObjects({ strategy, head, objects, response, clock: deps.clock, gzip }, negotiated);
 }

@@ -7,6 +7,7 @@ import { parseRequestInfo } from '../../apiserver/http/request-info.ts';
 import { Dice } from './dice.ts';
 import { objectionToRaw, sendRaw, someRawCase } from './frames.ts';
 import { objectionTo } from './judge.ts';
+import { isProtobuf, readProtobuf, withoutEmpty, withoutTypes } from './protobuf-answers.ts';
 import { type FuzzRequest, type FuzzWorld, someRequest } from './requests.ts';
 import { type FuzzAnswer, Http1Sender, Http2Sender, type Sender, Unsendable } from './senders.ts';
 import type { FuzzTarget } from './target.ts';
@@ -115,6 +116,7 @@ export class Campaign {
       const objection = objectionTo(request, answer);
       if (objection !== undefined) report(objection);
       const path = writtenPath(this.#options.world, request, answer);
+      if (isRead(request, answer)) await this.#compare(sender, { path: request.path, answer, report });
       if (path === undefined) return;
       if (answer.status === 201) created.add(path.object);
       await this.#compare(sender, { path: path.object, answer, report });
@@ -136,7 +138,7 @@ export class Campaign {
     this.#report({ index, what: objection, request: { method: raw.protocol, path: '', headers: {}, body } });
   }
 
-  /** What was answered is what is stored. */
+  /** What was answered is what is stored, in whatever form it was answered. */
   async #compare(
     sender: Sender,
     written: { path: string; answer: FuzzAnswer; report: (what: string) => void },
@@ -148,7 +150,9 @@ export class Campaign {
     const stored = parseObject(found);
     if (versionOf(stored) !== versionOf(told)) return;
     this.#readBack += 1;
-    if (told['kind'] === stored?.['kind'] && !isDeepStrictEqual(told, stored))
+    const { contentType } = written.answer;
+    const form = isProtobuf(contentType) ? (value: unknown) => withoutEmpty(withoutTypes(value)) : asItIs;
+    if (told['kind'] === stored?.['kind'] && !isDeepStrictEqual(form(told), form(stored)))
       written.report(`read back differently: ${JSON.stringify(told)} / ${JSON.stringify(stored)}`);
   }
 
@@ -217,7 +221,14 @@ function sparing(request: FuzzRequest, namespace: string): FuzzRequest {
   return isItself && request.method !== 'GET' ? { ...request, method: 'GET', body: undefined } : request;
 }
 
+const asItIs = (value: unknown): unknown => value;
+
+/** Read in protobuf: to be what JSON says. */
+const isRead = ({ method, path }: FuzzRequest, { status, contentType, isOpen }: FuzzAnswer): boolean =>
+  method === 'GET' && status === 200 && isProtobuf(contentType) && !isOpen && !path.includes('watch');
+
 function parseObject(answer: FuzzAnswer): Record<string, unknown> | undefined {
+  if (isProtobuf(answer.contentType)) return readProtobuf(answer.body);
   if (!answer.contentType.startsWith('application/json')) return undefined;
   try {
     return JSON.parse(answer.body.toString()) as Record<string, unknown>;

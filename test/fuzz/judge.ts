@@ -1,4 +1,5 @@
 import { parse } from 'yaml';
+import { isProtobuf, readProtobuf, readProtobufFrames } from './protobuf-answers.ts';
 import type { FuzzRequest } from './requests.ts';
 import type { FuzzAnswer } from './senders.ts';
 
@@ -54,7 +55,9 @@ export function objectionTo(request: FuzzRequest, answer: FuzzAnswer): string | 
 }
 
 function objectionToSuccess(request: FuzzRequest, answer: FuzzAnswer): string | undefined {
-  if (answer.isOpen || request.method === 'HEAD' || answer.status === 304) return undefined;
+  if (request.method === 'HEAD' || answer.status === 304) return undefined;
+  if (isProtobuf(answer.contentType)) return objectionToProtobuf(answer);
+  if (answer.isOpen) return undefined;
   if (!answer.contentType.startsWith('application/json')) return undefined;
   try {
     for (const line of request.path.includes('watch') ? lines(answer.body) : [answer.body.toString()])
@@ -64,6 +67,23 @@ function objectionToSuccess(request: FuzzRequest, answer: FuzzAnswer): string | 
     return `a body that is no JSON: ${String(error)}`;
   }
 }
+
+function objectionToProtobuf({ contentType, body, isOpen }: FuzzAnswer): string | undefined {
+  try {
+    if (!contentType.endsWith('stream=watch')) {
+      const { kind } = readProtobuf(body);
+      return kind === '' ? 'a message without a kind' : undefined;
+    }
+    const { events, rest } = readProtobufFrames(body);
+    const odd = events.find(({ type, object }) => !eventTypes.has(type) || object['kind'] === '');
+    if (odd !== undefined) return `an event that is none: ${JSON.stringify(odd)}`;
+    return isOpen || rest.length === 0 ? undefined : `${rest.length} bytes behind the last frame`;
+  } catch (error) {
+    return `a body that is no protobuf: ${String(error)}`;
+  }
+}
+
+const eventTypes: ReadonlySet<string> = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR']);
 
 const lines = (body: Buffer): string[] =>
   body
@@ -78,7 +98,9 @@ function objectionToFailure({ status, contentType, body }: FuzzAnswer): string |
   if (text === '') return status < 500 ? undefined : `status ${status} without a body`;
   let told: Record<string, unknown>;
   try {
-    told = (contentType.startsWith('application/yaml') ? parse(text) : JSON.parse(text)) as typeof told;
+    told = isProtobuf(contentType)
+      ? readProtobuf(body)
+      : ((contentType.startsWith('application/yaml') ? parse(text) : JSON.parse(text)) as typeof told);
   } catch {
     // Said below, with the status.
     return `status ${status} with a body that cannot be read: ${text.slice(0, 200)}`;

@@ -5,6 +5,7 @@
 import { stringify } from 'yaml';
 import { toApiVersion } from '../../api/kind-info.ts';
 import { ProtobufMessages } from '../../apiserver/decode/protobuf/messages.ts';
+import { isEncodable } from '../../apiserver/decode/protobuf/object-encoder.ts';
 import { createRegistry, type Registry } from '../../apiserver/registry/registry.ts';
 import type { KindStrategy } from '../../apiserver/registry/strategy.ts';
 import { loadCorpus, type RecordedRequest } from './corpus.ts';
@@ -102,11 +103,22 @@ function someHeaders(dice: Dice, headers: Record<string, string>): Record<string
 }
 
 const table = 'as=Table;v=v1;g=meta.k8s.io';
+const protobuf = 'application/vnd.kubernetes.protobuf';
+const metadata = 'g=meta.k8s.io;v=v1;as=PartialObjectMetadata';
 const accepts = [
   '*/*',
   'application/json',
   'application/yaml',
-  'application/vnd.kubernetes.protobuf',
+  protobuf,
+  protobuf,
+  `${protobuf},application/json`,
+  `${protobuf};q=0.5,application/yaml;q=0.4,*/*;q=0.1`,
+  `${protobuf};stream=watch`,
+  `${protobuf};stream=x,application/json;stream=watch`,
+  `${protobuf};${table},application/json;${table}`,
+  `${protobuf};${metadata},application/json;${metadata},application/json`,
+  `${protobuf};${metadata}List,application/json`,
+  `${protobuf};q=0,application/*;q=0.3;v=x`,
   'text/html',
   ';;;',
   ',',
@@ -157,8 +169,12 @@ function writeBody(
 function definitionOf({ registry }: FuzzWorld, tree: unknown): string | undefined {
   if (typeof tree !== 'object' || tree === null) return undefined;
   const { apiVersion, kind } = tree as Record<string, unknown>;
-  return registry.all.find((each) => each.kind.kind === kind && toApiVersion(each.kind) === apiVersion)?.kind
-    .schema;
+  const found = registry.all.find(
+    (each) => each.kind.kind === kind && toApiVersion(each.kind) === apiVersion,
+  );
+  if (found === undefined || !isEncodable({ apiVersion: toApiVersion(found.kind), kind: found.kind.kind }))
+    return undefined;
+  return found.kind.schema;
 }
 
 /** An object that fits its schema and mostly no rule. */

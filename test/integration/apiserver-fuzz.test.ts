@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { objectEncoder } from '../../apiserver/decode/protobuf/object-encoder.ts';
 import { fuzz } from '../fuzz/fuzz.ts';
 import { objectionTo } from '../fuzz/judge.ts';
 import type { FuzzAnswer } from '../fuzz/senders.ts';
@@ -26,6 +27,18 @@ const answer = (status: number, body: object | string): FuzzAnswer => ({
   ...{ status, isOpen: false, contentType: 'application/json' },
   body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
 });
+const frameOf = (bytes: Buffer): Buffer => {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length + 1);
+  return Buffer.concat([length, bytes]);
+};
+/** An object, in protobuf, of which only the beginning comes; in a watch a frame that lacks its last byte. */
+function protobufAnswer(parameters: string, cut: number): FuzzAnswer {
+  const whole = objectEncoder.body({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' } });
+  const bytes = whole ?? Buffer.alloc(0);
+  const contentType = `application/vnd.kubernetes.protobuf${parameters}`;
+  return { status: 200, isOpen: false, contentType, body: cut > 0 ? bytes.subarray(0, cut) : frameOf(bytes) };
+}
 const failure = {
   kind: 'Status',
   apiVersion: 'v1',
@@ -42,6 +55,8 @@ test.each([
   ['another code in the Status', answer(409, failure), 'code 422'],
   ['a reason of another code', answer(409, { ...failure, code: 409 }), 'reason Invalid'],
   ['a body that is cut off', answer(200, '{"kind":"Po'), 'no JSON'],
+  ['protobuf that is cut off', protobufAnswer('', 40), 'no protobuf'],
+  ['a frame that is cut off', protobufAnswer(';stream=watch', 0), 'behind the last frame'],
 ])('the fuzzer objects to %s', (_what, wrong, objection) => {
   expect(objectionTo(request, answer(422, failure))).toBeUndefined();
   expect(objectionTo(request, wrong)).toContain(objection);

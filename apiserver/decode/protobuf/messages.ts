@@ -17,6 +17,8 @@ export interface ProtobufField {
   readonly type: ProtobufType;
   readonly repeated: boolean;
   readonly presence: Presence;
+  /** Go holds it by value, so that it is on the wire also when it is zero or absent. */
+  readonly byValue: boolean;
   /** Its fields stand in the JSON object around it; then compiled with the struct of that object. */
   readonly inlined: ProtobufMessage | undefined;
 }
@@ -30,6 +32,8 @@ export interface ProtobufMessage {
 const messageFacts: ReadonlyMap<string, readonly (readonly (string | number | boolean)[])[]> = new Map(
   Object.entries(facts.messages),
 );
+
+export const hasMessage = (message: string): boolean => messageFacts.has(message);
 
 /** `io.k8s.api.core.v1.Pod` -> `k8s.io.api.core.v1.Pod` */
 export const messageNameOf = (definition: string): string =>
@@ -49,6 +53,16 @@ function typeOf(text: string, inside: string): ProtobufType {
   if (isScalar(text)) return { kind: text };
   if (text.includes('.')) return { kind: 'message', message: text.replace(/^\./, '') };
   return { kind: 'message', message: `${inside.slice(0, inside.lastIndexOf('.'))}.${text}` };
+}
+
+/** By value, and left out of JSON when zero: no message but this one is so. */
+const creationTimestamp = 'k8s.io.apimachinery.pkg.apis.meta.v1.ObjectMeta.creationTimestamp';
+
+/** Absent bytes are nil, and nil is left out. */
+function isByValue(type: ProtobufType, schema: SchemaField | undefined): boolean {
+  if (schema === undefined || type.kind === 'bytes' || type.kind === 'map') return false;
+  if (schema.presence === 'always') return true;
+  return schema.presence === 'omitempty' && type.kind !== 'message';
 }
 
 const letters = (name: string): string => name.replace(/[$-]/g, '').toLowerCase();
@@ -99,6 +113,7 @@ export class ProtobufMessages {
               type: compiled,
               repeated: repeated === true,
               presence: schema?.presence ?? 'pointer',
+              byValue: isByValue(compiled, schema) || `${message}.${written}` === creationTimestamp,
               inlined: isInlined ? this.#compile(compiled.message, struct) : undefined,
             },
           ];
