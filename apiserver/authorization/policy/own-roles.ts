@@ -22,11 +22,16 @@ const leadership = (lease: string): Rule[] => [
 ];
 
 export const ownRoles: readonly NamedRules[] = [
-  { name: 'coracle:controllers', rules: compactRules(union) },
+  {
+    name: 'coracle:controllers',
+    // The class of local volumes is theirs to make.
+    rules: [...compactRules(union), on('storage.k8s.io', 'storageclasses', 'create')],
+  },
   {
     name: 'coracle:scheduler',
     rules: [
       on('coracle.dev', 'bulkbindings', 'create'),
+      on('scheduling.x-k8s.io', 'podgroups', read),
       // Rebalancing: looks at who owns a pod, marks it, and evicts it when its replacement is ready.
       on('apps', 'deployments', 'get'),
       on('core', 'pods', 'patch'),
