@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Node, Pod, PodCondition } from '../../api/generated/core-v1.ts';
 import { nodes, pods } from '../../api/generated/resources.ts';
 import { systemClock } from '../../base/clock.ts';
@@ -5,6 +6,7 @@ import { silentLogger } from '../../base/logger.ts';
 import { systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { Informer } from '../../client/informer.ts';
+import type { PlacementServerFlags } from '../../scheduler/answers/placement-server.ts';
 import { runScheduler, type SchedulerOptions } from '../../scheduler/scheduler.ts';
 import { ApiServerProcess } from './api-server-process.ts';
 import { EtcdProcess } from './etcd-process.ts';
@@ -26,6 +28,8 @@ export class SchedulerCluster {
   readonly client: ApiClient;
   readonly #etcd: EtcdProcess;
   readonly #abort = new AbortController();
+  #scheduling = new AbortController();
+  readonly #schedulers: Promise<void>[] = [];
   readonly #followed: Informer<Pod>;
   readonly #running: Promise<void>[];
 
@@ -38,22 +42,48 @@ export class SchedulerCluster {
   }
 
   static async start(options: Partial<SchedulerOptions> = {}): Promise<SchedulerCluster> {
+    const cluster = await SchedulerCluster.withoutScheduler();
+    await cluster.addScheduler(options);
+    return cluster;
+  }
+
+  static async withoutScheduler(): Promise<SchedulerCluster> {
     const etcd = await EtcdProcess.start();
     const server = await ApiServerProcess.start({ etcdServers: etcd.url });
     const client = await server.client();
     await ensureServiceAccount(client);
-    const cluster = new SchedulerCluster(etcd, server, client);
-    await cluster.addScheduler(options);
-    return cluster;
+    return new SchedulerCluster(etcd, server, client);
+  }
+
+  get etcdUrl(): string {
+    return this.#etcd.url;
   }
 
   async addScheduler(options: Partial<SchedulerOptions> = {}): Promise<void> {
     const own = await this.server.client('scheduler');
     const settings = { ...platform, client: own, strategy: 'least-loaded', identity: undefined } as const;
-    this.#running.push(runScheduler({ ...settings, ...options }, this.#abort.signal));
+    this.#schedulers.push(runScheduler({ ...settings, ...options }, this.#scheduling.signal));
+  }
+
+  /** How a scheduler answers this API server's questions; it must lead to do so. */
+  get placement(): PlacementServerFlags {
+    const file = (name: string): string => join(this.server.directory, 'pki', name);
+    return {
+      ...{ bindAddress: '127.0.0.1', port: 0, allowedNames: ['front-proxy-client'] },
+      ...{ certFile: file('scheduler-server.crt'), keyFile: file('scheduler-server.key') },
+      clientCaFile: file('ca.crt'),
+    };
+  }
+
+  /** In order, as by SIGTERM: the lead is given back. Others may be added afterwards. */
+  async stopSchedulers(): Promise<void> {
+    this.#scheduling.abort();
+    await Promise.all(this.#schedulers.splice(0));
+    this.#scheduling = new AbortController();
   }
 
   async stop(): Promise<void> {
+    await this.stopSchedulers();
     this.#abort.abort();
     await Promise.all(this.#running);
     await this.server.stop();
