@@ -12,9 +12,11 @@ import { DisruptionController } from './disruption/disruption-controller.ts';
 import { EndpointsController } from './endpoints/endpoints-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
 import { MirroringController } from './endpointslice-mirroring/mirroring-controller.ts';
+import { EphemeralVolumeController } from './ephemeral-volume/ephemeral-volume-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { JobController } from './job/job-controller.ts';
 import { LoadBalancerController } from './load-balancer/load-balancer-controller.ts';
+import { LocalVolumesController } from './local-volumes/local-volumes-controller.ts';
 import type { ControlLoop } from './loop.ts';
 import { NamespaceController } from './namespace/namespace-controller.ts';
 import { NodeIpamController } from './node-ipam/node-ipam-controller.ts';
@@ -28,6 +30,7 @@ import { ServiceAccountController } from './service-account/service-account-cont
 import { StatefulSetController } from './statefulset/statefulset-controller.ts';
 import { TaintEvictionController } from './taint-eviction/taint-eviction-controller.ts';
 import { TtlAfterFinishedController } from './ttl-after-finished/ttl-after-finished-controller.ts';
+import { VolumeBindingController } from './volume-binding/volume-binding-controller.ts';
 import { VolumeProtectionController } from './volume-protection/volume-protection-controller.ts';
 
 /** Every control loop of the `controllers` program, in the order in which they start. */
@@ -55,6 +58,9 @@ export const controlLoops: readonly (new (context: ControllerContext) => Control
   MirroringController,
   NamespaceController,
   VolumeProtectionController,
+  VolumeBindingController,
+  LocalVolumesController,
+  EphemeralVolumeController,
   PodGcController,
   ResourceQuotaController,
   CertificateController,

@@ -45,7 +45,9 @@ import {
   serviceaccounts,
   services,
   statefulsets,
+  storageclasses,
 } from '../api/generated/resources.ts';
+import type { StorageClass } from '../api/generated/storage-v1.ts';
 import type { ApiObject, ResourceType } from '../api/kind-info.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -131,6 +133,7 @@ export class SharedInformers {
   readonly autoscalers: Informer<HorizontalPodAutoscaler>;
   readonly volumeClaims: Informer<PersistentVolumeClaim>;
   readonly volumes: Informer<PersistentVolume>;
+  readonly storageClasses: Informer<StorageClass>;
   readonly namespaces: Informer<Namespace>;
   readonly serviceAccounts: Informer<ServiceAccount>;
   /** Only those that publish the cluster's certificate authority. */
@@ -190,6 +193,7 @@ export class SharedInformers {
     this.autoscalers = this.#add(horizontalpodautoscalers, {});
     this.volumeClaims = this.#add(persistentvolumeclaims, {});
     this.volumes = this.#add(persistentvolumes, {});
+    this.storageClasses = this.#add(storageclasses, {});
     this.namespaces = this.#add(namespaces, {});
     this.serviceAccounts = this.#add(serviceaccounts, {
       selection: { fieldSelector: 'metadata.name=default' },
