@@ -172,6 +172,8 @@ describe('patches', () => {
   test('that merge strategically make one object the other', () => {
     forObjects(600, (before, strategy, dice) => {
       const after = anObject(dice, strategy, 0.3);
+      // Clients patch a kind of our own by JSON merge: it is none of Kubernetes' types.
+      if (!isEncodable(before)) return;
       // A key that is a directive cannot be patched: not here, and not in Kubernetes.
       if (after === undefined || JSON.stringify([before, after]).includes('"$')) return;
       const patch = planStrategicPatch(before, after, before, strategy.kind.schema);
