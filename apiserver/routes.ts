@@ -9,11 +9,13 @@ import { logRoutes } from './streaming/pod-log.ts';
 import { proxyRoutes } from './streaming/proxy.ts';
 import { admitted } from './subresources/admit.ts';
 import { bindingRoutes, bindingsHandler } from './subresources/binding.ts';
+import { BindingFence } from './subresources/binding-fence.ts';
+import { BindingLedger } from './subresources/binding-ledger.ts';
 import { bulkBindingHandler } from './subresources/bulk-binding.ts';
 import { evictionRoutes } from './subresources/eviction.ts';
 import { finalizeRoutes } from './subresources/finalize.ts';
-import { type ReviewDependencies, reviewHandlers } from './subresources/reviews.ts';
 import { type PlacementDependencies, placementRoutes } from './subresources/placement.ts';
+import { type ReviewDependencies, reviewHandlers } from './subresources/reviews.ts';
 import { scaleRoutes } from './subresources/scale.ts';
 import { tokenRoutes } from './subresources/token-request.ts';
 
@@ -34,13 +36,16 @@ export interface RouteDependencies
 
 /** All subresources and virtual resources, in one place. */
 export function createRoutes(deps: RouteDependencies): Routes {
+  const ledger = new BindingLedger();
+  const { storage } = deps.store.dependencies;
+  const fence = new BindingFence({ ...deps, storage });
   const subresources = new Map<string, SubresourceRoutes>([
     ['*/status', statusRoutes(deps)],
     ['*/scale', scaleRoutes(deps)],
     ['/pods/ephemeralcontainers', statusRoutes(deps)],
     ['/pods/resize', statusRoutes(deps)],
     ['certificates.k8s.io/certificatesigningrequests/approval', statusRoutes(deps)],
-    ['/pods/binding', bindingRoutes(deps)],
+    ['/pods/binding', bindingRoutes(deps, ledger)],
     ['/pods/eviction', { create: admitted(deps, evictionRoutes(deps).create) }],
     ['/serviceaccounts/token', tokenRoutes(deps, deps.signer)],
     ['/namespaces/finalize', finalizeRoutes(deps)],
@@ -52,10 +57,10 @@ export function createRoutes(deps: RouteDependencies): Routes {
     ['/pods/portforward', upgradeOnly],
   ]);
   const virtual = new Map<string, VirtualHandler>([
-    ['/v1/bindings', bindingsHandler(deps)],
+    ['/v1/bindings', bindingsHandler(deps, ledger)],
     ...reviewHandlers(deps),
     ['authorization.k8s.io/v1/selfsubjectrulesreviews', rulesReviewHandler(deps)],
-    ['coracle.dev/v1/bulkbindings', bulkBindingHandler(deps)],
+    ['coracle.dev/v1/bulkbindings', bulkBindingHandler(deps, { ledger, fence })],
   ]);
   return { subresources, virtual, computed: new Map(metricsRoutes(deps)) };
 }

@@ -7,6 +7,7 @@ import { TransportError } from '../client/transport-error.ts';
 import { ManualClock } from '../test/support/manual-clock.ts';
 import { aPod } from '../test/support/scheduling-objects.ts';
 import { Binder, type BinderOptions } from './binder.ts';
+import { SeenPods } from './seen-pods.ts';
 
 interface Answers {
   readonly single?: () => unknown;
@@ -81,6 +82,36 @@ describe('Binder', () => {
   ])('finds out that a pod is %s', async (expected, single, read) => {
     const { outcomes } = await bind(one, { single, read: read as () => Pod });
     expect(outcomes).toEqual([`a ${expected}`]);
+  });
+
+  it('lets a pod be decided anew when it has seen what others have bound', async () => {
+    const sent: unknown[] = [];
+    const request = async ({ body }: { readonly body?: unknown }) => {
+      sent.push(JSON.parse(String(body)));
+      const results = [{ code: 409, reason: 'Conflict', until: '70' }];
+      return { status: 200, headers: {}, body: Buffer.from(JSON.stringify({ results })) };
+    };
+    const view = new SeenPods();
+    const nothing = { upsert: () => undefined, remove: () => undefined, replace: () => undefined };
+    const feed = view.before(nothing);
+    feed.replace([], '60');
+    const client: BinderOptions['client'] = { request, createSubresource: fail(lost), get: fail(lost) };
+    const clock = new ManualClock();
+    const binder = new Binder({ client, clock, random: seededRandom(1), view });
+    const outcomes: string[] = [];
+    const note = ({ outcome }: { readonly outcome: string }): unknown => outcomes.push(outcome);
+    binder.start(aPod({ name: 'a' }), 'host-1', new AbortController().signal, note);
+    await clock.advance(10);
+    expect([sent, outcomes]).toEqual([
+      [expect.objectContaining({ seen: '60', request: 1, answered: 0 })],
+      [],
+    ]);
+    feed.replace([], '70');
+    await clock.advance(10);
+    expect(outcomes).toEqual(['outdated']);
+    binder.start(aPod({ name: 'a' }), 'host-1', new AbortController().signal, note);
+    await clock.advance(10);
+    expect(sent[1]).toMatchObject({ seen: '70', request: 2, answered: 1 });
   });
 
   it('keeps looking until someone answers', async () => {

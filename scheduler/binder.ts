@@ -1,7 +1,13 @@
 /**
- * Tells the API server where pods go. A single pod goes by the standard `pods/binding`; pods that are decided in one
- * turn go together by the bulk binding, which stores a hundred of them in one transaction, each on its own
- * condition. What became of a binding is always found out: when no answer came, the pod is read until it shows.
+ * Tells the API server where pods go. Pods that are decided in one turn go together by the bulk binding, which stores
+ * a hundred of them in one transaction, each on its own condition; where a server has no bulk binding each goes alone
+ * by the standard `pods/binding`. What became of a binding is always found out: when no answer came, the pod is read
+ * until it shows.
+ *
+ * Other schedulers may bind at the same time. The request says up to which version this one had seen all pods when it
+ * decided; the server refuses what others' later bindings concern, and the pod is decided anew when they are seen.
+ * After a request without an answer we go on under another name, because what we believe of it may be wrong: then our
+ * own bindings, too, have to be seen.
  *
  * INVARIANTS: every started binding is settled exactly once; at most `maxUnsettled` are unsettled.
  */
@@ -10,7 +16,7 @@ import { pods } from '../api/generated/resources.ts';
 import { isNotFound, StatusError } from '../api/status-error.ts';
 import { type BackoffPolicy, backoffMs } from '../base/backoff.ts';
 import { type Clock, delay } from '../base/clock.ts';
-import type { Random } from '../base/random.ts';
+import { type Random, randomSuffix } from '../base/random.ts';
 import type { ApiClient } from '../client/client.ts';
 import { decodeJson, toStatusError } from '../client/response.ts';
 import { isTransportError } from '../client/transport-error.ts';
@@ -18,24 +24,43 @@ import { isTransportError } from '../client/transport-error.ts';
 const maxUnsettled = 1_000;
 const maxRequests = 8;
 const maxPodsPerRequest = 100;
+const bulkKind = { apiVersion: 'coracle.dev/v1', kind: 'BulkBinding' };
 const bulkPath = '/apis/coracle.dev/v1/bulkbindings';
+/** For others' bindings to be seen here; then the pod is decided anew all the same. */
+const maxCatchUpMs = 1_000;
 const lookAgain: BackoffPolicy = { initialMs: 100, maxMs: 2_000, factor: 2, jitter: 0.5 };
 
 export type BindOutcome =
   | { readonly outcome: 'bound' }
   /** Deleted meanwhile. */
   | { readonly outcome: 'gone' }
+  /** Others have bound meanwhile what concerns it; by now that is known here. To be decided anew. */
+  | { readonly outcome: 'outdated' }
   | { readonly outcome: 'refused'; readonly error: unknown };
+
+/** How far this scheduler has seen the pods. */
+export interface PodView {
+  /** Undefined before anything was seen. */
+  readonly version: () => number | undefined;
+  /** Resolves when `version` has been reached, or `signal` aborts. */
+  readonly reached: (version: number, signal: AbortSignal) => Promise<void>;
+}
 
 export interface BinderOptions {
   readonly client: Pick<ApiClient, 'createSubresource' | 'get' | 'request'>;
   readonly clock: Clock;
   readonly random: Random;
+  /** Without it bindings are not kept apart from those of other schedulers. */
+  readonly view?: PodView | undefined;
 }
 
 interface Order {
   readonly pod: Pod;
   readonly nodeName: string;
+  /** Up to which version all pods were known when it was decided. */
+  readonly seen: number | undefined;
+  /** Up to which request all answers were known when it was decided. */
+  readonly answered: number;
   /** Ends only the search for an outcome. */
   readonly signal: AbortSignal;
   readonly settle: (outcome: BindOutcome) => void;
@@ -45,6 +70,8 @@ interface BulkResult {
   readonly code: number;
   readonly reason?: string;
   readonly message?: string;
+  /** What to have seen before it is tried again. */
+  readonly until?: string;
 }
 
 export class Binder {
@@ -57,8 +84,22 @@ export class Binder {
   #hasBulk = true;
   readonly #watchers = new Set<() => void>();
 
+  readonly #name: string;
+  /** Requests that were never answered. */
+  #unanswered = 0;
+  #sent = 0;
+  /** Requests not all of whose pods are settled, the oldest first. */
+  readonly #open = new Set<number>();
+
   constructor(options: BinderOptions) {
     this.#options = options;
+    this.#name = `scheduler-${randomSuffix(options.random, 10)}`;
+  }
+
+  /** All requests up to this one have been answered, and the answers taken to heart. */
+  get #answered(): number {
+    const [oldest] = this.#open;
+    return oldest === undefined ? this.#sent : oldest - 1;
   }
 
   get hasRoom(): boolean {
@@ -68,7 +109,8 @@ export class Binder {
   /** Starts a binding; `settle` gets its outcome. */
   start(pod: Pod, nodeName: string, signal: AbortSignal, settle: (outcome: BindOutcome) => void): void {
     this.#unsettled += 1;
-    this.#waiting.push({ pod, nodeName, signal, settle });
+    const seen = this.#options.view?.version();
+    this.#waiting.push({ pod, nodeName, seen, answered: this.#answered, signal, settle });
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
     // After this turn of deciding, so that what is decided in it goes together.
@@ -99,9 +141,8 @@ export class Binder {
   }
 
   async #send(orders: readonly Order[]): Promise<void> {
-    const [first] = orders;
-    if (orders.length === 1 && first !== undefined) this.#settle(first, await this.#bindOne(first));
-    else await this.#bindTogether(orders);
+    if (this.#hasBulk) await this.#bindTogether(orders);
+    else for (const order of orders) this.#settle(order, await this.#bindOne(order));
   }
 
   async #bindOne(order: Order): Promise<BindOutcome> {
@@ -120,11 +161,16 @@ export class Binder {
   }
 
   async #bindTogether(orders: readonly Order[]): Promise<void> {
+    this.#sent += 1;
+    const number = this.#sent;
+    this.#open.add(number);
     try {
-      const results = await this.#postBulk(orders);
-      for (const [i, order] of orders.entries()) this.#settle(order, toOutcome(results[i]));
+      const results = await this.#postBulk(orders, number);
+      const concluded = orders.map((order, i) => this.#conclude(order, results[i]));
+      void Promise.all(concluded).then(() => this.#open.delete(number));
     } catch (error) {
       if (isNotFound(error)) this.#hasBulk = false;
+      if (isTransportError(error)) this.#unanswered += 1;
       await Promise.all(
         orders.map(async (order) =>
           this.#settle(
@@ -133,21 +179,26 @@ export class Binder {
           ),
         ),
       );
+      this.#open.delete(number);
     }
   }
 
-  async #postBulk(orders: readonly Order[]): Promise<readonly BulkResult[]> {
+  async #postBulk(orders: readonly Order[], number: number): Promise<readonly BulkResult[]> {
     const items = orders.map(({ pod, nodeName }) => ({
       namespace: pod.metadata.namespace,
       name: pod.metadata.name,
       uid: pod.metadata.uid,
       node: nodeName,
     }));
+    const scheduler = `${this.#name}.${this.#unanswered}`;
+    // The oldest decision comes first, and has seen the least.
+    const [{ seen: version, answered } = { seen: undefined, answered: 0 }] = orders;
+    const seen = version === undefined ? undefined : `${version}`;
     const request = {
       method: 'POST',
       path: bulkPath,
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ apiVersion: 'coracle.dev/v1', kind: 'BulkBinding', items }),
+      body: JSON.stringify({ ...bulkKind, scheduler, seen, request: number, answered, items }),
     } as const;
     const response = await this.#options.client.request(request);
     if (response.status >= 300) throw toStatusError(request, response);
@@ -173,6 +224,24 @@ export class Binder {
     }
     // Whoever leads next learns from the pod itself; binding it twice is refused by the server.
     return { outcome: 'refused', error };
+  }
+
+  async #conclude(order: Order, result: BulkResult | undefined): Promise<void> {
+    const { view } = this.#options;
+    if (result?.until === undefined || view === undefined) {
+      this.#settle(order, toOutcome(result));
+      return;
+    }
+    await this.#catchUp(view, Number(result.until), order.signal);
+    this.#settle(order, { outcome: 'outdated' });
+  }
+
+  async #catchUp(view: PodView, until: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const enough = new AbortController();
+    const timer = clock.setTimer(maxCatchUpMs, () => enough.abort());
+    await view.reached(until, AbortSignal.any([enough.signal, signal]));
+    timer.cancel();
   }
 
   #settle(order: Order, outcome: BindOutcome): void {

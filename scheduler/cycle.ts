@@ -139,6 +139,10 @@ export class SchedulingCycle {
         // Usually the watch has removed it, or is about to.
         queue.retryLater(uid);
         return;
+      case 'outdated':
+        cluster.forget(uid);
+        queue.putBack(uid);
+        return;
       case 'refused':
         cluster.forget(uid);
         this.#reportRefusal(queued, outcome.error);

@@ -45,6 +45,7 @@ import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import type { RebalanceMode, RebalanceSettings } from './rebalance/mode.ts';
 import { Rebalancer } from './rebalance/rebalancer.ts';
 import type { SchedulingContext } from './schedule.ts';
+import { SeenPods } from './seen-pods.ts';
 import type { StrategyName } from './strategies/registry.ts';
 import { VolumeInformers } from './volume-informers.ts';
 import { Waker } from './waker.ts';
@@ -159,7 +160,9 @@ function assemble(options: SchedulerOptions): Assembly {
   const nodeFeed = new NodeFeed({ cluster, waker, onUnreadable });
   const synced = new Synced([podFeed, nodeFeed]);
   const rebalancer = rebalancerOf(options, { cluster, profiles, queue, events, metrics });
-  const reflectors = reflectorsOf(options, { podFeed, nodeFeed, loadFeed, synced, rebalancer });
+  const view = new SeenPods();
+  const seenFeed = view.before(podFeed);
+  const reflectors = reflectorsOf(options, { podFeed: seenFeed, nodeFeed, loadFeed, synced, rebalancer });
   const parts = { cluster, queue, profiles, preemptor, conditions, events, metrics, clock, logger };
   const informers = [namespaceInformer, budgetInformer, groupInformer];
   return {
@@ -167,7 +170,7 @@ function assemble(options: SchedulerOptions): Assembly {
     answers: new PlacementAnswers({ judge, classOf: (pod) => podFeed.classOf(pod) }),
     cycle: new SchedulingCycle({
       ...{ ...parts, groups: new GroupCycle({ ...parts, groups, judge }) },
-      binder: new Binder({ client, clock, random }),
+      binder: new Binder({ client, clock, random, view }),
     }),
     followers: [...reflectors, ...informers, events, volumes, loadFeed].map(
       (part) => (signal) => part.run(signal),

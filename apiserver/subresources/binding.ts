@@ -12,6 +12,7 @@ import { parseWriteOptions } from '../http/write-options.ts';
 import type { WriteDependencies } from '../http/writes.ts';
 import type { KindStrategy } from '../registry/strategy.ts';
 import { serverError } from '../store/server-error.ts';
+import type { BindingLedger } from './binding-ledger.ts';
 
 const bindingKind = { group: '', version: 'v1', kind: 'Binding', schema: 'io.k8s.api.core.v1.Binding' };
 const attempts = 5;
@@ -62,21 +63,26 @@ export function bindPod(current: AnyObject, order: BindingOrder, nowMs: number):
 }
 
 /** `pods/<name>/binding`. */
-export function bindingRoutes(deps: WriteDependencies): SubresourceRoutes {
-  return { create: (request) => bindOne(deps, request, request.strategy, request.info.name) };
+export function bindingRoutes(deps: WriteDependencies, ledger: BindingLedger): SubresourceRoutes {
+  return { create: (request) => bindOne({ ...deps, ledger }, request, request.strategy, request.info.name) };
 }
 
 /** `POST bindings`: the same, with the pod named in the body. */
-export function bindingsHandler(deps: WriteDependencies): VirtualHandler {
+export function bindingsHandler(deps: WriteDependencies, ledger: BindingLedger): VirtualHandler {
   return async (request) => {
     const strategy = deps.registry.byResource('', 'v1', 'pods');
     if (strategy === undefined) throw notFound({ group: '', plural: 'pods' }, '');
-    return bindOne(deps, request, strategy, '');
+    return bindOne({ ...deps, ledger }, request, strategy, '');
   };
 }
 
+interface BindingDependencies extends WriteDependencies {
+  readonly ledger: BindingLedger;
+}
+
+/** Not judged, as in Kubernetes: the agent has the last word. But schedulers that bind in bulk have to have seen it. */
 async function bindOne(
-  deps: WriteDependencies,
+  deps: BindingDependencies,
   request: ApiRequest | ResourceRequest,
   strategy: KindStrategy,
   pathName: string,
@@ -87,11 +93,22 @@ async function bindOne(
   const asked = toOrder(object as Binding & AnyObject, pathName);
   const place = topologyLabels(deps.cache, asked.node);
   const order = place === undefined ? asked : { ...asked, labels: { ...asked.labels, ...place } };
-  await deps.store.mutate({
-    ...{ strategy, user, attempts, internal: true, dryRun: options.dryRun, fieldManager: '' },
-    ...{ namespace: info.namespace, name: order.name, subresource: 'binding' },
-    next: (current) => bindPod(current, order, deps.clock.nowMs()),
-  });
+  const batch = deps.ledger.begin(user.name);
+  let version = 0;
+  try {
+    const stored = await deps.store.mutate({
+      ...{ strategy, user, attempts, internal: true, dryRun: options.dryRun, fieldManager: '' },
+      ...{ namespace: info.namespace, name: order.name, subresource: 'binding' },
+      next: (current) => {
+        const bound = bindPod(current, order, deps.clock.nowMs());
+        batch.note({ node: order.node, pod: bound as Pod & AnyObject });
+        return bound;
+      },
+    });
+    if (options.dryRun !== true) version = stored.version;
+  } finally {
+    batch.settle(version);
+  }
   return objectAnswer(201, successStatus(undefined, 201), negotiate(request.headers.accept));
 }
 
