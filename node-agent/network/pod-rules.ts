@@ -55,9 +55,14 @@ table ip ${podTable} {
     elements = { ${selvesOf(options.podCidr).join(', ')} }
   }
   chain host_ports_of_node {
-    ip daddr { 127.0.0.0/8, ${options.serviceCidr} } return
+    ip daddr ${options.serviceCidr} return
     dnat ip to ip daddr . meta l4proto . th dport map @host_ip_ports
     dnat ip to meta l4proto . th dport map @host_ports
+  }
+  # Before addresses are put back: no answer to the loopback looks like this on the wire.
+  chain loopback_guard {
+    type filter hook prerouting priority raw
+    iifname != "lo" ip daddr 127.0.0.0/8 drop
   }
   chain prerouting {
     type nat hook prerouting priority dstnat - 5
@@ -71,6 +76,7 @@ table ip ${podTable} {
     type nat hook postrouting priority srcnat
     ip saddr . ip daddr @selves ct status dnat masquerade comment "a pod that reaches itself by a service"
     oifname "${vxlanName}" ip saddr != ${options.clusterCidr} masquerade comment "answers come back this way"
+    oifname "${bridgeName}" ip saddr 127.0.0.0/8 ct status dnat masquerade comment "a host port asked on the loopback"
     oifname "${bridgeName}" accept
     ct status dnat ip saddr != ${options.clusterCidr} fib saddr type != local masquerade comment "to an endpoint on a node"
     ip saddr ${options.clusterCidr} ip daddr != { ${options.clusterCidr}, 224.0.0.0/4 } masquerade comment "egress"
