@@ -134,6 +134,7 @@ export class ApiServer {
   /** Serves until `signal` aborts, then ends watches in order and closes. */
   async run(signal: AbortSignal): Promise<void> {
     const { flags, logger, clock, storage } = this.#options;
+    this.#metrics.begin();
     const cacheLife = new AbortController();
     const tasks = new TaskGroup();
     tasks.start(() => this.#cache.run(cacheLife.signal));

@@ -18,6 +18,11 @@ export class LoopDelay {
     this.#histogram.enable();
   }
 
+  /** Forgets what was before. */
+  reset(): void {
+    this.#histogram.reset();
+  }
+
   /** Since the last call. */
   render(): string {
     const lines = quantiles.map(([name, percentile]) => gauge(name, this.#histogram.percentile(percentile)));

@@ -120,6 +120,11 @@ export class Metrics {
     series.sizes.observe(bytes, watchers);
   }
 
+  /** The server begins: how long its code took to load was nobody's delay. */
+  begin(): void {
+    this.#loopDelay.reset();
+  }
+
   async render(): Promise<{ readonly contentType: string; readonly body: string }> {
     this.#countObjects();
     const families = [

@@ -124,18 +124,30 @@ function corrupt(key: string, what: string): StorageError {
   return new StorageError('STORAGE_CORRUPT', `read ${key}: the value ${what}`);
 }
 
+/** JSON as it is stored, and where the resourceVersion belongs. */
+export interface VersionlessJson {
+  readonly json: Buffer;
+  readonly offset: number;
+}
+
 /** Wire JSON: a copy of `source.json` with `version` in place. */
-export function spliceVersion(
-  source: { readonly json: Buffer; readonly offset: number },
-  version: number,
-): Buffer {
+export function spliceVersion(source: VersionlessJson, version: number): Buffer {
+  const wire = Buffer.allocUnsafeSlow(splicedLength(source, version));
+  return spliceInto(wire, 0, source, version);
+}
+
+export function splicedLength({ json }: VersionlessJson, version: number): number {
+  return json.length + String(version).length;
+}
+
+/** As `spliceVersion`, into `target` at `start`; gives that part of it. */
+export function spliceInto(target: Buffer, start: number, source: VersionlessJson, version: number): Buffer {
   const digits = String(version);
   const { json, offset } = source;
-  const wire = Buffer.allocUnsafeSlow(json.length + digits.length);
-  json.copy(wire, 0, 0, offset);
-  wire.write(digits, offset, 'latin1');
-  json.copy(wire, offset + digits.length, offset);
-  return wire;
+  json.copy(target, start, 0, offset);
+  target.write(digits, start + offset, 'latin1');
+  json.copy(target, start + offset + digits.length, offset);
+  return target.subarray(start, start + json.length + digits.length);
 }
 
 /** Wire JSON of a stored object with another resourceVersion: what a DELETED event carries. */

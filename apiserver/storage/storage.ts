@@ -90,6 +90,7 @@ export interface StorageConflict {
   readonly actual: number;
 }
 
+/** The objects' bytes are parts of one piece of memory, which lives as long as one of them. */
 export interface ScanPage {
   readonly objects: readonly StoredObject[];
   /** Version of the snapshot that the whole scan reads. */

@@ -8,6 +8,8 @@ export type FieldsOf = (resource: string, object: AnyObject) => FieldValues;
 
 /** What the cache keeps beside `CachedObject`: the uids of its owners. */
 export interface IndexedObject extends CachedObject {
+  /** The same bytes may move to other memory. */
+  json: Buffer;
   readonly owners: readonly string[];
 }
 

@@ -37,6 +37,7 @@ import type {
 import { ResourceCache } from './resource-cache.ts';
 import { SharedValues } from './shared-values.ts';
 import { watcherBufferBytes } from './sink-buffer.ts';
+import { Slabs } from './slabs.ts';
 import { VersionWaiters } from './version-waiters.ts';
 import { WatchHub } from './watch-hub.ts';
 
@@ -78,6 +79,7 @@ export class WatchCache implements ReadCache {
   readonly #hub: WatchHub;
   readonly #observers = new Observers();
   readonly #shared = new SharedValues();
+  readonly #slabs = new Slabs();
   #resources = new Map<string, ResourceCache>();
   #owners = new OwnerIndex();
   #version = 0;
@@ -227,6 +229,7 @@ export class WatchCache implements ReadCache {
         if (object === undefined) continue;
         this.#resource(object.resource).load(object);
         this.#owners.replace(undefined, object);
+        this.#slabs.loaded(object);
       }
       await this.#yield();
     }
@@ -268,6 +271,7 @@ export class WatchCache implements ReadCache {
     const applied: CacheEvent | undefined = this.#resource(path.resource).apply(change, nowMs);
     if (applied === undefined) return;
     this.#owners.replace(applied.previous, applied.object);
+    if (applied.previous !== undefined) this.#slabs.gone(applied.previous);
     this.#observers.changed(path.resource, event.key, object);
     this.#hub.publish(path.resource, applied);
   }
@@ -306,6 +310,7 @@ export class WatchCache implements ReadCache {
   #forget(): void {
     this.#resources = new Map();
     this.#owners = new OwnerIndex();
+    this.#slabs.clear();
     this.#version = 0;
   }
 

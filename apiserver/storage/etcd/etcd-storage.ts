@@ -29,7 +29,7 @@ import type { RangeResponse } from './messages.ts';
 import { OwnWrites } from './own-writes.ts';
 import { SharedRead } from './shared-read.ts';
 import { runSpaceChecks } from './space.ts';
-import { isStale, toReadable, toStored } from './stored.ts';
+import { isStale, toStored, toStoredPage } from './stored.ts';
 
 /** A page of a scan is about this big, whatever the objects' size. */
 const scanPageBytes = 1024 * 1024;
@@ -131,10 +131,10 @@ export class EtcdStorage implements Storage {
           : undefined;
       // A reader who stops early does not hear of it.
       coming?.catch(() => undefined);
-      const objects = page.kvs.flatMap((kv) =>
-        toReadable(kv.key, this.#logger, () => toStored(kv, this.#cipher)),
-      );
-      yield { objects, version: wholeVersion(revision) };
+      yield {
+        objects: toStoredPage(page.kvs, this.#cipher, this.#logger),
+        version: wholeVersion(revision),
+      };
     }
   }
 

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { AnyObject } from '../../../api/kind-info.ts';
-import { spliceVersion, writeIdBytes } from '../envelope.ts';
+import { spliceVersion, type VersionlessJson, writeIdBytes } from '../envelope.ts';
 
 const processBytes = writeIdBytes - 4;
 /** Writes remembered: those under way, and a watch that lags by half a second of busy writing. */
@@ -18,12 +18,6 @@ interface OwnWrite {
   version: number;
   /** Wire JSON under `version`, from when the first of the two asks for it. */
   json: Buffer | undefined;
-}
-
-/** JSON as it is stored, and where the resourceVersion belongs. */
-interface VersionlessJson {
-  readonly json: Buffer;
-  readonly offset: number;
 }
 
 export class OwnWrites {

@@ -1,6 +1,6 @@
 import type { Logger } from '../../../base/logger.ts';
 import type { ValueCipher } from '../encryption/value-cipher.ts';
-import { openEnvelope, readHeader, spliceVersion } from '../envelope.ts';
+import { openEnvelope, readHeader, splicedLength, spliceInto, spliceVersion } from '../envelope.ts';
 import { type StorageConflict, StorageError, type StoredObject } from '../storage.ts';
 import { versionOf } from '../version.ts';
 import type { KeyValue } from './messages.ts';
@@ -10,6 +10,31 @@ export function toStored(kv: KeyValue, cipher: ValueCipher | undefined): StoredO
   const envelope = openEnvelope(kv.key, kv.value, cipher);
   const version = versionOf(kv.modRevision, envelope.index);
   return { key: kv.key, version, json: spliceVersion(envelope, version) };
+}
+
+/**
+ * A page of values as storage gives them out, in one piece of memory: 150,000 buffers of their own would cost 200 bytes
+ * more each and leave the heap of the C library in shreds. What cannot be read is left out, with a line in the log.
+ */
+export function toStoredPage(
+  kvs: readonly KeyValue[],
+  cipher: ValueCipher | undefined,
+  logger: Logger,
+): StoredObject[] {
+  const opened = kvs.flatMap((kv) =>
+    toReadable(kv.key, logger, () => {
+      const envelope = openEnvelope(kv.key, kv.value, cipher);
+      return { key: kv.key, envelope, version: versionOf(kv.modRevision, envelope.index) };
+    }),
+  );
+  const bytes = opened.reduce((sum, { envelope, version }) => sum + splicedLength(envelope, version), 0);
+  const page = Buffer.allocUnsafeSlow(bytes);
+  let start = 0;
+  return opened.map(({ key, envelope, version }) => {
+    const json = spliceInto(page, start, envelope, version);
+    start += json.length;
+    return { key, version, json };
+  });
 }
 
 /** Whether the value would now be written under another encryption key, or under none. */
