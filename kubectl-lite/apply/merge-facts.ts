@@ -1,3 +1,4 @@
+import additions from '../../api/facts/additions.json' with { type: 'json' };
 import facts from '../../api/facts/schemas.json' with { type: 'json' };
 
 interface Schema {
@@ -23,7 +24,10 @@ export interface FieldFacts {
   readonly retainsKeys: boolean;
 }
 
-const schemas: Readonly<Record<string, Schema>> = facts.schemas as Readonly<Record<string, Schema>>;
+const schemas: Readonly<Record<string, Schema>> = {
+  ...(facts.schemas as Readonly<Record<string, Schema>>),
+  ...additions.schemas,
+};
 
 export function schemaOf(definition: string): Schema | undefined {
   return schemas[definition];
