@@ -34,9 +34,14 @@ export class Intake {
   pace(server: Http2SecureServer, take: TakeStream): void {
     const toStream = detached(server, 'stream');
     server.on('stream', (stream, headers, ...more) => {
-      this.#requests.add(() => {
-        if (!stream.destroyed && !take(stream, headers)) toStream(stream, headers, ...more);
-      });
+      // The client may break off while it waits for its turn, and an error that nobody hears ends the process.
+      stream.on('error', () => undefined);
+      // A body that ends while nobody listens would never end for those who come later.
+      if (!stream.endAfterHeaders) toStream(stream, headers, ...more);
+      else
+        this.#requests.add(() => {
+          if (!stream.destroyed && !take(stream, headers)) toStream(stream, headers, ...more);
+        });
     });
     const toRequest = detached(server, 'request');
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
