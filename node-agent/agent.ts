@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path';
 import type { Node } from '../api/generated/core-v1.ts';
+import { localVolumesAnnotation } from '../api/volume-claim.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -32,6 +33,7 @@ import { runNodeLease } from './status/node-lease.ts';
 import { loadAnnotation, NodeLoad } from './status/node-load.ts';
 import { NodeRegistration } from './status/node-registration.ts';
 import { StatusWriter } from './status/status-writer.ts';
+import { LocalVolumes } from './volume/local-volumes.ts';
 import { ObjectReferences } from './volume/object-references.ts';
 import { PodDirectories } from './volume/pod-directories.ts';
 import { PodVolumes } from './volume/pod-volumes.ts';
@@ -94,6 +96,8 @@ interface NodeParts {
   readonly tasks: TaskGroup;
 }
 
+const localVolumeRoot = ({ rootDir }: AgentFlags): string => join(rootDir, 'local-volumes');
+
 /** The Node, its status and its lease. */
 function startNode({ options, followed, network, reader, annotations, tasks }: NodeParts): NodeRegistration {
   const { flags, logger } = options;
@@ -102,6 +106,7 @@ function startNode({ options, followed, network, reader, annotations, tasks }: N
     ...options,
     nodeName,
     labels: nodeLabels,
+    annotations: { [localVolumesAnnotation]: localVolumeRoot(flags) },
     known: () => followed.nodes.lister.get(undefined, nodeName),
     read: (previous) => reader.read(previous),
   });
@@ -169,10 +174,12 @@ async function podDependencies(
   const events = new EventRecorder({ ...options, component: 'kubelet', host: flags.nodeName });
   tasks.start((until) => events.run(until));
   const directories = new PodDirectories({ rootDir: flags.rootDir, runDir: flags.runDir, logRoot });
+  const localVolumes = new LocalVolumes({ ...options, root: localVolumeRoot(flags) });
+  tasks.start((until) => localVolumes.run(until));
   return {
     client,
     ...host,
-    volumes: new PodVolumes({ directories, tokens: new ServiceAccountTokens(client, clock) }),
+    volumes: new PodVolumes({ directories, tokens: new ServiceAccountTokens(client, clock), localVolumes }),
     directories,
     objects,
     services: () => followed.services.lister.list(),

@@ -7,19 +7,16 @@ import type { ApiObject, KindInfo } from '../../api/kind-info.ts';
  * there, nothing at all is acted upon. A line goes when its kind or field gets its actor.
  */
 const kindsWithoutActor: ReadonlyMap<string, string> = new Map([
-  ['/PersistentVolume', 'no controller binds volumes to claims'],
-  ['/PersistentVolumeClaim', 'nothing provisions or binds volumes'],
   ['networking.k8s.io/Ingress', 'no ingress controller runs'],
   ['networking.k8s.io/IngressClass', 'no ingress controller runs'],
   ['networking.k8s.io/NetworkPolicy', 'traffic is not restricted'],
   ['networking.k8s.io/ServiceCIDR', 'service addresses come from --service-cidr'],
   ['storage.k8s.io/CSIDriver', 'storage drivers are not called'],
-  ['storage.k8s.io/StorageClass', 'nothing provisions volumes'],
   ['storage.k8s.io/VolumeAttachment', 'storage drivers are not called'],
   ['storage.k8s.io/VolumeAttributesClass', 'storage drivers are not called'],
 ]);
 
-const volumesWithoutActor = ['csi', 'ephemeral', 'persistentVolumeClaim'] as const;
+const volumesWithoutActor = ['csi'] as const;
 
 const words = (subject: string, why: string): string =>
   `${subject}: stored, but not carried out by this cluster: ${why}`;
@@ -28,7 +25,6 @@ const words = (subject: string, why: string): string =>
 type AnySpec = PodSpec & {
   readonly template?: PodTemplateSpec;
   readonly jobTemplate?: { readonly spec?: { readonly template?: PodTemplateSpec } };
-  readonly volumeClaimTemplates?: readonly unknown[];
 };
 
 /** The pod spec in a spec, and its path; undefined for kinds that have none. */
@@ -76,7 +72,5 @@ export function noActorWarnings(
   if (spec === undefined || (previous !== undefined && kind === 'Pod')) return warnings;
   const pod = podSpecOf(spec, kind);
   if (pod?.spec !== undefined) warnings.push(...podWarnings(pod.spec, pod.field));
-  if (kind === 'StatefulSet' && (spec.volumeClaimTemplates ?? []).length > 0)
-    warnings.push(words('spec.volumeClaimTemplates', 'nothing provisions or binds volumes'));
   return warnings;
 }

@@ -87,13 +87,13 @@ describe('registry', () => {
   });
 
   it('names kinds and volumes that nothing acts upon, in a cluster only', () => {
-    const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }];
+    const volumes = [{ name: 'v', csi: { driver: 'd' } }];
     const template = { spec: { containers: [], volumes } };
     const warningsOf = (from: typeof registry, group: string, plural: string, spec: object): string[] =>
       from.byResource(group, 'v1', plural)?.warnings({ ...pod({}), spec }, undefined) ?? [];
     const inCluster = createRegistry({ namesNoActor: true });
     expect(warningsOf(inCluster, 'apps', 'deployments', { template })).toEqual([
-      'spec.template.spec.volumes[0].persistentVolumeClaim: stored, but not carried out by this cluster: no volume is provided to the pod',
+      'spec.template.spec.volumes[0].csi: stored, but not carried out by this cluster: no volume is provided to the pod',
     ]);
     expect(warningsOf(inCluster, 'networking.k8s.io', 'ingresses', {})).toEqual([
       'Ingress: stored, but not carried out by this cluster: no ingress controller runs',

@@ -23,6 +23,7 @@ export interface NodeRegistrationOptions {
   readonly client: Pick<ApiClient, 'get' | 'create' | 'patch'>;
   readonly nodeName: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
   /** The node as the informer has it. */
   readonly known: () => Node | undefined;
   readonly read: (previous: NodeStatus | undefined) => Promise<NodeStatus>;
@@ -83,7 +84,7 @@ export class NodeRegistration {
   async #sync(): Promise<void> {
     if (this.node === undefined) return this.#register();
     const current = this.node;
-    await this.#ensureLabels(current);
+    await this.#ensureMetadata(current);
     const status = await this.#options.read(current.status);
     const hasChanged = canonical(essenceOf(status)) !== canonical(essenceOf(current.status ?? {}));
     const isDue = this.#options.clock.monotonicMs() - this.#writtenAtMs >= heartbeatPeriodMs;
@@ -117,7 +118,7 @@ export class NodeRegistration {
       this.#node = await client.create(nodes, {
         apiVersion: 'v1',
         kind: 'Node',
-        metadata: { name: nodeName, labels: this.#labels() },
+        metadata: { name: nodeName, labels: this.#labels(), annotations: this.#options.annotations },
         spec: {},
         status,
       });
@@ -130,12 +131,13 @@ export class NodeRegistration {
     this.wake();
   }
 
-  async #ensureLabels(node: Node): Promise<void> {
-    const missing = Object.entries(this.#labels()).filter(
-      ([key, value]) => node.metadata.labels?.[key] !== value,
-    );
-    if (missing.length === 0) return;
-    const body = { metadata: { labels: Object.fromEntries(missing) } };
+  async #ensureMetadata({ metadata }: Node): Promise<void> {
+    const labels = missingIn(metadata.labels, this.#labels());
+    const annotations = missingIn(metadata.annotations, this.#options.annotations ?? {});
+    if (labels.length + annotations.length === 0) return;
+    const body = {
+      metadata: { labels: Object.fromEntries(labels), annotations: Object.fromEntries(annotations) },
+    };
     const { client, nodeName } = this.#options;
     this.#node = await client.patch(nodes, { name: nodeName }, { type: 'merge', body });
   }
@@ -161,3 +163,8 @@ export class NodeRegistration {
     this.#wake = undefined;
   }
 }
+
+const missingIn = (
+  present: Readonly<Record<string, string>> | undefined,
+  wanted: Readonly<Record<string, string>>,
+): [string, string][] => Object.entries(wanted).filter(([key, value]) => present?.[key] !== value);

@@ -30,11 +30,14 @@ async function toMount(mount: VolumeMount, request: MountsRequest): Promise<Moun
   if (volume === undefined) throw new VolumeError(`volume "${mount.name}" of a mount does not exist`);
   const root = request.pathOf(volume);
   const subPath = subPathOf(mount, request.environment);
-  const isContent = volume.emptyDir === undefined && volume.hostPath === undefined;
+  const { emptyDir, hostPath, persistentVolumeClaim, ephemeral } = volume;
+  const isContent = [emptyDir, hostPath, persistentVolumeClaim, ephemeral].every(
+    (each) => each === undefined,
+  );
   return {
     hostPath: subPath === '' ? root : await resolveSubPath(root, subPath),
     containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
-    readOnly: mount.readOnly === true || isContent,
+    readOnly: mount.readOnly === true || isContent || persistentVolumeClaim?.readOnly === true,
     propagation: propagationOf(mount),
   };
 }

@@ -15,6 +15,7 @@ import type { ApiClient } from '../../client/client.ts';
 import { Informer } from '../../client/informer.ts';
 import type { ReferencedObjects } from '../pod/container-environment.ts';
 import { referencedNames } from '../pod/object-names.ts';
+import { type ClaimedVolumes, readClaimedVolumes } from './claimed-volumes.ts';
 
 export interface ObjectReferencesOptions {
   readonly client: Pick<ApiClient, 'get' | 'list' | 'watch'>;
@@ -23,6 +24,10 @@ export interface ObjectReferencesOptions {
   readonly logger: Logger;
   /** An object that this pod refers to was added, changed or deleted after it was first fetched. */
   readonly onChange: (podUid: string) => void;
+}
+
+export interface PodObjects extends ReferencedObjects {
+  readonly claimed: ClaimedVolumes;
 }
 
 export class ObjectReferences {
@@ -38,16 +43,18 @@ export class ObjectReferences {
   }
 
   /** Everything that the pod names, as the API has it now. */
-  async fetch(pod: Pod): Promise<ReferencedObjects> {
+  async fetch(pod: Pod): Promise<PodObjects> {
     const { uid, namespace = '' } = pod.metadata;
     const names = referencedNames(pod);
-    const [configMapsByName, secretsByName] = await Promise.all([
+    const [configMapsByName, secretsByName, claimed] = await Promise.all([
       this.#configMaps.fetch(namespace, names.configMaps, uid),
       this.#secrets.fetch(namespace, names.secrets, uid),
+      readClaimedVolumes(this.#options.client, pod),
     ]);
     return {
       configMap: (name) => configMapsByName.get(name),
       secret: (name) => secretsByName.get(name),
+      claimed,
     };
   }
 

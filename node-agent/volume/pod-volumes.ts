@@ -3,9 +3,12 @@ import type { Container, EphemeralContainer, Pod, Volume } from '../../api/gener
 import { messageOf } from '../../base/invariant.ts';
 import type { Mount } from '../runtime/runtime.ts';
 import { writeAtomically } from './atomic-writer.ts';
+import { ensureClaimedDirectory } from './claimed-directory.ts';
 import { mountsOf } from './container-mounts.ts';
 import { ensureEmptyDir, removeEmptyDirs } from './empty-dir.ts';
 import { checkHostPath } from './host-path.ts';
+import type { LocalVolumes } from './local-volumes.ts';
+import type { PodObjects } from './object-references.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import {
@@ -26,28 +29,41 @@ interface Content {
   readonly refreshAtMs: number | undefined;
 }
 
+type MountContext = FilesContext & { readonly objects: PodObjects };
+
+export interface PodVolumesOptions {
+  readonly directories: PodDirectories;
+  readonly tokens: ServiceAccountTokens;
+  readonly localVolumes: LocalVolumes;
+}
+
 /** The volumes of the node's pods. */
 export class PodVolumes {
   readonly #directories: PodDirectories;
   readonly #tokens: ServiceAccountTokens;
+  readonly #localVolumes: LocalVolumes;
+  /** Where the volumes of claims lie, by pod and name; known again as soon as they are mounted again. */
+  readonly #claimed = new Map<string, Map<string, string>>();
 
-  constructor(options: { readonly directories: PodDirectories; readonly tokens: ServiceAccountTokens }) {
-    this.#directories = options.directories;
-    this.#tokens = options.tokens;
+  constructor({ directories, tokens, localVolumes }: PodVolumesOptions) {
+    this.#directories = directories;
+    this.#tokens = tokens;
+    this.#localVolumes = localVolumes;
   }
 
   /**
    * Sets up all of the pod's volumes, or brings their content up to date. Idempotent.
    * @throws VolumeError for the first that cannot be.
    */
-  async mount(context: FilesContext): Promise<{ readonly refreshAtMs: number | undefined }> {
+  async mount(context: MountContext): Promise<{ readonly refreshAtMs: number | undefined }> {
     let refreshAtMs: number | undefined;
     for (const volume of context.pod.spec.volumes ?? []) {
       try {
         const due = await this.#mountOne(volume, context);
         if (due !== undefined) refreshAtMs = Math.min(refreshAtMs ?? due, due);
       } catch (error) {
-        throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`, {
+        const name = context.objects.claimed.get(volume.name)?.metadata.name ?? volume.name;
+        throw new VolumeError(`MountVolume.SetUp failed for volume "${name}" : ${messageOf(error)}`, {
           cause: error,
         });
       }
@@ -67,16 +83,19 @@ export class PodVolumes {
     await removeEmptyDirs(this.#directories.podDirectory(podUid));
     await rm(this.#directories.memoryDirectory(podUid), { recursive: true, force: true });
     this.#tokens.forget(podUid);
+    this.#claimed.delete(podUid);
   }
 
   #pathOf(pod: Pod, volume: Volume): string {
     if (volume.hostPath !== undefined) return volume.hostPath.path;
+    const claimed = this.#claimed.get(pod.metadata.uid)?.get(volume.name);
+    if (claimed !== undefined) return claimed;
     const medium = volume.emptyDir === undefined && volume.configMap === undefined ? 'memory' : 'disk';
     return this.#directories.volumeDirectory(pod.metadata.uid, volume.name, medium);
   }
 
   /** @returns when the content must be renewed. */
-  async #mountOne(volume: Volume, context: FilesContext): Promise<number | undefined> {
+  async #mountOne(volume: Volume, context: MountContext): Promise<number | undefined> {
     const { pod } = context;
     const fsGroup = pod.spec.securityContext?.fsGroup;
     if (volume.emptyDir !== undefined) {
@@ -85,6 +104,13 @@ export class PodVolumes {
     }
     if (volume.hostPath !== undefined) {
       await checkHostPath(volume.hostPath);
+      return undefined;
+    }
+    const bound = context.objects.claimed.get(volume.name);
+    if (bound !== undefined) {
+      const paths = this.#claimed.get(pod.metadata.uid) ?? new Map<string, string>();
+      paths.set(volume.name, await ensureClaimedDirectory(bound, this.#localVolumes, fsGroup));
+      this.#claimed.set(pod.metadata.uid, paths);
       return undefined;
     }
     const { files, refreshAtMs } = await this.#contentOf(volume, context);

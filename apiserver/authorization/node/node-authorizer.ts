@@ -35,7 +35,7 @@ export class NodeAuthorizer {
       case '/persistentvolumeclaims':
         return this.#authorizeClaim(attributes, nodeName);
       case '/persistentvolumes':
-        return this.#getObject(attributes, nodeName, 'persistentvolumes');
+        return this.#authorizeVolume(attributes, nodeName);
       case 'storage.k8s.io/volumeattachments':
         return this.#getObject(attributes, nodeName, 'volumeattachments');
       case '/serviceaccounts':
@@ -65,6 +65,14 @@ export class NodeAuthorizer {
     if (attributes.verb !== 'get') return deny('can only get individual resources of this type');
     if (attributes.subresource !== '') return deny('cannot get subresource');
     return this.#related(attributes, nodeName, resource);
+  }
+
+  /** The volumes of its pods; and those that are directories of its own, which it follows and lets go. */
+  #authorizeVolume(attributes: Attributes, nodeName: string): Decision {
+    const { verb, subresource, name } = attributes;
+    const isFollowing = subresource === '' && (reading.has(verb) || verb === 'patch');
+    if (isFollowing && name !== '' && this.#references.isLocalVolume(nodeName, name)) return allow;
+    return this.#getObject(attributes, nodeName, 'persistentvolumes');
   }
 
   #authorizeClaim(attributes: Attributes, nodeName: string): Decision {

@@ -1,6 +1,7 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../api/generated/core-v1.ts';
 import type { VolumeAttachment } from '../../../api/generated/storage-v1.ts';
 import { everything } from '../../../api/selector.ts';
+import { localNodeLabel } from '../../../api/volume-claim.ts';
 import type { CachedObject, ReadCache } from '../../watch-cache/read-cache.ts';
 import { namesOf, type PodReferable } from './pod-references.ts';
 
@@ -47,6 +48,14 @@ export class NodeReferences {
       case 'serviceaccounts':
         return this.#isNamed(nodeName, resource, namespace, name);
     }
+  }
+
+  /** Whether the volume is a directory of this node. */
+  isLocalVolume(nodeName: string, name: string): boolean {
+    const volume = this.#cache.get('/persistentvolumes', '', name);
+    return (
+      volume !== undefined && parse<PersistentVolume>(volume).metadata.labels?.[localNodeLabel] === nodeName
+    );
   }
 
   #isNamed(nodeName: string, resource: PodReferable, namespace: string, name: string): boolean {

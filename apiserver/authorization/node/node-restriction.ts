@@ -8,6 +8,7 @@ import type { CertificateSigningRequest } from '../../../api/generated/certifica
 import type { Node, PersistentVolumeClaim } from '../../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../../api/kind-info.ts';
 import { forbidden, type StatusError } from '../../../api/status-error.ts';
+import { localNodeLabel, localVolumeFinalizer } from '../../../api/volume-claim.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../../admission/admission.ts';
 import type { ReadCache } from '../../watch-cache/read-cache.ts';
 import { requestedCommonName } from './csr-subject.ts';
@@ -48,6 +49,8 @@ export class NodeRestriction implements AdmissionPlugin {
         return this.#podProblem(attributes, node);
       case '/nodes':
         return nodeProblem(attributes, node);
+      case '/persistentvolumes':
+        return volumeProblem(attributes, node);
       case '/persistentvolumeclaims':
         return claimProblem(attributes, node);
       case '/serviceaccounts':
@@ -171,6 +174,26 @@ function claimProblem(attributes: AdmissionAttributes, node: string): string | u
   return isDeepStrictEqual(withoutProgress(object), withoutProgress(previous))
     ? undefined
     : `node ${JSON.stringify(node)} is not allowed to update fields other than status.quantity and status.conditions`;
+}
+
+/** A node lets its own directory go when the volume is being deleted, and changes nothing else. */
+function volumeProblem(
+  { operation, subresource, object, previous }: AdmissionAttributes,
+  node: string,
+): string | undefined {
+  if (operation !== 'UPDATE' || subresource !== '') return `unexpected operation "${operation}"`;
+  const { metadata } = (previous ?? {}) as Partial<AnyObject>;
+  if (metadata?.labels?.[localNodeLabel] !== node || metadata.deletionTimestamp === undefined)
+    return 'may only let go local volumes of its own that are being deleted';
+  return isDeepStrictEqual(withoutHold(object), withoutHold(previous))
+    ? undefined
+    : `may only remove the finalizer ${localVolumeFinalizer}`;
+}
+
+function withoutHold(object: AnyObject | undefined): object {
+  const { metadata, ...rest } = (object ?? {}) as Partial<AnyObject>;
+  const { resourceVersion: _, managedFields: __, finalizers = [], ...kept } = metadata ?? {};
+  return { ...rest, metadata: kept, held: finalizers.filter((each) => each !== localVolumeFinalizer) };
 }
 
 /** A claim without what its node tells of it. */
