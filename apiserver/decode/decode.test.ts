@@ -22,7 +22,7 @@ function decode(
     kind: kinds[kind],
     schema: schemas.struct(`io.k8s.api.${group === '' ? 'core' : group}.v1.${kind}`),
     contentType,
-    body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+    body: Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
     fieldValidation,
   });
 }
@@ -122,6 +122,37 @@ describe('decodeObject', () => {
   it("takes Go's zero time for none", () => {
     const { object } = decode('ConfigMap', { metadata: { creationTimestamp: '0001-01-01T00:00:00Z' } });
     expect(object.metadata.creationTimestamp).toBeUndefined();
+  });
+
+  const largest = Number.MAX_SAFE_INTEGER;
+  const beyond = `json: cannot keep an integer beyond ${largest} exactly in Go struct field `;
+
+  it('keeps integers as far as they are exact', () => {
+    const spec = `{"terminationGracePeriodSeconds": ${largest}, "activeDeadlineSeconds": -${largest}, "containers": []}`;
+    const { object } = decode('Pod', `{"spec": ${spec}}`);
+    expect(object['spec']).toMatchObject({
+      terminationGracePeriodSeconds: largest,
+      activeDeadlineSeconds: -largest,
+    });
+  });
+
+  it.each([
+    ['{"terminationGracePeriodSeconds": 9007199254740993}', 'PodSpec.spec.terminationGracePeriodSeconds'],
+    ['{"activeDeadlineSeconds": 9223372036854775807}', 'PodSpec.spec.activeDeadlineSeconds'],
+    ['{"overhead": {"memory": 9007199254740993}}', 'PodSpec.spec.overhead'],
+  ])('refuses %s, which it could not give back', (spec, field) => {
+    expect(() => decode('Pod', `{"spec": ${spec}}`)).toThrow(`${beyond}${field}`);
+    expect(() => decode('Pod', `spec: ${spec}`, 'Warn', 'application/yaml')).toThrow(`${beyond}${field}`);
+  });
+
+  it('refuses them in free JSON and in protobuf, and takes what is no integer in Go either', () => {
+    const managed = (value: string): string =>
+      `{"metadata": {"managedFields": [{"fieldsV1": {"a": ${value}}}]}}`;
+    expect(() => decode('Pod', managed('[9007199254740993]'))).toThrow(beyond);
+    expect(() => decode('Pod', managed('1e300'))).not.toThrow();
+    // A Pod whose spec (2) has a terminationGracePeriodSeconds (4) of 2 ** 53 + 1.
+    const body = Buffer.from('6b3873000a090a0276311203506f64120b1209208180808080808010', 'hex');
+    expect(() => decode('Pod', body, 'Warn', 'application/vnd.kubernetes.protobuf')).toThrow(beyond);
   });
 
   it('bears nesting without end', () => {

@@ -22,6 +22,9 @@ const mapKey = '\0';
 const zeroTime = '0001-01-01T00:00:00Z';
 const zeroMicroTime = '0001-01-01T00:00:00.000000Z';
 
+/** The next double after the largest integer of 64 bits, which is read as 2 ** 63. */
+const beyondInt64 = 2 ** 63 + 2048;
+
 /** Free-form values deeper than this are refused. */
 const maxRawDepth = 500;
 
@@ -134,11 +137,11 @@ export class TypedReader {
       case 'int32':
         return this.#integer(type, value, 2 ** 31);
       case 'int64':
-        return this.#integer(type, value, 2 ** 63);
+        return this.#exact(this.#integer(type, value, beyondInt64));
       case 'number':
         return typeof value === 'number' ? value : this.#mismatch(value, type.goType);
       case 'quantity':
-        return canonicalQuantity(typeof value === 'string' ? value.trim() : JSON.stringify(value));
+        return this.#quantity(value);
       case 'intOrString':
         return readIntOrString(value);
       case 'bytes':
@@ -147,7 +150,7 @@ export class TypedReader {
       case 'microTime':
         return readTime(type.kind, value);
       case 'raw':
-        checkDepth(value, 0);
+        this.#checkRaw(value, 0);
         return value;
     }
   }
@@ -160,6 +163,32 @@ export class TypedReader {
         `json: cannot unmarshal number ${number} into ${this.#target()} of type ${type.goType}`,
       );
     return number;
+  }
+
+  #quantity(value: unknown): string {
+    if (typeof value === 'string') return canonicalQuantity(value.trim());
+    if (Number.isInteger(value)) this.#exact(value as number);
+    return canonicalQuantity(JSON.stringify(value));
+  }
+
+  /**
+   * Kubernetes keeps integers of 64 bits; here they are doubles from the parser on. One that a double may not hold would
+   * come back as another number, which some clients could not even read: it is refused instead.
+   */
+  #exact(number: number): number {
+    if (Number.isSafeInteger(number)) return number;
+    throw new TypeMismatchError(
+      `json: cannot keep an integer beyond ${Number.MAX_SAFE_INTEGER} exactly in ${this.#target()}`,
+    );
+  }
+
+  /** Larger numbers than 64 bits hold are no integers for Go either. */
+  #checkRaw(value: unknown, depth: number): void {
+    if (depth > maxRawDepth) throw new TypeMismatchError('exceeded max depth');
+    if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2 ** 63)
+      this.#exact(value);
+    if (typeof value !== 'object' || value === null) return;
+    for (const item of Object.values(value)) this.#checkRaw(item, depth + 1);
   }
 
   #mismatch(value: unknown, goType: string): never {
@@ -212,7 +241,7 @@ export function jsonType(value: unknown): string {
 
 function readIntOrString(value: unknown): string | number {
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2 ** 31) return value;
+  if (typeof value === 'number' && (value | 0) === value) return value;
   const shown = typeof value === 'number' ? `number ${value}` : jsonType(value);
   throw new TypeMismatchError(`json: cannot unmarshal ${shown} into Go value of type int32`);
 }
@@ -234,10 +263,4 @@ function canonicalBase64(value: string): string {
   let at = 0;
   while (at < text.length && /[A-Za-z0-9+/]/.test(text[at] ?? '')) at++;
   throw new TypeMismatchError(`illegal base64 data at input byte ${at}`);
-}
-
-function checkDepth(value: unknown, depth: number): void {
-  if (depth > maxRawDepth) throw new TypeMismatchError('exceeded max depth');
-  if (typeof value !== 'object' || value === null) return;
-  for (const item of Object.values(value)) checkDepth(item, depth + 1);
 }
