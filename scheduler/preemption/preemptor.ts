@@ -26,12 +26,12 @@ export interface PreemptionRequest {
 }
 
 export class Preemptor {
-  readonly #evictor: Evictor;
+  readonly #evictor: Pick<Evictor, 'start' | 'drain'>;
   readonly #onFailure: (uid: string) => void;
   readonly #indexes = new Map<SchedulingContext, PreemptionIndex>();
   #budgets: readonly DisruptionBudget[] = [];
 
-  constructor(evictor: Evictor, onFailure: (uid: string) => void) {
+  constructor(evictor: Pick<Evictor, 'start' | 'drain'>, onFailure: (uid: string) => void) {
     this.#evictor = evictor;
     this.#onFailure = onFailure;
   }

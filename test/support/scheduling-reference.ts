@@ -337,3 +337,13 @@ function pullPoints(world: World, pod: Pod, node: Node): number {
   }
   return [...sums.values()].reduce((points, sum) => points + (50 * sum) / (100 + Math.abs(sum)), 0);
 }
+
+/** How many pods like this one fit beside what is there: exact where nothing but room limits them. */
+export function roomFor(world: World, pod: Pod): number {
+  const placed = [...world.placed];
+  for (let count = 0; ; count += 1) {
+    const node = world.nodes.find((each) => brokenRules({ ...world, placed }, pod, each).length === 0);
+    if (node === undefined) return count;
+    placed.push({ pod, nodeName: node.metadata.name, isEnding: false });
+  }
+}
