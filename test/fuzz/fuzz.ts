@@ -1,4 +1,5 @@
 import { Campaign } from './campaign.ts';
+import { isAgentsFault } from './judge.ts';
 import { createWorld, type FuzzRequest, type FuzzWorld } from './requests.ts';
 import { requestOnce } from './senders.ts';
 import { startStreams } from './streams.ts';
@@ -56,7 +57,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     for (const path of await leftObjects(target, world)) fault(`left behind: ${path}`);
     if (heapBytesAfter > heapBytesBefore * 1.2 + allowedGrowthBytes + main.changes * bytesPerChange)
       fault(`the heap grew from ${heapBytesBefore} to ${heapBytesAfter} bytes`);
-    for (const line of target.errors.slice(0, 50)) fault(`logged: ${line.slice(0, maxShownBytes)}`);
+    const logged = target.errors.filter((line) => !isAgentsFault(line));
+    for (const line of logged.slice(0, 50)) fault(`logged: ${line.slice(0, maxShownBytes)}`);
     const answers = [...main.answers].sort().map(([kind, number]) => `${number} ${kind}`);
     const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
     const summary =

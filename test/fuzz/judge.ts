@@ -35,8 +35,12 @@ const kubernetesOwn: readonly RegExp[] = [
   /does not contain declared merge key: /,
 ];
 
-/** The test's agent ends connections without a word. */
-const agentsFault = /^Internal error occurred: ask the node's agent: socket hang up$/;
+/** The test's agent ends connections without a word, and a node may have no address at which to ask it. */
+const agentsFault =
+  /Internal error occurred: (?:ask the node's agent: socket hang up|no preferred addresses found)/;
+
+/** Whether a line of the server's log tells of what is not its own fault. */
+export const isAgentsFault = (line: string): boolean => agentsFault.test(line);
 /** A Service without pods cannot be reached through the server. */
 const allowed503 = /^no endpoints available for service /;
 /** Justified 5xx: the version asked for is not there yet. */
