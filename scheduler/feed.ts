@@ -6,7 +6,7 @@ import { type PodClass, PodClasses } from './framework/pod-class.ts';
 import type { VolumeNeeds } from './framework/volume-needs.ts';
 import type { PodGroups } from './groups/pod-groups.ts';
 import { isGated, type SchedulingQueue } from './queue/scheduling-queue.ts';
-import { claimNamesOf } from './volume-state.ts';
+import { claimNamesOf, placedVolumeNeedsOf } from './volume-state.ts';
 import type { Waker } from './waker.ts';
 
 export interface FeedOptions {
@@ -84,7 +84,7 @@ export class PodFeed implements ReflectorSink<Pod> {
   /** @throws when the pod makes no sense */
   classOf(pod: Pod): PodClass {
     const waits = (pod.spec.nodeName ?? '') === '';
-    return this.#classes.of(pod, waits ? this.#options.volumeNeeds(pod) : undefined);
+    return this.#classes.of(pod, waits ? this.#options.volumeNeeds(pod) : placedVolumeNeedsOf(pod));
   }
 
   #classOf(pod: Pod): PodClass | undefined {
@@ -123,7 +123,12 @@ export class PodFeed implements ReflectorSink<Pod> {
       ...{ uid, name: `${namespace}/${name}`, podClass, nodeName, isLive, isAssumed: false },
       ...(startTime === undefined ? {} : { startMs: Date.parse(startTime) }),
     });
-    if (before === undefined || before.isAssumed || before.isLive !== isLive) waker.podsChanged();
+    if (before === undefined || before.isAssumed) waker.podsChanged();
+    else if (before.podClass !== podClass) {
+      // Smaller requests, or other labels: what it took or forbade may be free now.
+      waker.nodeChanged(nodeName);
+      waker.podsChanged(before.podClass);
+    } else if (before.isLive !== isLive) waker.podsChanged();
   }
 
   #leave(uid: string): void {
