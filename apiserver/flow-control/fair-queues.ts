@@ -14,7 +14,7 @@ export interface QueueingOptions {
 }
 
 interface Queue<T> {
-  readonly items: { readonly item: T; readonly work: number }[];
+  readonly items: { readonly item: T; readonly work: number; readonly flow: string }[];
   /** Virtual time at which its first item starts. */
   nextStart: number;
 }
@@ -28,6 +28,8 @@ export class FairQueues<T> {
   /** Virtual time: the start of what was last taken. */
   #now = 0;
   #length = 0;
+  /** Items that wait, of each flow that has any. */
+  readonly #waiting = new Map<string, number>();
 
   constructor(options: QueueingOptions) {
     this.#options = options;
@@ -51,10 +53,23 @@ export class FairQueues<T> {
     const queue = this.#queues.get(chosen) ?? { items: [], nextStart: this.#now };
     // A queue that was empty has no claim on the past.
     if (queue.items.length === 0) queue.nextStart = Math.max(queue.nextStart, this.#now);
-    queue.items.push({ item, work });
+    queue.items.push({ item, work, flow });
+    this.#waiting.set(flow, (this.#waiting.get(flow) ?? 0) + 1);
     this.#queues.set(chosen, queue);
     this.#length += 1;
     return true;
+  }
+
+  /** Whether anything of `flow` waits. */
+  has(flow: string): boolean {
+    return this.#waiting.has(flow);
+  }
+
+  #left(flow: string): void {
+    this.#length -= 1;
+    const left = (this.#waiting.get(flow) ?? 1) - 1;
+    if (left > 0) this.#waiting.set(flow, left);
+    else this.#waiting.delete(flow);
   }
 
   /** The item whose turn it is. */
@@ -66,7 +81,7 @@ export class FairQueues<T> {
     const first = this.#first();
     const taken = first?.queue.items.shift();
     if (first === undefined || taken === undefined) return undefined;
-    this.#length -= 1;
+    this.#left(taken.flow);
     this.#now = first.queue.nextStart;
     first.queue.nextStart += taken.work;
     return taken.item;
@@ -77,8 +92,7 @@ export class FairQueues<T> {
     for (const queue of this.#queues.values()) {
       const at = queue.items.findIndex((each) => each.item === item);
       if (at < 0) continue;
-      queue.items.splice(at, 1);
-      this.#length -= 1;
+      for (const { flow } of queue.items.splice(at, 1)) this.#left(flow);
       return true;
     }
     return false;

@@ -105,17 +105,24 @@ export class FlowController implements RequestGate {
     if (flow === undefined || flow.level.isExempt) return exempt(flow);
     const { level, schema } = flow;
     const seats = Math.max(1, Math.min(width, level.limits.nominal));
-    if (level.waiting === 0 && this.#fits(level, seats)) {
+    const name = `${schema.metadata.name}\0${flowOf(schema, request)}`;
+    if (this.#startsAtOnce(level, name, seats)) {
       this.#observer.dispatched(level.name, schema.metadata.name, 0);
       return this.#seat(flow, seats);
     }
-    return this.#wait(flow, flowOf(schema, request), seats, client.signal);
+    return this.#wait(flow, name, seats, client.signal);
   }
 
   #flowOf(request: FlowRequest): Flow | undefined {
     const schema = this.#schemas.find((each) => isUnder(each, request));
     const level = schema && this.#levels.get(schema.spec.priorityLevelConfiguration.name);
     return schema === undefined || level === undefined ? undefined : { schema, level };
+  }
+
+  /** Who has nothing in the queues needs not wait behind those who have, while the level has seats of its own. */
+  #startsAtOnce(level: PriorityLevel, flow: string, width: number): boolean {
+    if (level.waiting === 0) return this.#fits(level, width);
+    return level.used + width <= level.limits.nominal && !level.hasWaiting(flow);
   }
 
   /** Whether `width` more seats are the level's own, or idle ones of others. */
@@ -145,10 +152,9 @@ export class FlowController implements RequestGate {
     };
   }
 
-  #wait(flow: Flow, distinguisher: string, width: number, signal: AbortSignal): Promise<Seat> {
+  #wait(flow: Flow, flowName: string, width: number, signal: AbortSignal): Promise<Seat> {
     const { level, schema } = flow;
     const startMs = this.#clock.monotonicMs();
-    const flowName = `${schema.metadata.name}\0${distinguisher}`;
     return new Promise((resolve, reject) => {
       const refuse = (reason: Parameters<FlowObserver['rejected']>[2]): void => {
         settle();
@@ -185,10 +191,16 @@ export class FlowController implements RequestGate {
     this.#pumping = true;
     const atMs = this.#clock.monotonicMs();
     this.#clock.setImmediate(() => {
-      this.#pumping = false;
-      this.#lending.turned(this.#clock.monotonicMs() - atMs);
-      this.#pump();
+      const tookMs = this.#clock.monotonicMs() - atMs;
+      const restMs = this.#lending.turned(tookMs);
+      if (restMs > 0) this.#clock.setTimer(restMs, () => this.#resume(), { unref: true });
+      else this.#resume();
     });
+  }
+
+  #resume(): void {
+    this.#pumping = false;
+    this.#pump();
   }
 
   get #isWaiting(): boolean {

@@ -54,6 +54,11 @@ export class PriorityLevel {
     return this.#queues?.length ?? 0;
   }
 
+  /** Whether a request of `flow` waits. */
+  hasWaiting(flow: string): boolean {
+    return this.#queues?.has(flow) === true;
+  }
+
   /** False when there is no room to wait in. */
   enqueue(flow: string, request: Waiting): boolean {
     return this.#queues?.add(flow, request, request.width) === true;

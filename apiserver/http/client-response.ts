@@ -13,6 +13,8 @@ export interface NodeResponse {
   on(event: 'close' | 'error', listener: () => void): unknown;
 }
 
+/** Made once: an `AbortSignal` else makes an exception with its stack for each. */
+const clientGone: Error = new Error('the client has gone');
 const nothing: Buffer = Buffer.alloc(0);
 
 /** A reset by the client: `close` follows, which is all that we need. */
@@ -42,7 +44,7 @@ export class ClientResponse {
   #close(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#abort?.abort();
+    this.#abort?.abort(clientGone);
     const closing = this.#closing ?? [];
     this.#closing = undefined;
     for (const listener of closing) listener();
@@ -62,7 +64,7 @@ export class ClientResponse {
   /** Aborts when the client has gone, or the answer is complete. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
-    if (this.#gone) this.#abort.abort();
+    if (this.#gone) this.#abort.abort(clientGone);
     return this.#abort.signal;
   }
 

@@ -4,8 +4,8 @@
  *
  *   node hammer.ts '{"port": 6443, "ca": ..., "connections": 500, "streams": 0, "seconds": 10}'
  *
- * `streams` 0 is HTTP/1.1, else HTTP/2 with so many requests under way a connection. Prints `open` when the first requests are
- * answered, then, when `seconds` are over, how often each status came as JSON.
+ * `streams` 0 is HTTP/1.1, else HTTP/2 with so many requests under way a connection. Prints `open` when all connections are
+ * open, then, when `seconds` are over, how often each status came as JSON.
  */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:http2';
@@ -49,7 +49,6 @@ function nextRequest(): Asked {
 }
 
 function count(status: number): void {
-  if (Object.keys(statuses).length === 0) process.stdout.write('open\n');
   statuses[status] = (statuses[status] ?? 0) + 1;
 }
 
@@ -75,8 +74,17 @@ function askOverHttp1(agent: Agent): Promise<number> {
   });
 }
 
+let open = 0;
+
+function opened(): void {
+  open += 1;
+  if (open === options.connections) process.stdout.write('open\n');
+}
+
 async function hammerOverHttp1(): Promise<void> {
   const agent = new Agent({ ...tls, keepAlive: true, maxSockets: 1 });
+  count(await askOverHttp1(agent));
+  opened();
   while (!isOver) count(await askOverHttp1(agent));
   agent.destroy();
 }
@@ -106,6 +114,7 @@ function hammerOverHttp2(): void {
     stream.end(body);
   };
   session.once('connect', () => {
+    opened();
     for (let nth = 0; nth < options.streams; nth += 1) ask();
   });
 }
@@ -113,8 +122,10 @@ function hammerOverHttp2(): void {
 for (let nth = 0; nth < options.connections; nth += 1)
   if (options.streams === 0) void hammerOverHttp1();
   else hammerOverHttp2();
-setTimeout(() => {
+const conclude = (): void => {
   isOver = true;
   const counted: HammerCount = { statuses };
   process.stdout.write(`${JSON.stringify(counted)}\n`, () => process.exit(0));
-}, options.seconds * 1_000);
+};
+process.once('SIGTERM', conclude);
+setTimeout(conclude, options.seconds * 1_000);

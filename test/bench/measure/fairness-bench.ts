@@ -34,6 +34,9 @@ export interface FairnessResult {
 }
 
 const half = 0.5;
+const warmUpSeconds = 6;
+/** The load goes on until everything that is measured beside it is over. */
+const spareSeconds = 5;
 /** The other user asks so often. */
 const pauseMs = 10;
 const planePauseMs = 50;
@@ -49,6 +52,7 @@ export async function measureFairness(options: FairnessOptions): Promise<Fairnes
   const server = await ApiServerProcess.start({ etcdServers: etcd.url, program: options.program, flags });
   try {
     await allowUsers(await server.client('admin'));
+    await warmUp(server);
     quota.add(server.pid() ?? 0);
     return await measure(server, options);
   } finally {
@@ -72,17 +76,17 @@ async function allowUsers(admin: ClosableApiClient): Promise<void> {
 async function measure(server: ApiServerProcess, options: FairnessOptions): Promise<FairnessResult> {
   const pair = await userPair(server, 'hammer');
   const jane = await UserClient.connect(server, 'jane');
-  const warmUntil = performance.now() + 2_000;
-  await askUntil(jane, warmUntil);
   const load = options.load;
   const hammering: Hammering | undefined =
-    load && (await startHammer({ ...load, ...pair, seconds: options.seconds + 5, port: server.port }));
+    load &&
+    (await startHammer({ ...load, ...pair, seconds: options.seconds + spareSeconds, port: server.port }));
   const end = performance.now() + options.seconds * 1_000;
   const [others, plane, resident] = await Promise.all([
     askUntil(jane, end),
     planeUntil(server, end),
     residentUntil(server.pid() ?? 0, end),
   ]);
+  hammering?.stop();
   const counted = await hammering?.counted;
   jane.close();
   return {
@@ -94,6 +98,13 @@ async function measure(server: ApiServerProcess, options: FairnessOptions): Prom
     residentMb: [resident[Math.floor(resident.length / 3)] ?? 0, resident.at(-1) ?? 0],
     peakMb: Math.max(...resident),
   };
+}
+
+/** A server in use has its code compiled. */
+async function warmUp(server: ApiServerProcess): Promise<void> {
+  const pair = await userPair(server, 'hammer');
+  const load = { connections: 20, streams: 4, seconds: warmUpSeconds };
+  await (await startHammer({ ...load, ...pair, port: server.port })).counted;
 }
 
 interface Seen {

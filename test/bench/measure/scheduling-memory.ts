@@ -1,12 +1,20 @@
-/** Prints the megabytes that a scheduler's state takes: `node --expose-gc test/bench/measure/scheduling-memory.ts NODES PODS`. */
+/**
+ * Prints what a scheduler's state takes: `node --expose-gc test/bench/measure/scheduling-memory.ts NODES PODS` gives the
+ * megabytes of the process, the most while it read, and the seconds that reading took. The pods come as a watch
+ * brings them, each a text of its own.
+ */
 import type { Pod } from '../../../api/generated/core-v1.ts';
+import { pods } from '../../../api/generated/resources.ts';
+import { systemClock } from '../../../base/clock.ts';
+import { silentLogger } from '../../../base/logger.ts';
 import { seededRandom } from '../../../base/random.ts';
+import type { WatchEvent } from '../../../client/client.ts';
+import { Reflector, type ReflectorOptions } from '../../../client/reflector.ts';
 import { Cluster } from '../../../scheduler/cache/cluster.ts';
 import { PlacementIndex } from '../../../scheduler/cache/placement-index.ts';
 import { PodFeed } from '../../../scheduler/feed.ts';
 import { toPodClass } from '../../../scheduler/framework/pod-class.ts';
 import { noVolumeNeeds } from '../../../scheduler/framework/volume-needs.ts';
-import { PodGroups } from '../../../scheduler/groups/pod-groups.ts';
 import { defaultPlugins } from '../../../scheduler/plugin-registry.ts';
 import { SchedulingQueue } from '../../../scheduler/queue/scheduling-queue.ts';
 import { schedule } from '../../../scheduler/schedule.ts';
@@ -22,24 +30,60 @@ const nothing = (): void => undefined;
 const feed = new PodFeed({
   ...{ cluster, queue: new SchedulingQueue(new ManualClock(), seededRandom(1)) },
   waker: { nodeChanged: nothing, podsChanged: nothing },
-  groups: new PodGroups(cluster),
   volumeNeeds: () => noVolumeNeeds,
   isOurs: () => true,
   ...{ onGated: nothing, onLeft: nothing, onUnreadable: nothing },
 });
-for (let i = 0; i < podCount; i += 1) {
-  const pod = aPod({
-    name: `pod-${i}`,
-    cpu: '1m',
-    owner: `owner-${i % 1_000}`,
-    labels: { app: `app-${i % 1_000}` },
-  });
-  pod.spec.nodeName = `n${i % nodeCount}`;
-  // As they arrive: every object and text its own.
-  feed.upsert(JSON.parse(JSON.stringify(pod)) as Pod);
+
+/** As it is stored: 2 KB of text. */
+function textOf(i: number): string {
+  const owner = `owner-${i % 1_000}`;
+  const pod = aPod({ name: `pod-${i}`, cpu: '1m', owner, labels: { app: `app-${i % 1_000}` } });
+  const time = '2026-01-01T00:00:00Z';
+  const conditions = ['Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map((type) => ({
+    ...{ type, status: 'True', lastProbeTime: null, lastTransitionTime: time },
+  }));
+  const state = { running: { startedAt: time } };
+  const status = { phase: 'Running', podIP: '10.0.0.1', startTime: time, conditions, containerStatuses: [{ state }] };
+  const token = { serviceAccountToken: { path: 'token', expirationSeconds: 3_607 } };
+  const volumes = [{ name: 'kube-api-access', projected: { sources: [token], defaultMode: 420 } }];
+  const spec = { ...pod.spec, nodeName: `n${i % nodeCount}`, volumes, dnsPolicy: 'ClusterFirst' };
+  return JSON.stringify({ ...pod, spec, status });
 }
+
+let peak = 0;
+let watchedAtMs = 0;
+const abort = new AbortController();
+const client: ReflectorOptions<Pod>['client'] = {
+  list: () => Promise.reject(new Error('not asked')),
+  watch: () => events() as AsyncIterable<WatchEvent<never>>,
+};
+
+async function* events(): AsyncGenerator<WatchEvent<Pod>> {
+  const texts = Array.from({ length: Math.min(podCount, 1_000) }, (_, i) => textOf(i));
+  watchedAtMs = performance.now();
+  for (let i = 0; i < podCount; i += 1) {
+    const text = (texts[i % texts.length] as string)
+      .replaceAll(`pod-${i % texts.length}`, `pod-${i}`)
+      .replace(/uid-[0-9]+/, `uid-${i}`)
+      .replace(/"nodeName":"n[0-9]+"/, `"nodeName":"n${i % nodeCount}"`);
+    const object = JSON.parse(text) as Pod;
+    yield { type: 'ADDED', object };
+    if (i % 1_000 === 0) peak = Math.max(peak, process.memoryUsage().rss);
+  }
+  const metadata = { annotations: { 'k8s.io/initial-events-end': 'true' }, resourceVersion: '1' };
+  yield { type: 'BOOKMARK', object: { metadata } as Pod };
+  peak = Math.max(peak, process.memoryUsage().rss);
+  abort.abort();
+}
+
+const common = { clock: systemClock, random: seededRandom(1), logger: silentLogger };
+await new Reflector({ ...common, client, type: pods, selection: {}, sink: feed }).run(abort.signal);
+const seconds = (performance.now() - watchedAtMs) / 1_000;
 const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
 for (let i = 0; i < 200; i += 1)
   schedule(context, toPodClass(aPod({ cpu: '1m', owner: `owner-${i}` })), leastLoaded);
 globalThis.gc?.();
-process.stdout.write(`${Math.round(process.memoryUsage().rss / 1e6)} ${cluster.podCount}\n`);
+const megabytes = (bytes: number): number => Math.round(bytes / 1e6);
+if (cluster.podCount !== podCount) throw new Error(`${cluster.podCount} pods were read`);
+process.stdout.write(`${megabytes(process.memoryUsage().rss)} ${megabytes(peak)} ${seconds.toFixed(2)}\n`);

@@ -31,24 +31,24 @@ const labelled = (spec: Partial<Pod['spec']>): PodDraft => ({ labels: { app: 'x'
 const host = 'kubernetes.io/hostname';
 
 export const schedulingWorkloads: readonly SchedulingWorkload[] = [
-  { name: 'SchedulingBasic', draft: () => ({}), goal: 100_000, elsewhere: '680' },
+  { name: 'SchedulingBasic', draft: () => ({}), goal: 100_000, elsewhere: '680 CI' },
   {
     name: 'Basic, 35 owners in turn',
     draft: (i) => ({ owner: `owner-${i % 35}` }),
     goal: 100_000,
-    elsewhere: '680',
+    elsewhere: '680 CI',
   },
   {
     name: 'Basic, 1,000 owners in turn',
     draft: (i) => ({ owner: `owner-${i % 1_000}` }),
     goal: 100_000,
-    elsewhere: '680',
+    elsewhere: '680 CI',
   },
   {
     name: 'TopologySpreading',
     draft: () => labelled(spread('DoNotSchedule')),
     goal: 20_000,
-    elsewhere: '460',
+    elsewhere: '460 CI',
   },
   {
     name: 'PreferredTopologySpreading',
@@ -60,20 +60,20 @@ export const schedulingWorkloads: readonly SchedulingWorkload[] = [
     name: 'SchedulingNodeAffinity',
     draft: () => labelled({ affinity: { nodeAffinity } }),
     goal: 100_000,
-    elsewhere: '220',
+    elsewhere: '220 CI',
   },
   {
     name: 'SchedulingPodAntiAffinity',
     draft: () => labelled({ affinity: { podAntiAffinity: required(host) } }),
     onePerNode: true,
     goal: 10_000,
-    elsewhere: '60',
+    elsewhere: '60 CI',
   },
   {
     name: 'SchedulingPodAffinity',
     draft: () => labelled({ affinity: { podAffinity: required('zone') } }),
     goal: 10_000,
-    elsewhere: '35',
+    elsewhere: '35 CI',
   },
   {
     name: 'PreferredPodAffinity',
