@@ -24,8 +24,13 @@ const leadership = (lease: string): Rule[] => [
 export const ownRoles: readonly NamedRules[] = [
   {
     name: 'coracle:controllers',
-    // The class of local volumes is theirs to make.
-    rules: [...compactRules(union), on('storage.k8s.io', 'storageclasses', 'create')],
+    rules: [
+      ...compactRules(union),
+      // The class of local volumes is theirs to make.
+      on('storage.k8s.io', 'storageclasses', 'create'),
+      // Kubernetes leaves serving certificates of nodes to people; ours are approved for what the node is.
+      on('certificates.k8s.io', 'signers', 'approve', 'kubernetes.io/kubelet-serving'),
+    ],
   },
   {
     name: 'coracle:scheduler',
