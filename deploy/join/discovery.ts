@@ -29,8 +29,10 @@ import { UserError } from '../user-error.ts';
 
 const askAgainMs = 200;
 const requestTimeoutMs = 5_000;
-/** A token that was made just now is signed with a moment later; then it is not one of this cluster. */
-const signedWithinMs = 10_000;
+/** A token that was made just now is signed with a moment later. */
+const signedWithinMs = 5_000;
+/** A new authority is signed with as soon. */
+const signedAnewWithinMs = 1_500;
 
 export interface DiscoveryOptions {
   /** `host:port` */
@@ -59,13 +61,14 @@ export async function discover(options: DiscoveryOptions, signal: AbortSignal): 
 
 async function signedKubeconfig(options: DiscoveryOptions, signal: AbortSignal): Promise<string> {
   const { server, token, clock } = options;
-  const endMs = clock.monotonicMs() + signedWithinMs;
+  const startMs = clock.monotonicMs();
   for (;;) {
     const data = await read(options, { server: `https://${server}`, insecureSkipTlsVerify: true }, signal);
     const kubeconfig = data[clusterInfoKey] ?? '';
     const signature = data[`${signaturePrefix}${token.id}`];
     if (signature !== undefined && isSignedWith(token, kubeconfig, signature)) return kubeconfig;
-    if (clock.monotonicMs() > endMs) throw new UserError(refusal(server, token.id, signature));
+    const patienceMs = signature === undefined ? signedWithinMs : signedAnewWithinMs;
+    if (clock.monotonicMs() - startMs > patienceMs) throw new UserError(refusal(server, token.id, signature));
     await delay(clock, askAgainMs, signal);
     signal.throwIfAborted();
   }

@@ -48,9 +48,9 @@ export async function joinHost(
   const known = readJoined(layout);
   const progress = new Progress(clock);
   const joined =
-    known?.config !== undefined && isSameCluster(known, operands)
+    known !== undefined && isSameCluster(known, operands)
       ? known
-      : await acquire({ layout, clock, progress, known }, requestOf(values, operands));
+      : await acquire({ layout, clock, progress }, requestOf(values, operands));
   await start({ layout, clock, progress }, joined);
 }
 
@@ -92,29 +92,24 @@ interface Acquiring {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly progress: Progress;
-  readonly known: JoinedHost | undefined;
 }
 
-async function acquire(
-  { layout, clock, progress, known }: Acquiring,
-  request: JoinRequest,
-): Promise<JoinedHost> {
+async function acquire({ layout, clock, progress }: Acquiring, request: JoinRequest): Promise<JoinedHost> {
   const { token } = request;
   const late = new AbortController();
   const timer = clock.setTimer(request.timeoutMs, () => late.abort(new Error('time is up')), { unref: true });
   try {
-    const nodeName = request.nodeName ?? known?.nodeName ?? ownName();
+    const nodeName = request.nodeName ?? ownName();
     const nodeIp = request.nodeIp ?? (await ownAddress(request.server));
     const info = await discover({ ...request, clock }, late.signal);
     progress.step(`${request.server} is the cluster that was meant`);
-    const joined = { server: info.server, nodeName, nodeIp };
-    await writeJoined(layout, joined);
     const directory = hostDirectory(layout, nodeName);
     const identity = { cluster: layout.name, nodeName, directory, info, clock };
     const config = await acquireIdentity({ ...identity, token: `${token.id}.${token.secret}` }, late.signal);
     progress.step(`${nodeName} has its certificate`);
-    await writeJoined(layout, { ...joined, config });
-    return { ...joined, config };
+    const joined = { server: info.server, nodeName, nodeIp, config };
+    await writeJoined(layout, joined);
+    return joined;
   } finally {
     timer.cancel();
   }
@@ -142,10 +137,9 @@ async function ownAddress(server: string): Promise<string> {
 }
 
 async function start(
-  { layout, clock, progress }: Omit<Acquiring, 'known'>,
+  { layout, clock, progress }: Acquiring,
   { nodeName, nodeIp, config }: JoinedHost,
 ): Promise<void> {
-  if (config === undefined) throw new UserError(`host join: ${nodeName} has no identity yet`);
   await prepareImages(layout, progress);
   createCgroup(cgroupPath(layout.name, nodeName));
   await ensureSupervisor(layout, clock);

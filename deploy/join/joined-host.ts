@@ -10,8 +10,7 @@ export interface JoinedHost {
   readonly server: string;
   readonly nodeName: string;
   readonly nodeIp: string;
-  /** Absent until the node has its identity. */
-  readonly config?: NodeConfig | undefined;
+  readonly config: NodeConfig;
 }
 
 const fileOf = (layout: Layout): string => join(layout.state, 'joined.json');

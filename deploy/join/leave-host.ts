@@ -24,8 +24,7 @@ export async function leaveCluster(layout: Layout): Promise<void> {
   for (const link of links) await tryCommand('ip', ['link', 'delete', link]);
   for (const table of tables) await tryCommand('nft', ['delete', 'table', 'ip', table]);
   const { nodeName, config } = joined;
-  if (config !== undefined)
-    await tryCommand('ip', ['address', 'delete', `${config.clusterDns}/32`, 'dev', 'lo']);
+  await tryCommand('ip', ['address', 'delete', `${config.clusterDns}/32`, 'dev', 'lo']);
   process.stdout.write(`${nodeName} has left. The cluster still lists it: kubectl delete node ${nodeName}\n`);
 }
 
