@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { EventSink } from '../client/event-recorder.ts';
-import type { Binder, BindOutcome } from './binder.ts';
+import type { BindOutcome } from './binder.ts';
 import type { Cluster } from './cache/cluster.ts';
 import type { ConditionWriter } from './condition-writer.ts';
 import { DiagnosisMemo } from './diagnosis-memo.ts';
@@ -19,6 +19,7 @@ import type { Preemptor } from './preemption/preemptor.ts';
 import type { Profile, Profiles } from './profile.ts';
 import type { QueuedPod, SchedulingQueue } from './queue/scheduling-queue.ts';
 import { fitsOn, preFilter, type SchedulingContext, schedule } from './schedule.ts';
+import type { PodBinder } from './volumes/volume-binder.ts';
 
 /** Longest turn of deciding before what has arrived is read. */
 const sliceMs = 8;
@@ -28,7 +29,7 @@ export interface CycleOptions {
   readonly queue: SchedulingQueue;
   readonly profiles: Profiles;
   readonly preemptor: Preemptor;
-  readonly binder: Binder;
+  readonly binder: PodBinder;
   readonly groups: GroupCycle;
   readonly conditions: ConditionWriter;
   readonly events: EventSink;

@@ -304,7 +304,7 @@ describe('placements', () => {
   it.each(
     [...defaultPlugins.nodeFilters, ...defaultPlugins.domainPlugins]
       .map(({ name }) => name)
-      .filter((name) => name !== 'NodeName' && name !== 'VolumeBinding'),
+      .filter((name) => name !== 'NodeName' && !name.startsWith('Volume')),
   )('are seen to be wrong without %s', (missing) => {
     const without = <T extends { name: string }>(plugins: readonly T[]): T[] =>
       plugins.filter(({ name }) => name !== missing);

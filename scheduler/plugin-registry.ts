@@ -20,6 +20,8 @@ import { ownerSpread } from './plugins/owner-spread/owner-spread.ts';
 import { podTopologySpread } from './plugins/pod-topology-spread/pod-topology-spread.ts';
 import { taintToleration, taintTolerationScore } from './plugins/taint-toleration/taint-toleration.ts';
 import { volumeBinding } from './plugins/volume-binding/volume-binding.ts';
+import { volumeRestrictions } from './plugins/volume-restrictions/volume-restrictions.ts';
+import { volumeZone } from './plugins/volume-zone/volume-zone.ts';
 
 export type Point = 'filter' | 'score';
 
@@ -54,8 +56,9 @@ export function pluginsFor(choices: PluginChoices = noChoices): PluginSet {
       nodePorts,
       nodeResourcesFit,
       volumeBinding,
+      volumeZone,
     ].filter(({ name }) => isOn('filter', name)),
-    domainPlugins: [podTopologySpread(defaultConstraints(spread)), interPodAffinity]
+    domainPlugins: [volumeRestrictions, podTopologySpread(defaultConstraints(spread)), interPodAffinity]
       .filter(({ name }) => isOn('filter', name))
       .map(weighed),
     nodeScores: [

@@ -47,7 +47,8 @@ import { Rebalancer } from './rebalance/rebalancer.ts';
 import type { SchedulingContext } from './schedule.ts';
 import { SeenPods } from './seen-pods.ts';
 import type { StrategyName } from './strategies/registry.ts';
-import { VolumeInformers } from './volume-informers.ts';
+import { VolumeBinder } from './volumes/volume-binder.ts';
+import { VolumeInformers } from './volumes/volume-informers.ts';
 import { Waker } from './waker.ts';
 
 export interface SchedulerOptions {
@@ -155,7 +156,8 @@ function assemble(options: SchedulerOptions): Assembly {
     onLeft: (uid) => conditions.withdraw(uid),
     onUnreadable,
   });
-  volumes.onChange(onceATurn(() => podFeed.volumesChanged()));
+  const volumesChanged = onceATurn(() => podFeed.volumesChanged());
+  volumes.onChange(volumesChanged);
   const loadFeed = new LoadFeed(cluster, clock);
   const nodeFeed = new NodeFeed({ cluster, waker, onUnreadable });
   const synced = new Synced([podFeed, nodeFeed]);
@@ -170,7 +172,11 @@ function assemble(options: SchedulerOptions): Assembly {
     answers: new PlacementAnswers({ judge, classOf: (pod) => podFeed.classOf(pod) }),
     cycle: new SchedulingCycle({
       ...{ ...parts, groups: new GroupCycle({ ...parts, groups, judge }) },
-      binder: new Binder({ client, clock, random, view }),
+      binder: new VolumeBinder({
+        ...{ client, clock, volumes, onReserved: volumesChanged },
+        next: new Binder({ client, clock, random, view }),
+        node: (name) => cluster.node(name),
+      }),
     }),
     followers: [...reflectors, ...informers, events, volumes, loadFeed].map(
       (part) => (signal) => part.run(signal),

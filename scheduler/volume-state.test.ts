@@ -8,17 +8,26 @@ import { DiagnosisMemo } from './diagnosis-memo.ts';
 import { diagnosisMessage } from './diagnosis-message.ts';
 import { toPodClass } from './framework/pod-class.ts';
 import { defaultPlugins } from './plugin-registry.ts';
+import { PreemptionIndex } from './preemption/preemption-index.ts';
 import { preFilter, schedule } from './schedule.ts';
 import { leastLoaded } from './strategies/least-loaded.ts';
-import { type VolumeLookup, volumeNeedsOf } from './volume-state.ts';
+import { placedVolumeNeedsOf, type VolumeLookup, volumeNeedsOf } from './volume-state.ts';
 
 const meta = (name: string, labels = {}): PersistentVolume['metadata'] => ({
   ...{ name, uid: name, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
   labels,
 });
-const claim = (volumeName: string | undefined, storageClassName = ''): PersistentVolumeClaim => ({
-  ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { ...meta('data'), namespace: 'default' } },
-  spec: { volumeName, storageClassName },
+const claim = (
+  volumeName: string | undefined,
+  storageClassName = '',
+  more: Partial<PersistentVolumeClaim['spec']> = {},
+): PersistentVolumeClaim => ({
+  ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
+  metadata: {
+    ...{ ...meta('data'), namespace: 'default' },
+    annotations: volumeName === undefined ? {} : { 'pv.kubernetes.io/bind-completed': 'yes' },
+  },
+  spec: { volumeName, storageClassName, ...more },
   status: { phase: volumeName === undefined ? 'Pending' : 'Bound' },
 });
 const onNode = { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['b'] }] };
@@ -69,18 +78,91 @@ describe('a pod with a claim', () => {
   it.each([
     ['is missing', {}, 'persistentvolumeclaim "data" not found'],
     ['is not bound', { claim: () => claim(undefined) }, 'pod has unbound immediate PersistentVolumeClaims'],
-    ['lost its volume', { claim: () => claim('disk') }, 'persistentvolume "disk" not found'],
+    [
+      'lost its volume',
+      { claim: () => claim('disk') },
+      '2 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)',
+    ],
   ])('waits when it %s', (_, lookup, problem) => {
     expect(outcome(lookup)).toBe(`0/2 nodes are available: ${problem}.`);
   });
 
-  it('waits for a volume when its class binds at the first consumer', () => {
-    const storageClass = (): StorageClass => ({
+  const waiting =
+    (provisioner: string, more: Partial<StorageClass> = {}): (() => StorageClass) =>
+    () => ({
       ...{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: meta('local') },
-      ...{ provisioner: 'kubernetes.io/no-provisioner', volumeBindingMode: 'WaitForFirstConsumer' },
+      ...{ provisioner, volumeBindingMode: 'WaitForFirstConsumer', ...more },
     });
+  const available = (name: string, node: string, storage: string): PersistentVolume => ({
+    ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: meta(name), status: { phase: 'Available' } },
+    spec: {
+      ...{ storageClassName: 'local', accessModes: ['ReadWriteOnce'], capacity: { storage } },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
+          ],
+        },
+      },
+    },
+  });
+  const asks =
+    (storage: string): (() => PersistentVolumeClaim) =>
+    () =>
+      claim(undefined, 'local', { accessModes: ['ReadWriteOnce'], resources: { requests: { storage } } });
+
+  it('goes where an available volume is that is large enough', () => {
+    const volumes = (): PersistentVolume[] => [
+      available('small', 'a', '1Gi'),
+      available('large', 'b', '5Gi'),
+    ];
+    const storageClass = waiting('kubernetes.io/no-provisioner');
+    expect(outcome({ claim: asks('3Gi'), storageClass, volumes })).toBe('b');
+    expect(outcome({ claim: asks('9Gi'), storageClass, volumes })).toBe(
+      "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind.",
+    );
+  });
+
+  it('goes where one can be made, and only there once that has begun', () => {
+    const allowedTopologies = [
+      { matchLabelExpressions: [{ key: 'topology.kubernetes.io/zone', values: ['zone-b'] }] },
+    ];
+    const storageClass = waiting('coracle.dev/local-path', { allowedTopologies });
+    expect(outcome({ claim: asks('1Gi'), storageClass })).toBe('b');
+    const begun = asks('1Gi')();
+    const annotations = { 'volume.kubernetes.io/selected-node': 'a' };
+    const selected = { ...begun, metadata: { ...begun.metadata, annotations } };
+    expect(outcome({ claim: () => selected, storageClass: waiting('coracle.dev/local-path') })).toBe('a');
+  });
+
+  it('waits for a volume when its class binds at the first consumer', () => {
+    const storageClass = waiting('kubernetes.io/no-provisioner');
     expect(outcome({ claim: () => claim(undefined, 'local'), storageClass })).toBe(
       "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind.",
     );
+  });
+
+  it('has a claim for itself alone when its access mode is ReadWriteOncePod', () => {
+    const alone = claim('disk', '', { accessModes: ['ReadWriteOncePod'] });
+    const lookup = { claim: () => alone, volume: () => volume({}), storageClass: () => undefined };
+    const cluster = new Cluster();
+    for (const name of ['a', 'b']) cluster.setNode(aNode({ name }));
+    const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
+    const user = { ...pod, metadata: { ...pod.metadata, uid: 'user', name: 'user' } };
+    const podClass = toPodClass(user, placedVolumeNeedsOf(user));
+    cluster.setPod({
+      ...{ uid: 'user', name: 'default/user', podClass, nodeName: 'a', isLive: true, isAssumed: false },
+    });
+    const wanted = { ...pod, spec: { ...pod.spec, priority: 7 } };
+    const second = toPodClass(wanted, volumeNeedsOf(wanted, lookup));
+    const memo = new DiagnosisMemo(context).diagnosisOf(second);
+    expect(schedule(context, second, leastLoaded)).toBeUndefined();
+    expect(diagnosisMessage(2, { ...memo, everywhere: undefined }, undefined)).toBe(
+      '0/2 nodes are available: 2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.',
+    );
+    const plan = new PreemptionIndex(context).plan(second, memo);
+    expect(plan).toMatchObject({ node: 'a', victims: [{ uid: 'user' }] });
+    cluster.removePod('user');
+    expect(schedule(context, second, leastLoaded)).toBeDefined();
   });
 });

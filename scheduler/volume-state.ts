@@ -1,7 +1,20 @@
 /** Claims, volumes and storage classes, as far as they decide where a pod can go. */
-import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/core-v1.ts';
+import type {
+  NodeSelectorTerm,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+} from '../api/generated/core-v1.ts';
 import type { StorageClass } from '../api/generated/storage-v1.ts';
-import { noVolumeNeeds, type VolumeNeeds } from './framework/volume-needs.ts';
+import {
+  bestVolume,
+  isBound,
+  isSuitable,
+  requestedSize,
+  selectedNodeAnnotation,
+  storageClassOf,
+} from '../api/volume-claim.ts';
+import { noVolumeNeeds, type UnboundClaim, type VolumeNeeds } from './framework/volume-needs.ts';
 
 const zoneLabels = [
   'topology.kubernetes.io/zone',
@@ -9,26 +22,50 @@ const zoneLabels = [
   'failure-domain.beta.kubernetes.io/zone',
   'failure-domain.beta.kubernetes.io/region',
 ];
+const noProvisioner = 'kubernetes.io/no-provisioner';
+/** Volumes that are looked at for one claim: any of the smallest will do. */
+const maxVolumes = 1_000;
 
 export interface VolumeLookup {
   readonly claim: (namespace: string, name: string) => PersistentVolumeClaim | undefined;
   readonly volume: (name: string) => PersistentVolume | undefined;
   readonly storageClass: (name: string) => StorageClass | undefined;
+  /** All volumes that nobody has chosen for another claim. Left out: none are known. */
+  readonly volumes?: ((claim: PersistentVolumeClaim) => readonly PersistentVolume[]) | undefined;
 }
 
-/** What the pod's claims ask of its node. Pure. */
+/** What a waiting pod's claims ask of its node. Pure. */
 export function volumeNeedsOf(pod: Pod, lookup: VolumeLookup): VolumeNeeds {
   const names = claimNamesOf(pod);
   if (names.length === 0) return noVolumeNeeds;
-  const needs = names.map((name) => needsOfClaim(pod.metadata.namespace ?? 'default', name, lookup));
-  const problem = needs.find((each) => each.problem !== undefined)?.problem;
+  const problem = problemOf(pod, lookup);
+  if (problem !== undefined) return { ...noVolumeNeeds, problem };
+  const namespace = pod.metadata.namespace ?? 'default';
+  const claims = names.flatMap((name) => lookup.claim(namespace, name) ?? []);
+  const bound = claims.filter(isBound);
+  const volumes = bound.flatMap(({ spec }) => lookup.volume(spec?.volumeName ?? '') ?? []);
+  const unbound = unboundClaimsOf(claims).map((claim) => toUnbound(claim, lookup));
+  const exclusive = claims.filter(isExclusive).map(({ metadata }) => `${namespace}/${metadata.name}`);
   return {
-    ...(problem === undefined ? {} : { problem }),
-    nodeAffinities: needs.flatMap((each) => each.nodeAffinities),
-    zones: needs.flatMap((each) => each.zones),
-    ...(needs.some((each) => each.lacksVolume === true) ? { lacksVolume: true } : {}),
+    nodeAffinities: volumes.flatMap(({ spec }) => {
+      const terms = spec?.nodeAffinity?.required?.nodeSelectorTerms;
+      return terms === undefined ? [] : [terms];
+    }),
+    zones: volumes.flatMap(zonesOf),
+    ...(volumes.length === bound.length ? {} : { lacksVolume: true }),
+    ...(unbound.length === 0 ? {} : { unbound }),
+    ...usedClaims(pod),
+    ...(exclusive.length === 0 ? {} : { exclusive }),
   };
 }
+
+/** Of a pod that has its node: which claims it uses. Pure. */
+export const placedVolumeNeedsOf = (pod: Pod): VolumeNeeds =>
+  claimNamesOf(pod).length === 0 ? noVolumeNeeds : { ...noVolumeNeeds, ...usedClaims(pod) };
+
+const usedClaims = (pod: Pod): Pick<VolumeNeeds, 'claims'> => ({
+  claims: claimNamesOf(pod).map((name) => `${pod.metadata.namespace ?? 'default'}/${name}`),
+});
 
 /** Claims that a pod names, or that are made for it. */
 export const claimNamesOf = ({ metadata, spec }: Pod): readonly string[] =>
@@ -37,32 +74,76 @@ export const claimNamesOf = ({ metadata, spec }: Pod): readonly string[] =>
     return ephemeral === undefined ? [] : [`${metadata.name}-${name}`];
   });
 
-function needsOfClaim(namespace: string, name: string, lookup: VolumeLookup): VolumeNeeds {
-  const claim = lookup.claim(namespace, name);
-  if (claim === undefined) return because(`persistentvolumeclaim "${name}" not found`);
-  if (claim.metadata.deletionTimestamp !== undefined)
-    return because(`persistentvolumeclaim "${name}" is being deleted`);
-  const { volumeName = '', storageClassName = '' } = claim.spec ?? {};
-  const isBound = volumeName !== '' && claim.status?.phase === 'Bound';
-  if (isBound) return needsOfVolume(volumeName, lookup);
-  const waits = lookup.storageClass(storageClassName)?.volumeBindingMode === 'WaitForFirstConsumer';
-  // Nothing here makes volumes: a claim that waits for its consumer has to find one.
-  if (waits) return { ...noVolumeNeeds, lacksVolume: true };
-  return because('pod has unbound immediate PersistentVolumeClaims');
+/** Those that a pod's node decides about; the smallest first, as they choose. */
+export const unboundClaimsOf = (claims: readonly PersistentVolumeClaim[]): readonly PersistentVolumeClaim[] =>
+  claims.filter((claim) => !isBound(claim)).sort((a, b) => requestedSize(a) - requestedSize(b));
+
+function problemOf(pod: Pod, lookup: VolumeLookup): string | undefined {
+  const { namespace = 'default' } = pod.metadata;
+  let isImmediate = false;
+  for (const { name: volume, persistentVolumeClaim, ephemeral } of pod.spec.volumes ?? []) {
+    if (persistentVolumeClaim === undefined && ephemeral === undefined) continue;
+    const name = persistentVolumeClaim?.claimName ?? `${pod.metadata.name}-${volume}`;
+    const claim = lookup.claim(namespace, name);
+    if (claim === undefined)
+      return ephemeral === undefined
+        ? `persistentvolumeclaim "${name}" not found`
+        : `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"`;
+    const { volumeName = '' } = claim.spec ?? {};
+    if (claim.status?.phase === 'Lost')
+      return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${volumeName}"`;
+    if (claim.metadata.deletionTimestamp !== undefined)
+      return `persistentvolumeclaim "${name}" is being deleted`;
+    if (ephemeral !== undefined && !isOwnedBy(claim, pod))
+      return `PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`;
+    if (!isBound(claim) && (volumeName !== '' || !waitsForConsumer(claim, lookup))) isImmediate = true;
+  }
+  return isImmediate ? 'pod has unbound immediate PersistentVolumeClaims' : undefined;
 }
 
-const because = (problem: string): VolumeNeeds => ({ ...noVolumeNeeds, problem });
+const isOwnedBy = ({ metadata }: PersistentVolumeClaim, pod: Pod): boolean =>
+  (metadata.ownerReferences ?? []).some(
+    ({ uid, controller }) => controller === true && uid === pod.metadata.uid,
+  );
 
-function needsOfVolume(name: string, lookup: VolumeLookup): VolumeNeeds {
-  const volume = lookup.volume(name);
-  if (volume === undefined) return because(`persistentvolume "${name}" not found`);
-  const terms = volume.spec?.nodeAffinity?.required?.nodeSelectorTerms;
-  const labels = volume.metadata.labels ?? {};
+const waitsForConsumer = (claim: PersistentVolumeClaim, lookup: VolumeLookup): boolean =>
+  lookup.storageClass(storageClassOf(claim))?.volumeBindingMode === 'WaitForFirstConsumer';
+
+const isExclusive = ({ spec }: PersistentVolumeClaim): boolean =>
+  spec?.accessModes?.includes('ReadWriteOncePod') === true;
+
+function toUnbound(claim: PersistentVolumeClaim, lookup: VolumeLookup): UnboundClaim {
+  const left = (lookup.volumes?.(claim) ?? []).filter((volume) => isSuitable(volume, claim));
+  const volumes: PersistentVolume[] = [];
+  for (let best = bestVolume(left, claim); best !== undefined && volumes.length < maxVolumes; ) {
+    volumes.push(best);
+    left.splice(left.indexOf(best), 1);
+    best = bestVolume(left, claim);
+  }
+  const storageClass = lookup.storageClass(storageClassOf(claim));
+  return {
+    volumes: volumes.map(({ metadata, spec }) => ({
+      name: metadata.name,
+      terms: spec?.nodeAffinity?.required?.nodeSelectorTerms ?? [],
+    })),
+    provisioned: storageClass?.provisioner === noProvisioner ? undefined : topologyOf(storageClass),
+    selectedNode: claim.metadata.annotations?.[selectedNodeAnnotation],
+  };
+}
+
+const topologyOf = (storageClass: StorageClass | undefined): readonly NodeSelectorTerm[] =>
+  (storageClass?.allowedTopologies ?? []).map(({ matchLabelExpressions }) => ({
+    matchExpressions: (matchLabelExpressions ?? []).map(({ key, values }) => ({
+      key,
+      operator: 'In',
+      values,
+    })),
+  }));
+
+function zonesOf({ metadata }: PersistentVolume): Readonly<Record<string, string>>[] {
+  const labels = metadata.labels ?? {};
   const zones = Object.fromEntries(
     zoneLabels.flatMap((key) => (labels[key] === undefined ? [] : [[key, labels[key]]])),
   );
-  return {
-    nodeAffinities: terms === undefined ? [] : [terms],
-    zones: Object.keys(zones).length === 0 ? [] : [zones],
-  };
+  return Object.keys(zones).length === 0 ? [] : [zones];
 }

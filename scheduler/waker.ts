@@ -81,5 +81,8 @@ export class Waker {
   }
 }
 
-const looksAtOtherPods = ({ affinity, spread }: PodClass): boolean =>
-  affinity.required.length > 0 || affinity.requiredAnti.length > 0 || spread.some(({ isHard }) => isHard);
+const looksAtOtherPods = ({ affinity, spread, volumes }: PodClass): boolean =>
+  (volumes.exclusive ?? []).length > 0 ||
+  affinity.required.length > 0 ||
+  affinity.requiredAnti.length > 0 ||
+  spread.some(({ isHard }) => isHard);

@@ -71,6 +71,7 @@ async function readVolumes(session: Session): Promise<VolumeLookup> {
     claim: (namespace, name) => claimsByName.get(keyOf({ namespace, name })),
     volume: (name) => volumesByName.get(name),
     storageClass: (name) => classesByName.get(name),
+    volumes: () => volumes,
   };
 }
 

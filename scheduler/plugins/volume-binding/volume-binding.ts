@@ -1,46 +1,38 @@
-import { labelOf, matchesNodeSelectorTerm } from '../../framework/node-affinity-term.ts';
+import { matchesNodeSelectorTerm } from '../../framework/node-affinity-term.ts';
 import type { NodeInfo } from '../../framework/node-info.ts';
-import type { NodeFilter } from '../../framework/plugin.ts';
+import type { NodeFilter, Rejection } from '../../framework/plugin.ts';
 import type { PodClass } from '../../framework/pod-class.ts';
+import { chooseVolumes } from '../../framework/volume-choice.ts';
 
-/** Bound volumes say where they can be reached: by node affinity, or by zone labels of older volumes. */
+const missing: Rejection = {
+  reasons: ['node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)'],
+  isFinal: true,
+  change: 'the volume that the claim is bound to',
+};
+
+/** Bound volumes say where they can be reached; claims that wait for the pod must get a volume on the node. */
 export const volumeBinding: NodeFilter = {
   name: 'VolumeBinding',
-  concerns: ({ volumes }) =>
-    volumes.lacksVolume === true || volumes.nodeAffinities.length + volumes.zones.length > 0,
-  admits: (pod, node) => !lacksVolume(pod) && isReachable(pod, node) && isInZone(pod, node),
+  concerns: ({ volumes: { lacksVolume, nodeAffinities, unbound = [] } }) =>
+    lacksVolume === true || nodeAffinities.length + unbound.length > 0,
+  admits: (pod, node) => pod.volumes.lacksVolume !== true && isReachable(pod, node) && canBind(pod, node),
   reject(pod, node) {
-    const isFinal = true;
-    if (!isReachable(pod, node))
-      return {
-        reasons: ["node(s) didn't match PersistentVolume's node affinity"],
-        isFinal,
-        change: "a node that the volume's node affinity admits",
-      };
-    if (!isInZone(pod, node))
-      return {
-        reasons: ['node(s) had no available volume zone'],
-        isFinal,
-        change: "a node in the volume's zone",
-      };
+    if (pod.volumes.lacksVolume === true) return missing;
+    const reached = isReachable(pod, node);
+    const bindable = canBind(pod, node);
     return {
-      reasons: ["node(s) didn't find available persistent volumes to bind"],
-      isFinal,
-      change: 'an available volume for the claim',
+      reasons: [
+        ...(reached ? [] : ["node(s) didn't match PersistentVolume's node affinity"]),
+        ...(bindable ? [] : ["node(s) didn't find available persistent volumes to bind"]),
+      ],
+      isFinal: true,
+      change: reached ? 'an available volume for the claim' : "a node that the volume's node affinity admits",
     };
   },
 };
 
-const lacksVolume = ({ volumes }: PodClass): boolean => volumes.lacksVolume === true;
-
 const isReachable = ({ volumes }: PodClass, node: NodeInfo): boolean =>
   volumes.nodeAffinities.every((terms) => terms.some((term) => matchesNodeSelectorTerm(term, node)));
 
-/** A node without any such label is in no zone and takes every volume, as in Kubernetes. */
-const isInZone = ({ volumes }: PodClass, node: NodeInfo): boolean =>
-  volumes.zones.every((labels) =>
-    Object.entries(labels).every(([key, values]) => {
-      const value = labelOf(node, key);
-      return value === undefined || values.split('__').includes(value);
-    }),
-  );
+const canBind = ({ volumes }: PodClass, node: NodeInfo): boolean =>
+  volumes.unbound === undefined || chooseVolumes(volumes.unbound, node) !== undefined;

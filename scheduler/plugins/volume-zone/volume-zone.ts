@@ -1,0 +1,25 @@
+import { labelOf } from '../../framework/node-affinity-term.ts';
+import type { NodeInfo } from '../../framework/node-info.ts';
+import type { NodeFilter } from '../../framework/plugin.ts';
+import type { PodClass } from '../../framework/pod-class.ts';
+
+/** Older volumes say by zone labels where they can be reached. */
+export const volumeZone: NodeFilter = {
+  name: 'VolumeZone',
+  concerns: ({ volumes }) => volumes.zones.length > 0,
+  admits: (pod, node) => isInZone(pod, node),
+  reject: () => ({
+    reasons: ['node(s) had no available volume zone'],
+    isFinal: true,
+    change: "a node in the volume's zone",
+  }),
+};
+
+/** A node without any such label is in no zone and takes every volume, as in Kubernetes. */
+const isInZone = ({ volumes }: PodClass, node: NodeInfo): boolean =>
+  volumes.zones.every((labels) =>
+    Object.entries(labels).every(([key, values]) => {
+      const value = labelOf(node, key);
+      return value === undefined || values.split('__').includes(value);
+    }),
+  );
