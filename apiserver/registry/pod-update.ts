@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import type { Pod, PodSpec, Toleration } from '../../api/generated/core-v1.ts';
+import type { Container, Pod, PodSpec, Toleration } from '../../api/generated/core-v1.ts';
 import { validateContainers } from './container-validation.ts';
 import { forbidden, invalid } from './field-error.ts';
 import { dnsSubdomainProblems } from './names.ts';
@@ -117,31 +117,63 @@ export function validateEphemeralUpdate(next: Pod, current: Pod): FieldError[] {
   return errors;
 }
 
-/** Only cpu and memory may change, never be taken away, and the QoS class stays. */
+/** Only cpu and memory of what keeps running may change, never be taken away, and the QoS class stays. */
 export function validateResize(next: Pod, current: Pod): FieldError[] {
   const errors: FieldError[] = [];
   const before = qosClassOf(current.spec);
   if (qosClassOf(next.spec) !== before)
     errors.push(invalid('spec', before, 'Pod QOS Class may not change as a result of resizing'));
-  for (const [index, container] of (next.spec.containers ?? []).entries()) {
-    const old = current.spec.containers[index];
-    for (const kind of ['requests', 'limits'] as const) {
-      const removed = Object.keys(old?.resources?.[kind] ?? {}).some(
-        (name) => container.resources?.[kind]?.[name] === undefined,
-      );
-      if (removed)
-        errors.push(
-          forbidden(`spec.containers[${index}].resources.${kind}`, `resource ${kind} cannot be removed`),
-        );
-    }
-  }
-  const resources = (spec: PodSpec): PodSpec => ({
-    ...spec,
-    containers: (spec.containers ?? []).map(({ resources: _, ...container }) => container),
-  });
-  if (errors.length === 0 && !isDeepStrictEqual(resources(next.spec), resources(current.spec)))
+  for (const list of ['containers', 'initContainers'] as const)
+    errors.push(...validateContainersResize(`spec.${list}`, next.spec[list] ?? [], current.spec[list] ?? []));
+  if (errors.length === 0 && !isDeepStrictEqual(withoutResized(next.spec), withoutResized(current.spec)))
     errors.push(forbidden('spec', 'only cpu and memory resources are mutable'));
   return errors;
+}
+
+function validateContainersResize(
+  field: string,
+  next: readonly Container[],
+  current: readonly Container[],
+): FieldError[] {
+  if (next.length !== current.length)
+    return [forbidden(field, 'containers may not be added or removed on resize')];
+  return next.flatMap((container, index) => {
+    const old = current[index];
+    const path = `${field}[${index}]`;
+    if (old?.name !== container.name)
+      return [forbidden(`${path}.name`, 'containers may not be renamed or reordered on resize')];
+    const isOneOff = field === 'spec.initContainers' && container.restartPolicy !== 'Always';
+    if (isOneOff && !isDeepStrictEqual(container.resources ?? {}, old.resources ?? {}))
+      return [forbidden(`${path}.resources`, 'resources for non-sidecar init containers are immutable')];
+    return (['requests', 'limits'] as const)
+      .filter((kind) =>
+        Object.keys(old.resources?.[kind] ?? {}).some(
+          (name) => container.resources?.[kind]?.[name] === undefined,
+        ),
+      )
+      .map((kind) => forbidden(`${path}.resources.${kind}`, `resource ${kind} cannot be removed`));
+  });
+}
+
+const resizedResources = new Set(['cpu', 'memory']);
+
+function withoutResized(spec: PodSpec): PodSpec {
+  const rest = (list: Readonly<Record<string, string>> = {}): [string, string][] =>
+    Object.entries(list).filter(([name]) => !resizedResources.has(name));
+  const strip = (containers: readonly Container[]): Container[] =>
+    containers.map(({ resources, ...container }) => ({
+      ...container,
+      resources: {
+        claims: resources?.claims,
+        requests: Object.fromEntries(rest(resources?.requests)),
+        limits: Object.fromEntries(rest(resources?.limits)),
+      },
+    }));
+  return {
+    ...spec,
+    containers: strip(spec.containers ?? []),
+    initContainers: strip(spec.initContainers ?? []),
+  };
 }
 
 export function validatePodStatusUpdate(next: Pod, current: Pod): FieldError[] {

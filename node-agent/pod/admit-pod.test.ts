@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Node } from '../../api/generated/core-v1.ts';
 import { refusalOf } from './admit-pod.ts';
+import { podResourcesOf } from './container-resources.ts';
 import { qosClassOf } from './qos.ts';
 import { aContainer, aPod } from './test-pod.ts';
 
@@ -74,5 +75,13 @@ describe('qosClassOf', () => {
     { resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m' } }, expected: 'Burstable' },
   ])('is $expected for $resources', ({ resources, expected }) => {
     expect(qosClassOf(aPod({ containers: [aContainer({ resources })] }))).toBe(expected);
+  });
+
+  it('follows what the pod asks for as a whole', () => {
+    const limits = { cpu: '1', memory: '1Gi' };
+    const pod = aPod({ resources: { limits: { ...limits }, requests: limits } });
+    expect(qosClassOf(pod)).toBe('Guaranteed');
+    expect(podResourcesOf(pod)).toMatchObject({ cpuQuotaMicros: 100_000, memoryLimitBytes: 1_073_741_824 });
+    expect(refusalOf({ pod, admitted: [asking({ cpu: '1500m' })], node })?.reason).toBe('OutOfcpu');
   });
 });

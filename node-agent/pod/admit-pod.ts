@@ -60,13 +60,21 @@ function hostPortsOf(pod: Pod): string[] {
   );
 }
 
-function lackOf({ pod, admitted, node }: AdmissionInput): Verdict | undefined {
+export interface Demand {
+  readonly name: string;
+  readonly wants: number;
+  readonly used: number;
+  readonly has: number;
+}
+
+/** What a pod asks for, beside what the others have and what the node gives to pods. */
+export function demandsOf({ pod, admitted, node }: AdmissionInput): Demand[] {
   const allocatable = node.status?.allocatable ?? {};
   const requested = podRequestsOf(pod);
   const used = admitted.map(podRequestsOf);
   const sum = (read: (requests: ReturnType<typeof podRequestsOf>) => number): number =>
     used.reduce((total, requests) => total + read(requests), 0);
-  const demands = [
+  return [
     { name: 'pods', wants: 1, used: admitted.length, has: toUnits(allocatable['pods'] ?? '0') },
     {
       name: 'cpu',
@@ -87,7 +95,10 @@ function lackOf({ pod, admitted, node }: AdmissionInput): Verdict | undefined {
       has: toUnits(allocatable['ephemeral-storage'] ?? '0'),
     },
   ];
-  const lacking = demands.find(({ wants, used: taken, has }) => wants > 0 && wants + taken > has);
+}
+
+function lackOf(input: AdmissionInput): Verdict | undefined {
+  const lacking = demandsOf(input).find(({ wants, used: taken, has }) => wants > 0 && wants + taken > has);
   if (lacking === undefined) return undefined;
   return refused(
     `OutOf${lacking.name}`,

@@ -54,6 +54,8 @@ export function podResourcesOf(pod: Pod): ContainerResources {
 
 /** Zero: no limit. */
 function podLimitOf(pod: Pod, name: string, read: (text: string) => number): number {
+  const whole = pod.spec.resources?.limits?.[name];
+  if (whole !== undefined) return read(whole);
   let together = 0;
   let initPeak = 0;
   for (const { role, spec } of containersOf(pod)) {

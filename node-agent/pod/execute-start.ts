@@ -1,4 +1,4 @@
-import type { Container } from '../../api/generated/core-v1.ts';
+import type { Container, ResourceRequirements } from '../../api/generated/core-v1.ts';
 import { codeOf, messageOf } from '../../base/invariant.ts';
 import type { Mount } from '../runtime/runtime.ts';
 import { containerConfigOf, defaultTerminationMessagePath } from './container-config.ts';
@@ -49,6 +49,7 @@ async function createAndStart(step: StartContainer, container: NamedContainer, r
   const id = await runtime.createContainer(sandbox.id, config).catch((error: unknown) => {
     throw new StartError(reasonOfCreate(error), error);
   });
+  if (container.role !== 'ephemeral') run.memory.actuated.set(id, resourcesOf(container));
   run.report({ type: 'Normal', reason: 'Created', message: 'Container created', container });
   if (container.spec.lifecycle?.postStart !== undefined) run.memory.hooks.set(id, 'pending');
   try {
@@ -60,6 +61,10 @@ async function createAndStart(step: StartContainer, container: NamedContainer, r
   }
   run.report({ type: 'Normal', reason: 'Started', message: 'Container started', container });
   await run.refreshContainer(id);
+}
+
+function resourcesOf({ spec }: NamedContainer): ResourceRequirements {
+  return ('resources' in spec ? spec.resources : undefined) ?? {};
 }
 
 /** What a user can mend in the pod's own configuration has a reason of its own. */

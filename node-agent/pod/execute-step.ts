@@ -2,6 +2,7 @@ import { pods } from '../../api/generated/resources.ts';
 import { isConflict, isNotFound } from '../../api/status-error.ts';
 import { removeContainer, removePod, stopContainer } from './execute-ending.ts';
 import { announceImageBackoff, ensureImage } from './execute-image.ts';
+import { resizePod } from './execute-resize.ts';
 import { createSandbox } from './execute-sandbox.ts';
 import { runPostStart, startContainer } from './execute-start.ts';
 import { mountVolumes } from './execute-volumes.ts';
@@ -24,6 +25,7 @@ export const executors: Executors = {
   createSandbox,
   startContainer,
   runPostStart,
+  resizePod: (_step, run) => resizePod(run),
   leaveServices: async ({ withinMs }, { dependencies, memory, pod }) => {
     await dependencies.departures.leave(pod, withinMs);
     memory.hasLeftServices = true;

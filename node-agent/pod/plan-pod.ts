@@ -10,6 +10,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { planContainers } from './plan-containers.ts';
 import { planEnding } from './plan-ending.ts';
+import { planResize } from './plan-resize.ts';
 import type { PodFacts } from './pod-facts.ts';
 import { isEnding } from './pod-outcome.ts';
 import type { Step } from './step.ts';
@@ -26,7 +27,12 @@ export function planPod(pod: Pod, facts: PodFacts, nowMs: number): Step[] {
       },
     ];
   const alarm: Step[] = deadline === undefined ? [] : [{ kind: 'wake', atMs: deadline }];
-  return [...alarm, ...planGroundwork(facts, nowMs), ...planContainers(pod, facts, nowMs)];
+  return [
+    ...alarm,
+    ...planGroundwork(facts, nowMs),
+    ...planContainers(pod, facts, nowMs),
+    ...planResize(pod, facts, nowMs),
+  ];
 }
 
 function activeDeadlineMs(pod: Pod, facts: PodFacts): number | undefined {

@@ -1,4 +1,6 @@
+import type { ResourceRequirements } from '../../api/generated/core-v1.ts';
 import type { ContainerStatus, PodSandboxStatus } from '../runtime/runtime.ts';
+import type { Allocation } from './allocation.ts';
 
 /**
  * Everything that a plan or a status is computed from, beside the pod object itself. The worker's memory has this shape;
@@ -21,6 +23,13 @@ export interface PodFacts {
   readonly hooks: ReadonlyMap<string, HookFact>;
   /** By container id: what the container said when it ended. */
   readonly terminationMessages: ReadonlyMap<string, string>;
+  /** By container id: what this agent has started or resized it with. */
+  readonly actuated: ReadonlyMap<string, ResourceRequirements>;
+  /** By container name: what an earlier agent had promised; undefined when there was none. */
+  readonly recovered: Allocation | undefined;
+  /** A resize that the node cannot take now, or never. */
+  readonly resizeRefusal: Verdict | undefined;
+  readonly resizeFault: StartFault | undefined;
   /** Keys of the steps under way (`stepKey`). */
   readonly inFlight: ReadonlySet<string>;
   /** The pod must end (or never start) for this reason, whatever its spec says. */

@@ -1,5 +1,6 @@
-import type { PodStatus } from '../../api/generated/core-v1.ts';
+import type { PodStatus, ResourceRequirements } from '../../api/generated/core-v1.ts';
 import type { ContainerStatus, PodSandboxStatus } from '../runtime/runtime.ts';
+import type { Allocation } from './allocation.ts';
 import type {
   HookFact,
   ImageFact,
@@ -22,6 +23,12 @@ export class PodMemory implements PodFacts {
   readonly probes: Map<string, ProbeFact> = new Map<string, ProbeFact>();
   readonly hooks: Map<string, HookFact> = new Map<string, HookFact>();
   readonly terminationMessages: Map<string, string> = new Map<string, string>();
+  readonly actuated: Map<string, ResourceRequirements> = new Map<string, ResourceRequirements>();
+  recovered: Allocation | undefined;
+  /** What the node has promised; undefined until the worker has first seen the pod. */
+  allocation: Allocation | undefined;
+  resizeRefusal: Verdict | undefined;
+  resizeFault: StartFault | undefined;
   readonly inFlight: Set<string> = new Set<string>();
   verdict: Verdict | undefined;
   isOrphan = false;
@@ -45,6 +52,7 @@ export class PodMemory implements PodFacts {
     this.containers = this.containers.filter((container) => container.id !== id);
     this.probes.delete(id);
     this.hooks.delete(id);
+    this.actuated.delete(id);
     this.terminationMessages.delete(id);
   }
 

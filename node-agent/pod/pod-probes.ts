@@ -1,11 +1,11 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { ProbeSession } from '../probe/probe-session.ts';
 import type { ContainerStatus } from '../runtime/runtime.ts';
-import { knownStatus, toContainerId } from '../status/container-statuses.ts';
+import { toContainerId } from '../status/container-statuses.ts';
 import { currentSandbox } from './plan-containers.ts';
 import type { ProbeFact } from './pod-facts.ts';
 import type { PodRun } from './pod-run.ts';
-import { containerNamed, type NamedContainer } from './pod-spec.ts';
+import { containerNamed, knownStatus, type NamedContainer } from './pod-spec.ts';
 
 /** Keeps one probe session per running container that has probes. */
 export class PodProbes {

@@ -1,4 +1,4 @@
-import type { Container, EphemeralContainer, Pod } from '../../api/generated/core-v1.ts';
+import type { Container, ContainerStatus, EphemeralContainer, Pod } from '../../api/generated/core-v1.ts';
 
 /** Kubernetes' default of `terminationGracePeriodSeconds`. */
 export const defaultGraceSeconds = 30;
@@ -29,6 +29,16 @@ export function containersOf(pod: Pod): NamedContainer[] {
 
 export function containerNamed(pod: Pod, name: string): NamedContainer | undefined {
   return containersOf(pod).find((container) => container.spec.name === name);
+}
+
+/** What the API knows of a container. */
+export function knownStatus(pod: Pod, name: string): ContainerStatus | undefined {
+  const { status } = pod;
+  return [
+    ...(status?.containerStatuses ?? []),
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ].find((known) => known.name === name);
 }
 
 /** `name_namespace(uid)`, as messages of the node name a pod. */

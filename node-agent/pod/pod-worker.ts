@@ -12,8 +12,10 @@ import { messageOf } from '../../base/invariant.ts';
 import type { Logger } from '../../base/logger.ts';
 import { podStatusOf } from '../status/pod-status.ts';
 import { canonical } from '../status/status-patch.ts';
+import { type Allocation, allocatedPod, allocationOf } from './allocation.ts';
 import { executeStep } from './execute-step.ts';
 import { planPod } from './plan-pod.ts';
+import type { Verdict } from './pod-facts.ts';
 import type { PodMemory } from './pod-memory.ts';
 import { isEnding } from './pod-outcome.ts';
 import { PodProbes } from './pod-probes.ts';
@@ -23,6 +25,8 @@ import { mayRestart, restartAtMs } from './restart-decision.ts';
 import { type Step, stepKey } from './step.ts';
 
 const failedStepRetryMs = 1_000;
+/** Another pod may have ended. */
+const resizeRetryMs = 5_000;
 /** Node timers hold no longer wait than this. */
 const maxTimerMs = 2_000_000_000;
 
@@ -30,6 +34,8 @@ export interface PodWorkerOptions {
   readonly pod: Pod;
   readonly memory: PodMemory;
   readonly dependencies: PodDependencies;
+  /** Why the node cannot give the pod what its spec asks for now. */
+  readonly resizeRefusal: (pod: Pod) => Verdict | undefined;
   /** Nothing is left of the pod, neither here nor in the API. */
   readonly onGone: () => void;
 }
@@ -43,14 +49,20 @@ export class PodWorker implements PodRun {
   readonly #running = new Set<Promise<void>>();
   /** Steps that failed, and when they may be tried again. */
   readonly #retryAtMs = new Map<string, number>();
+  readonly #resizeRefusal: PodWorkerOptions['resizeRefusal'];
+  /** As the API has it. */
+  #wanted: Pod;
+  /** With the resources that the node has promised. */
   #pod: Pod;
   #isScheduled = false;
   #isStopped = false;
   #timer: Timer | undefined;
 
   constructor(options: PodWorkerOptions) {
-    this.#pod = options.pod;
+    this.#wanted = options.pod;
     this.memory = options.memory;
+    this.#pod = allocatedPod(this.#wanted, this.#allocation());
+    this.#resizeRefusal = options.resizeRefusal;
     this.dependencies = options.dependencies;
     this.#onGone = options.onGone;
     this.#logger = options.dependencies.logger.child({ pod: podLabel(options.pod) });
@@ -65,9 +77,36 @@ export class PodWorker implements PodRun {
     const { labels, annotations } = this.#pod.metadata;
     const changed =
       canonical([pod.metadata.labels, pod.metadata.annotations]) !== canonical([labels, annotations]);
-    this.#pod = pod;
+    this.#wanted = pod;
+    this.#pod = allocatedPod(pod, this.#allocation());
     if (changed) this.refreshVolumes();
     this.wake();
+  }
+
+  #allocation(): Allocation {
+    this.memory.allocation ??= this.memory.recovered ?? allocationOf(this.#wanted);
+    return this.memory.allocation;
+  }
+
+  /** Takes up a resize if the node can give what it asks for. @returns when to ask again */
+  #settleResize(nowMs: number): number {
+    if (this.#pod === this.#wanted || isEnding(this.#wanted, this.memory)) {
+      this.memory.resizeRefusal = undefined;
+      return Number.POSITIVE_INFINITY;
+    }
+    const refusal = this.#resizeRefusal(this.#wanted);
+    const before = this.memory.resizeRefusal;
+    this.memory.resizeRefusal = refusal;
+    if (refusal !== undefined) {
+      const { reason, message } = refusal;
+      if (before?.reason !== reason) this.report({ type: 'Warning', reason: `Resize${reason}`, message });
+      return reason === 'Infeasible' ? Number.POSITIVE_INFINITY : nowMs + resizeRetryMs;
+    }
+    this.memory.allocation = allocationOf(this.#wanted);
+    this.memory.resizeFault = undefined;
+    this.#pod = this.#wanted;
+    this.report({ type: 'Normal', reason: 'ResizeStarted', message: 'Pod resize started' });
+    return Number.POSITIVE_INFINITY;
   }
 
   /** The object is gone from the API. */
@@ -142,8 +181,8 @@ export class PodWorker implements PodRun {
     const nowMs = clock.nowMs();
     if (this.memory.endingSinceMs === undefined && isEnding(this.#pod, this.memory))
       this.memory.endingSinceMs = nowMs;
+    let wakeAtMs = this.#settleResize(nowMs);
     const steps = planPod(this.#pod, this.memory, nowMs);
-    let wakeAtMs = Number.POSITIVE_INFINITY;
     for (const step of steps) {
       if (step.kind === 'wake') wakeAtMs = Math.min(wakeAtMs, step.atMs);
       else wakeAtMs = Math.min(wakeAtMs, this.#start(step, nowMs));

@@ -7,11 +7,13 @@ import { delay } from '../../base/clock.ts';
 import type { Lister } from '../../client/store.ts';
 import type { ContainerStatus, PodIdentity, PodSandboxStatus } from '../runtime/runtime.ts';
 import { refusalOf } from './admit-pod.ts';
+import { recoveredAllocation } from './allocation.ts';
 import { graceAnnotation } from './container-config.ts';
 import { PodMemory } from './pod-memory.ts';
 import type { PodDependencies } from './pod-run.ts';
 import { isTerminalPhase } from './pod-spec.ts';
 import { PodWorker } from './pod-worker.ts';
+import { resizeRefusalOf } from './resize-verdict.ts';
 
 /** How often the runtime is asked what there is, in case that an event was lost. */
 const relistPeriodMs = 60_000;
@@ -111,7 +113,19 @@ export class PodWorkers {
     )
       memory.verdict = refusalOf({ pod, admitted: this.#admitted(), node: this.#options.node() });
     const { uid } = pod.metadata;
-    const worker = new PodWorker({ pod, memory, dependencies, onGone: () => this.#forget(uid) });
+    if (sandboxes.length > 0) memory.recovered = recoveredAllocation(pod);
+    const worker = new PodWorker({
+      pod,
+      memory,
+      dependencies,
+      resizeRefusal: (resized) =>
+        resizeRefusalOf({
+          pod: resized,
+          admitted: this.#admitted().filter(({ metadata }) => metadata.uid !== uid),
+          node: this.#options.node(),
+        }),
+      onGone: () => this.#forget(uid),
+    });
     this.#workers.set(uid, worker);
     if (memory.verdict !== undefined) {
       const { reason, message } = memory.verdict;

@@ -6,9 +6,18 @@ export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
 const qosResources = ['cpu', 'memory'] as const;
 
-/** Guaranteed: every container limits CPU and memory and requests as much. BestEffort: none asks for any. */
+type Asking = Pick<Container, 'resources'>;
+
+/**
+ * Guaranteed: every container limits CPU and memory and requests as much. BestEffort: none asks for any. What the pod
+ * asks for as a whole counts instead of what its containers do.
+ */
 export function qosClassOf(pod: Pod): QosClass {
-  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  const { resources } = pod.spec;
+  const containers: Asking[] =
+    resources?.requests === undefined && resources?.limits === undefined
+      ? [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
+      : [{ resources }];
   const asksForAny = containers.some((container) =>
     qosResources.some((name) => isSet(container, 'requests', name) || isSet(container, 'limits', name)),
   );
@@ -18,12 +27,12 @@ export function qosClassOf(pod: Pod): QosClass {
     : 'Burstable';
 }
 
-function isSet(container: Container, list: 'requests' | 'limits', name: string): boolean {
+function isSet(container: Asking, list: 'requests' | 'limits', name: string): boolean {
   const quantity = container.resources?.[list]?.[name];
   return quantity !== undefined && toMillis(quantity) > 0;
 }
 
-function isGuaranteed(container: Container, name: string): boolean {
+function isGuaranteed(container: Asking, name: string): boolean {
   const limit = container.resources?.limits?.[name];
   if (limit === undefined || toMillis(limit) === 0) return false;
   const request = container.resources?.requests?.[name];
@@ -97,5 +106,17 @@ export function podRequestsOf(pod: Pod): PodRequests {
     if (role === 'init') initPeak = greater(initPeak, plus(sidecars, requests));
     if (role === 'main') main = plus(main, requests);
   }
-  return plus(greater(plus(main, sidecars), initPeak), toRequests(pod.spec.overhead));
+  const ofContainers = greater(plus(main, sidecars), initPeak);
+  return plus(ofPod(ofContainers, pod.spec.resources), toRequests(pod.spec.overhead));
+}
+
+/** What the pod asks for as a whole counts where it is said. */
+function ofPod(ofContainers: PodRequests, resources: Pod['spec']['resources']): PodRequests {
+  const asked = resources?.requests ?? resources?.limits;
+  const whole = toRequests(asked);
+  return {
+    cpuMillis: asked?.['cpu'] === undefined ? ofContainers.cpuMillis : whole.cpuMillis,
+    memoryBytes: asked?.['memory'] === undefined ? ofContainers.memoryBytes : whole.memoryBytes,
+    ephemeralStorageBytes: ofContainers.ephemeralStorageBytes,
+  };
 }

@@ -14,6 +14,8 @@ export type Step =
       /** How long the next start waits after this instance has ended. */
       readonly restartBackoffMs: number;
     }
+  /** Brings running containers to the resources that the node has promised. */
+  | { readonly kind: 'resizePod' }
   | { readonly kind: 'runPostStart'; readonly container: string; readonly containerId: string }
   /** Waits until nobody sends new connections to the pod, so long at most. */
   | { readonly kind: 'leaveServices'; readonly withinMs: number }

@@ -41,9 +41,18 @@ export class CgroupV1 implements Cgroups {
   }
 
   async apply(path: string, resources: ContainerResources): Promise<void> {
+    await this.#makeRoomForMemory(path, resources.memoryLimitBytes);
     for (const [controller, file, value] of limitsOf(resources)) {
       await writeKernelFile(`${this.#at(controller, path)}/${file}`, String(value));
     }
+  }
+
+  /** A group whose memory and swap together have a limit takes no greater one for memory alone. */
+  async #makeRoomForMemory(path: string, limitBytes: number | undefined): Promise<void> {
+    if (!this.limitsSwap || limitBytes === undefined) return;
+    const file = `${this.#at('memory', path)}/memory.memsw.limit_in_bytes`;
+    if (Number((await readKernelFile(file)) ?? 0) < limitBytes)
+      await writeKernelFile(file, String(limitBytes));
   }
 
   async adopt(path: string, pid: number): Promise<void> {

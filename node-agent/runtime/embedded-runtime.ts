@@ -232,6 +232,10 @@ class EmbeddedRuntime implements ContainerRuntime {
     await this.#cgroups.apply(this.#containers.get(containerId).cgroupPath, resources);
   }
 
+  async updatePodSandboxResources(sandboxId: string, resources: ContainerResources): Promise<void> {
+    await this.#cgroups.apply(this.#sandboxes.ready(sandboxId).cgroupPath, resources);
+  }
+
   onContainerExit(listener: (exit: ContainerExit) => void): void {
     this.#ends.onExit(listener);
   }

@@ -46,6 +46,8 @@ export interface ContainerRuntime {
   podStats(sandboxId: string): Promise<ContainerStats | undefined>;
   /** Changes cgroup limits of a running container. */
   updateContainerResources(containerId: string, resources: ContainerResources): Promise<void>;
+  /** Changes limits of the pod's own cgroup. What is left out stays as it is. */
+  updatePodSandboxResources(sandboxId: string, resources: ContainerResources): Promise<void>;
   onContainerExit(listener: (exit: ContainerExit) => void): void;
   /** Watches for exits until `signal` aborts; leaves everything running. */
   run(signal: AbortSignal): Promise<void>;

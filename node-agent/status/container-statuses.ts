@@ -6,9 +6,16 @@ import type {
 } from '../../api/generated/core-v1.ts';
 import { toTime } from '../../base/clock.ts';
 import { hasStarted } from '../pod/plan-containers.ts';
+import { actualResources } from '../pod/plan-resize.ts';
 import type { PodFacts } from '../pod/pod-facts.ts';
 import { isEnding } from '../pod/pod-outcome.ts';
-import { type ContainerRole, containersOf, type NamedContainer, podLabel } from '../pod/pod-spec.ts';
+import {
+  type ContainerRole,
+  containersOf,
+  knownStatus,
+  type NamedContainer,
+  podLabel,
+} from '../pod/pod-spec.ts';
 import {
   instancesOf,
   isSuccess,
@@ -53,6 +60,22 @@ function containerStatusOf(input: StatusInput, container: NamedContainer): ApiCo
     imageID: last.imageId,
     containerID: toContainerId(last.id),
     started,
+    ...resourcesOf(facts, container, last),
+  };
+}
+
+/** What the node has promised a container, and what it runs with. */
+function resourcesOf(
+  facts: PodFacts,
+  { role, spec }: NamedContainer,
+  instance: ContainerStatus | undefined,
+): Pick<ApiContainerStatus, 'resources' | 'allocatedResources'> {
+  if (role === 'ephemeral') return {};
+  const { requests } = spec.resources ?? {};
+  return {
+    ...(requests === undefined ? {} : { allocatedResources: requests }),
+    resources:
+      instance?.state === 'running' ? actualResources(facts, spec, instance) : (spec.resources ?? {}),
   };
 }
 
@@ -84,6 +107,7 @@ function neverStarted(input: StatusInput, container: NamedContainer): ApiContain
     image: container.spec.image ?? '',
     imageID: '',
     started: false,
+    ...resourcesOf(input.facts, container, undefined),
   };
 }
 
@@ -98,15 +122,6 @@ function lostStatus(input: StatusInput, known: ApiContainerStatus): ApiContainer
   };
   if (isEnding(input.pod, input.facts)) return { ...base, state: { terminated } };
   return { ...base, state: { waiting: { reason: 'ContainerCreating' } }, lastState: { terminated } };
-}
-
-export function knownStatus(pod: Pod, name: string): ApiContainerStatus | undefined {
-  const { status } = pod;
-  return [
-    ...(status?.containerStatuses ?? []),
-    ...(status?.initContainerStatuses ?? []),
-    ...(status?.ephemeralContainerStatuses ?? []),
-  ].find((known) => known.name === name);
 }
 
 function stateOf(input: StatusInput, container: NamedContainer, last: ContainerStatus): ContainerState {

@@ -1,6 +1,8 @@
 import type { ContainerStatus, Pod, PodCondition } from '../../api/generated/core-v1.ts';
 import { toTime } from '../../base/clock.ts';
 import { currentSandbox } from '../pod/plan-containers.ts';
+import { resizeChanges } from '../pod/plan-resize.ts';
+import { isEnding } from '../pod/pod-outcome.ts';
 import { incompleteInits, type PodPhase } from './pod-phase.ts';
 import type { PodStatusInput } from './pod-status.ts';
 
@@ -12,6 +14,9 @@ export const ownConditions = [
   'ContainersReady',
   'PodScheduled',
 ] as const;
+
+/** Those that are there only while a resize is on its way. */
+export const passingConditions = ['PodResizePending', 'PodResizeInProgress'] as const;
 
 export interface ConditionsInput extends PodStatusInput {
   readonly phase: PodPhase;
@@ -38,7 +43,25 @@ export function podConditionsOf(input: ConditionsInput): PodCondition[] {
     ContainersReady: containersReady,
     PodScheduled: yes,
   };
-  return ownConditions.map((type) => toCondition(input, type, findings[type]));
+  return [
+    ...ownConditions.map((type) => toCondition(input, type, findings[type])),
+    ...resizeFindings(input).map(([type, finding]) => toCondition(input, type, finding)),
+  ];
+}
+
+function resizeFindings({ pod, facts }: ConditionsInput): [(typeof passingConditions)[number], Finding][] {
+  const found: ReturnType<typeof resizeFindings> = [];
+  if (isEnding(pod, facts)) return found;
+  const { resizeRefusal, resizeFault, inFlight } = facts;
+  if (resizeRefusal !== undefined)
+    found.push([
+      'PodResizePending',
+      { status: 'True', reason: resizeRefusal.reason, message: resizeRefusal.message },
+    ]);
+  const isUnderWay = inFlight.has('resizePod') || resizeChanges(pod, facts).length > 0;
+  const trouble = resizeFault && { reason: resizeFault.reason, message: resizeFault.message };
+  if (isUnderWay) found.push(['PodResizeInProgress', { status: 'True', ...trouble }]);
+  return found;
 }
 
 function toCondition(input: ConditionsInput, type: string, finding: Finding): PodCondition {

@@ -1,5 +1,5 @@
 import type { Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.ts';
-import { ownConditions } from './pod-conditions.ts';
+import { ownConditions, passingConditions } from './pod-conditions.ts';
 
 /** Fields of a pod's status that its node writes. */
 const ownFields = [
@@ -39,8 +39,11 @@ export function statusPatch(current: Pod, wanted: PodStatus): Record<string, unk
 
 /** A reason or message that is no longer so is cleared. */
 function changedConditions(known: readonly PodCondition[], wanted: readonly PodCondition[]): object[] {
-  const own = new Set<string>(ownConditions);
-  return wanted
+  const own = new Set<string>([...ownConditions, ...passingConditions]);
+  const over = passingConditions.filter(
+    (type) => known.some((one) => one.type === type) && !wanted.some((one) => one.type === type),
+  );
+  const changed = wanted
     .filter(({ type }) => own.has(type))
     .flatMap((condition) => {
       const earlier = known.find(({ type }) => type === condition.type);
@@ -51,6 +54,7 @@ function changedConditions(known: readonly PodCondition[], wanted: readonly PodC
       };
       return [{ ...condition, ...cleared }];
     });
+  return [...changed, ...over.map((type) => ({ $patch: 'delete', type }))];
 }
 
 function sameCondition(left: PodCondition, right: PodCondition): boolean {
