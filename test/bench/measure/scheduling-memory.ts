@@ -15,6 +15,7 @@ import { PlacementIndex } from '../../../scheduler/cache/placement-index.ts';
 import { PodFeed } from '../../../scheduler/feed.ts';
 import { toPodClass } from '../../../scheduler/framework/pod-class.ts';
 import { noVolumeNeeds } from '../../../scheduler/framework/volume-needs.ts';
+import { PodGroups } from '../../../scheduler/groups/pod-groups.ts';
 import { defaultPlugins } from '../../../scheduler/plugin-registry.ts';
 import { SchedulingQueue } from '../../../scheduler/queue/scheduling-queue.ts';
 import { schedule } from '../../../scheduler/schedule.ts';
@@ -30,6 +31,7 @@ const nothing = (): void => undefined;
 const feed = new PodFeed({
   ...{ cluster, queue: new SchedulingQueue(new ManualClock(), seededRandom(1)) },
   waker: { nodeChanged: nothing, podsChanged: nothing },
+  groups: new PodGroups(cluster),
   volumeNeeds: () => noVolumeNeeds,
   isOurs: () => true,
   ...{ onGated: nothing, onLeft: nothing, onUnreadable: nothing },
