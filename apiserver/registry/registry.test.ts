@@ -86,6 +86,22 @@ describe('registry', () => {
     ]);
   });
 
+  it('knows the volumes of a stateful set by its claims', () => {
+    const containers = [{ name: 'c', image: 'i', volumeMounts: [{ name: 'data', mountPath: '/data' }] }];
+    const setOf = (claims: readonly string[]): AnyObject => ({
+      ...{ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { ...metadata } },
+      spec: {
+        selector: { matchLabels: { app: 'a' } },
+        template: { metadata: { labels: { app: 'a' } }, spec: { containers } },
+        volumeClaimTemplates: claims.map((name) => ({ metadata: { name }, spec: {} })),
+      },
+    });
+    expect(create(strategyOf('apps', 'statefulsets'), setOf(['data']))).toEqual([]);
+    expect(create(strategyOf('apps', 'statefulsets'), setOf(['other']))).toEqual([
+      'spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"',
+    ]);
+  });
+
   it('names kinds and volumes that nothing acts upon, in a cluster only', () => {
     const volumes = [{ name: 'v', csi: { driver: 'd' } }];
     const template = { spec: { containers: [], volumes } };

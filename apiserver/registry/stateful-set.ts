@@ -61,7 +61,16 @@ function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
     if (isEmptySelector(spec.selector))
       errors.push(invalid('spec.selector', spec.selector, 'empty selector is invalid for statefulset'));
   }
-  return [...errors, ...validateOwnedTemplate(spec.selector, spec.template, 'spec.template')];
+  return [...errors, ...validateOwnedTemplate(spec.selector, withClaims(spec), 'spec.template')];
+}
+
+/** The template as its pods will have it: with a volume for each claim of their own. */
+function withClaims({ template, volumeClaimTemplates = [] }: StatefulSet['spec']): typeof template {
+  if (template?.spec === undefined || volumeClaimTemplates.length === 0) return template;
+  const names = new Set(volumeClaimTemplates.map(({ metadata }) => metadata.name));
+  const others = (template.spec.volumes ?? []).filter(({ name }) => !names.has(name));
+  const claimed = [...names].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  return { ...template, spec: { ...template.spec, volumes: [...others, ...claimed] } };
 }
 
 const mutableOfStatefulSet = [
