@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { NodeResponse } from './client-response.ts';
 
 /** A response on a bare HTTP/2 stream: without Node's compatible objects around it, which are most of an idle watch. */
@@ -40,8 +40,9 @@ export class StreamResponse implements NodeResponse {
     else this.#stream.end();
   }
 
+  /** With an error code: without one, a client that does not read would take it for an end in order. */
   destroy(): void {
-    this.#stream.destroy();
+    if (!this.#stream.destroyed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 
   once(event: 'drain', listener: () => void): void {

@@ -109,12 +109,14 @@ class WatchStream implements WatchSink {
     this.#response.onDrain(resume);
   }
 
-  end(): void {
+  /** To a receiver that does not read, an end in order would wait for as long as the connection lives. */
+  end(isTooSlow = false): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#timer?.cancel();
     this.#watch?.stop();
-    this.#response.end();
+    if (isTooSlow) this.#response.abort();
+    else this.#response.end();
     this.#onEnd(this);
   }
 }

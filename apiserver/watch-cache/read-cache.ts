@@ -116,7 +116,7 @@ export interface WatchSink {
   write(frames: Buffer): boolean;
   onDrain(resume: () => void): void;
   /** The cache ended the watch (too slow, store replaced, shutdown). Called once, nothing follows. */
-  end(): void;
+  end(isTooSlow: boolean): void;
 }
 
 export interface CacheWatch {

@@ -46,7 +46,9 @@ export class SinkBuffer implements CacheWatch {
     this.#waiting ??= [];
     this.#waiting.push(frames);
     this.#waitingBytes += frames.length;
-    if (this.#waitingBytes > this.#owner.bufferBytes) this.end();
+    if (this.#waitingBytes <= this.#owner.bufferBytes) return;
+    this.stop();
+    this.#sink.end(true);
   }
 
   /** Calls back once, at once if nothing waits; never when the watch has ended. */
@@ -61,7 +63,7 @@ export class SinkBuffer implements CacheWatch {
     if (this.#ended) return;
     if (last !== undefined && !this.#blocked) this.#sink.write(last);
     this.stop();
-    this.#sink.end();
+    this.#sink.end(false);
   }
 
   /** The receiver is gone: nothing more is said to it. */

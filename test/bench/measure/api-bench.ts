@@ -7,10 +7,12 @@ import { root } from '../../tidy/source-files.ts';
 import { ApiLoad, usageOf } from './api-load.ts';
 import type { Figure } from './figures.ts';
 
-export interface Cost {
+export interface Cost<T = unknown> {
   readonly seconds: number;
   /** Of all API servers together. */
   readonly cpuMs: number;
+  /** What the work gave. */
+  readonly result: T;
 }
 
 /** Programs as they are installed: bundled. */
@@ -25,7 +27,9 @@ export class ApiBench {
   readonly etcd: EtcdProcess;
   readonly server: ApiServerProcess;
   readonly load: ApiLoad;
-  #servers = 1;
+  readonly #delays: { readonly name: string; readonly delayMs: number }[] = [];
+  /** Numbers of the servers that run. */
+  #running: readonly number[] = [0];
 
   private constructor(etcd: EtcdProcess, server: ApiServerProcess, clients: number) {
     this.etcd = etcd;
@@ -33,8 +37,7 @@ export class ApiBench {
     this.load = new ApiLoad(server.directory, server.port, clients);
   }
 
-  static async start(clients: number): Promise<ApiBench> {
-    const program = builtApiServer();
+  static async start(clients: number, program: string): Promise<ApiBench> {
     const etcd = await EtcdProcess.start({ fsync: true });
     const server = await ApiServerProcess.start({ etcdServers: etcd.url, program });
     return new ApiBench(etcd, server, clients);
@@ -43,7 +46,16 @@ export class ApiBench {
   /** Starts another server on the same store and port. */
   async startAnother(): Promise<void> {
     await this.server.launch();
-    this.#servers += 1;
+    this.#running = [...this.#running, this.#running.length];
+    this.load.reconnect();
+  }
+
+  /** Ends the one that was started first. */
+  async endFirst(): Promise<void> {
+    const [first = 0, ...others] = this.#running;
+    await this.server.killOne(first);
+    this.#running = others;
+    this.load.reconnect();
   }
 
   get residentMb(): number {
@@ -56,10 +68,24 @@ export class ApiBench {
     return (Number(/^VmHWM:\s*(\d+)/m.exec(status)?.[1] ?? 0) * 1_024) / 1e6;
   }
 
-  async cost(work: () => Promise<unknown>): Promise<Cost> {
+  async cost<T>(work: () => Promise<T>): Promise<Cost<T>> {
     const [before, start] = [this.#cpuMs(), performance.now()];
-    await work();
-    return { seconds: (performance.now() - start) / 1_000, cpuMs: this.#cpuMs() - before };
+    const result = await work();
+    return { seconds: (performance.now() - start) / 1_000, cpuMs: this.#cpuMs() - before, result };
+  }
+
+  /** Does `work`; how long the server's event loop let others wait meanwhile is told at the end of the table. */
+  async phase<T>(name: string, work: () => Promise<T>): Promise<T> {
+    await this.#loopDelayMs();
+    const result = await work();
+    this.#delays.push({ name, delayMs: await this.#loopDelayMs() });
+    return result;
+  }
+
+  reportDelays(): void {
+    for (const { name, delayMs } of this.#delays) this.add(`event loop, p99.9: ${name}`, 'ms', delayMs, 50);
+    const worst = Math.max(...this.#delays.map(({ delayMs }) => delayMs));
+    this.add('event loop, p99.9 of the worst phase', 'ms', worst, 50);
   }
 
   add(name: string, unit: Figure['unit'], value: number, goal?: number, elsewhere?: string): void {
@@ -70,10 +96,15 @@ export class ApiBench {
     this.figures.push({ name, unit, values: [value], ...optional });
   }
 
-  /** p99.9 of the event loop's delay, of all that was done so far: `/metrics` tells it since it was asked last. */
-  async loopDelayMs(): Promise<number> {
+  /** A gauge of `/metrics`. */
+  async gauge(name: string): Promise<number> {
     const text = (await this.load.ask('GET', '/metrics')).toString();
-    return Number(/^nodejs_eventloop_lag_p999_seconds (\S+)$/m.exec(text)?.[1] ?? Number.NaN) * 1_000;
+    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+  }
+
+  /** p99.9 of the event loop's delay since it was asked last. */
+  async #loopDelayMs(): Promise<number> {
+    return (await this.gauge('nodejs_eventloop_lag_p999_seconds')) * 1_000;
   }
 
   async stop(): Promise<void> {
@@ -84,7 +115,7 @@ export class ApiBench {
 
   #cpuMs(): number {
     let sum = 0;
-    for (let nth = 0; nth < this.#servers; nth += 1) sum += usageOf(this.server.pid(nth) ?? 0).cpuMs;
+    for (const nth of this.#running) sum += usageOf(this.server.pid(nth) ?? 0).cpuMs;
     return sum;
   }
 }

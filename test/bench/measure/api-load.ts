@@ -103,6 +103,23 @@ export class ApiLoad {
     await Promise.all(opened);
   }
 
+  /** Watches of a client that never reads, on one HTTP/2 connection. `gone` counts those that the server has ended. */
+  watchUnread(path: string, count: number): { readonly gone: () => number } {
+    const session = connect(`https://127.0.0.1:${this.#port}`, { ...this.#tls });
+    session.on('error', () => undefined);
+    this.#sessions.push(session);
+    let gone = 0;
+    for (let index = 0; index < count; index += 1) {
+      const stream = session.request({ ':path': path });
+      stream.on('error', () => undefined);
+      stream.pause();
+      stream.on('close', () => {
+        gone += 1;
+      });
+    }
+    return { gone: () => gone };
+  }
+
   /** Opens watches over HTTP/1.1, a connection each. */
   async watchAlone(path: string, count: number): Promise<void> {
     const open = (): Promise<void> =>
@@ -161,15 +178,22 @@ function countLines(chunk: Buffer): number {
   return lines;
 }
 
-/** `count` calls, at most `width` at a time. */
+/** `count` calls, at most `width` at a time. @returns how long each took, in milliseconds, the shortest first */
 export async function inParallel(
   count: number,
   width: number,
   call: (index: number) => Promise<unknown>,
-): Promise<void> {
+): Promise<Float64Array> {
+  const took = new Float64Array(count);
   let next = 0;
   const lane = async (): Promise<void> => {
-    while (next < count) await call(next++);
+    while (next < count) {
+      const index = next++;
+      const start = performance.now();
+      await call(index);
+      took[index] = performance.now() - start;
+    }
   };
   await Promise.all(Array.from({ length: width }, lane));
+  return took.sort();
 }

@@ -2,40 +2,53 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnyObject } from '../../../api/kind-info.ts';
 import { EtcdStorage } from '../../../apiserver/storage/etcd/etcd-storage.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import type { ApiBench, Cost } from './api-bench.ts';
+import type { ApiBench } from './api-bench.ts';
 import { benchPod, inParallel } from './api-load.ts';
 
 export const clients = 32;
-const warmUp = 2_000;
+export const warmUp = 2_000;
 const raw = 3_000;
-const path = '/api/v1/namespaces/default/pods';
+export const path = '/api/v1/namespaces/default/pods';
 const accounts = '/api/v1/namespaces/default/serviceaccounts';
 const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
 const nodes = 500;
 const slowReaders = 20;
 
+export interface StoreRates {
+  readonly putsPerSecond: number;
+  readonly rangesPerSecond: number;
+}
+
+/** What half and what nearly all requests took at most, of times in ascending order. */
+function addTimes(bench: ApiBench, what: string, times: Float64Array): void {
+  const at = (part: number): number => times[Math.floor(times.length * part)] ?? Number.NaN;
+  bench.add(`${what}, p50`, 'ms', at(0.5));
+  bench.add(`${what}, p99`, 'ms', at(0.99));
+}
+
 /** The store alone, under the same load: what comes after is to be seen beside it. */
-export async function measureStore(bench: ApiBench): Promise<number> {
+export async function measureStore(bench: ApiBench): Promise<StoreRates> {
   const storage = new EtcdStorage({ endpoints: [bench.etcd.url], tls: undefined, logger: silentLogger });
-  const timed = async (work: (index: number) => Promise<unknown>): Promise<number> => {
+  const timed = async (what: string, work: (index: number) => Promise<unknown>): Promise<number> => {
     const start = performance.now();
-    await inParallel(raw, clients, work);
-    return raw / ((performance.now() - start) / 1_000);
+    const times = await inParallel(raw, clients, work);
+    const rate = raw / ((performance.now() - start) / 1_000);
+    bench.add(what, '/s', rate);
+    addTimes(bench, what, times);
+    return rate;
   };
   const key = (index: number): string => `/bench/raw-${index}`;
   // Two writes are a transaction of their own; one alone would be gathered with others.
-  const puts = await timed((index) => {
+  const putsPerSecond = await timed('raw etcd, a transaction each', (index) => {
     const object = { ...benchPod(`raw-${index}`), apiVersion: 'v1', kind: 'Pod' } as AnyObject;
     return storage.commit([
       { type: 'put', key: key(index), object, expected: 0 },
       { type: 'check', key: '/bench/none', expected: 0 },
     ]);
   });
-  const ranges = await timed((index) => storage.get(key(index)));
-  bench.add('raw etcd, a transaction each', '/s', puts);
-  bench.add('raw etcd, ranges', '/s', ranges);
+  const rangesPerSecond = await timed('raw etcd, ranges', (index) => storage.get(key(index)));
   await storage.close();
-  return puts;
+  return { putsPerSecond, rangesPerSecond };
 }
 
 export async function measureIdle(bench: ApiBench, idleMs: number): Promise<void> {
@@ -44,32 +57,34 @@ export async function measureIdle(bench: ApiBench, idleMs: number): Promise<void
   bench.add('idle, memory', 'MB', bench.residentMb, 130, '274 MB');
 }
 
-const create =
+export const create =
   ({ load }: ApiBench, prefix: string) =>
   (index: number): Promise<number> =>
     load.send('POST', path, JSON.stringify(benchPod(`${prefix}-${index}`)));
 
-/** Single creates and gets; gives the CPU of each in milliseconds. */
-export async function measurePods(
-  bench: ApiBench,
-  options: { readonly pods: number; readonly gets: number; readonly rawPuts: number },
-): Promise<void> {
-  const { pods, gets, rawPuts } = options;
+/** Creates, one by one. */
+export async function measureCreates(bench: ApiBench, pods: number, store: StoreRates): Promise<void> {
   await bench.load.send('POST', accounts, JSON.stringify({ metadata: { name: 'default' } }));
   await inParallel(warmUp, clients, create(bench, 'warm'));
   const created = await bench.cost(() => inParallel(pods, clients, create(bench, 'pod')));
-  bench.add('create', '/s', pods / created.seconds, 1_800, '1,060 /s');
-  bench.add('create, of raw etcd', '%', (100 * pods) / created.seconds / rawPuts);
+  const rate = pods / created.seconds;
+  bench.add('create', '/s', rate, 1_800, '1,060 /s');
+  bench.add('create, of raw etcd', '%', (100 * rate) / store.putsPerSecond);
   bench.add('create, CPU', 'ms', created.cpuMs / pods, 0.45, '1.33 ms');
-  const got = await getPods(bench, pods, gets);
-  bench.add('get', '/s', gets / got.seconds, 6_000, '2,740 /s');
-  bench.add('get, CPU', 'ms', got.cpuMs / gets, 0.12, '0.43 ms');
+  addTimes(bench, 'create', created.result);
 }
 
-const getPods = (bench: ApiBench, pods: number, gets: number): Promise<Cost> =>
-  bench.cost(() =>
+export async function measureGets(bench: ApiBench, pods: number, store: StoreRates): Promise<void> {
+  const gets = 2 * pods;
+  const got = await bench.cost(() =>
     inParallel(gets, clients, (index) => bench.load.send('GET', `${path}/pod-${index % pods}`)),
   );
+  const rate = gets / got.seconds;
+  bench.add('get', '/s', rate, 6_000, '2,740 /s');
+  bench.add('get, of raw etcd', '%', (100 * rate) / store.rangesPerSecond);
+  bench.add('get, CPU', 'ms', got.cpuMs / gets, 0.12, '0.43 ms');
+  addTimes(bench, 'get', got.result);
+}
 
 /** Heartbeats of nodes and a patch of the status, as agents and controllers send them. */
 export async function measureUpdates(bench: ApiBench, updates: number): Promise<void> {
@@ -119,23 +134,4 @@ export async function measureDeletion(bench: ApiBench): Promise<void> {
   const deleted = await bench.cost(() => bench.load.send('DELETE', `${path}?gracePeriodSeconds=0`));
   bench.add(`deletecollection of ${items.length}`, 's', deleted.seconds, 3, '21 s');
   bench.add(`deletecollection of ${items.length}, CPU`, 's', deleted.cpuMs / 1_000);
-}
-
-/** The same requests to two servers: together they should cost what one does. */
-export async function measureTwo(bench: ApiBench, pods: number): Promise<void> {
-  const half = pods / 2;
-  const one = await bench.cost(() => inParallel(half, clients, create(bench, 'one')));
-  const oneGot = await bench.cost(() =>
-    inParallel(pods, clients, (index) => bench.load.send('GET', `${path}/one-${index % half}`)),
-  );
-  await bench.startAnother();
-  bench.load.reconnect();
-  // The new one has its code still to compile.
-  await inParallel(3 * warmUp, clients, create(bench, 'again'));
-  const two = await bench.cost(() => inParallel(half, clients, create(bench, 'two')));
-  const twoGot = await bench.cost(() =>
-    inParallel(pods, clients, (index) => bench.load.send('GET', `${path}/two-${index % half}`)),
-  );
-  bench.add('create at two servers, CPU of one', '%', (100 * two.cpuMs) / one.cpuMs, 110);
-  bench.add('get at two servers, CPU of one', '%', (100 * twoGot.cpuMs) / oneGot.cpuMs, 110);
 }

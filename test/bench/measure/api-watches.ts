@@ -6,6 +6,9 @@ import { benchPod, inParallel } from './api-load.ts';
 const maps = '/api/v1/namespaces/default/configmaps';
 const pods = '/api/v1/namespaces/default/pods';
 const patience = 120_000;
+/** More than waits for one watcher. */
+const largeEvents = 200;
+const largeBytes = 64 * 1_024;
 
 const mapOf = (index: number): string =>
   JSON.stringify({ metadata: { name: `map-${index}` }, data: { key: 'value'.repeat(20) } });
@@ -81,7 +84,7 @@ export async function measureIdleWatches(bench: ApiBench, watchers: number, alon
   );
   await sleep(1_000);
   bench.add(`${watchers} idle watches over HTTP/2, memory`, 'MB', bench.residentMb - before);
-  bench.add('memory then', 'MB', bench.residentMb, 300);
+  bench.add(`memory in all with ${watchers} idle watches`, 'MB', bench.residentMb, 300);
   bench.add('watches opened', '/s', watchers / ((performance.now() - startedMs - 1_000) / 1_000));
   load.endWatches();
   await sleep(1_000);
@@ -89,5 +92,43 @@ export async function measureIdleWatches(bench: ApiBench, watchers: number, alon
   await load.watchAlone(path, alone);
   await sleep(1_000);
   bench.add('an idle watch over HTTP/1.1, memory', 'KB', ((bench.residentMb - without) * 1_000) / alone, 50);
+  load.endWatches();
+}
+
+/** Watchers that never read are ended, and neither the server's memory nor the other watchers have to bear them. */
+export async function measureSlowWatchers(bench: ApiBench, slow: number, others: number): Promise<void> {
+  const { load } = bench;
+  const path = `${maps}?watch=true&resourceVersion=0`;
+  let seen = 0;
+  await load.watch(
+    () => path,
+    others,
+    (lines) => {
+      seen += lines;
+    },
+  );
+  const unread = load.watchUnread(path, slow);
+  await eventually(async () => {
+    const watchers = await bench.gauge('apiserver_registered_watchers');
+    if (watchers < slow + others) throw new Error(`${watchers} watchers`);
+  }, patience);
+  await sleep(500);
+  seen = 0;
+  const before = bench.residentMb;
+  const value = 'v'.repeat(largeBytes);
+  const body = (index: number): string =>
+    JSON.stringify({ metadata: { name: `large-${index}` }, data: { value } });
+  let peak = before;
+  await inParallel(largeEvents, 4, async (index) => {
+    await load.send('POST', maps, body(index));
+    peak = Math.max(peak, bench.residentMb);
+  });
+  await eventually(() => {
+    if (seen < largeEvents * others) throw new Error(`${seen} deliveries`);
+    if (unread.gone() < slow) throw new Error(`${unread.gone()} of ${slow} slow watchers ended`);
+  }, patience);
+  bench.add(`${slow} watchers that do not read: ended by the server`, '', unread.gone(), slow);
+  bench.add('memory meanwhile, more', 'MB', peak - before);
+  bench.add('events for each of the others', '', seen / others, largeEvents);
   load.endWatches();
 }
