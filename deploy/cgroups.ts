@@ -23,9 +23,9 @@ export function isUnified(): boolean {
 function hierarchies(options: { readonly named: boolean } = { named: false }): string[] {
   if (isUnified()) return [mountPoint];
   const lines = readFileSync('/proc/mounts', 'utf8').split('\n');
-  const mounts = lines
-    .map((line) => line.split(' '))
-    .filter((fields) => fields[2] === 'cgroup' || fields[2] === 'cgroup2');
+  // What is mounted over another counts: a file called cgroup.procs in an empty directory is none.
+  const visible = new Map(lines.map((line) => line.split(' ')).map((fields) => [fields[1], fields]));
+  const mounts = [...visible.values()].filter((fields) => /^cgroup2?$/.test(fields[2] ?? ''));
   const wanted = mounts.filter((fields) => options.named || !(fields[3] ?? '').includes('name='));
   return wanted.map((fields) => fields[1] ?? '');
 }

@@ -30,7 +30,7 @@ import { UserError } from '../user-error.ts';
 const askAgainMs = 200;
 const requestTimeoutMs = 5_000;
 /** A token that was made just now is signed with a moment later. */
-const signedWithinMs = 5_000;
+const signedWithinMs = 3_000;
 /** A new authority is signed with as soon. */
 const signedAnewWithinMs = 1_500;
 
