@@ -8,6 +8,7 @@ import type {
   Pod,
 } from '../../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
+import type { PodGroup } from '../../api/generated/scheduling-x-v1alpha1.ts';
 import type { StorageClass } from '../../api/generated/storage-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { StatusError } from '../../api/status-error.ts';
@@ -26,12 +27,13 @@ const nodeLeases = 'kube-node-lease';
 export async function readSnapshot(session: Session): Promise<Snapshot> {
   const { flags } = session;
   const config = flags.text('scheduler-config');
-  const [namespaces, nodes, budgets, volumes, leases] = await Promise.all([
+  const [namespaces, nodes, budgets, volumes, leases, groups] = await Promise.all([
     listAll<Namespace>(session, 'namespaces', { isOptional: true }),
     listAll<Node>(session, 'nodes'),
     listAll<PodDisruptionBudget>(session, 'poddisruptionbudgets', { isOptional: true }),
     readVolumes(session),
     listAll<Lease>(session, 'leases.coordination.k8s.io', { namespace: nodeLeases, isOptional: true }),
+    listAll<PodGroup>(session, 'podgroups.scheduling.x-k8s.io', { isOptional: true }),
   ]);
   const configured = config === undefined ? undefined : readConfiguration(config);
   const snapshot = new Snapshot({
@@ -45,6 +47,7 @@ export async function readSnapshot(session: Session): Promise<Snapshot> {
   // Page by page: what is kept of a pod is a fraction of what is sent.
   for await (const pods of pagesOf<Pod>(session, 'pods', undefined))
     for (const pod of pods) snapshot.addPod(pod);
+  for (const group of groups) snapshot.addGroup(group);
   snapshot.addLoad(leases, session.clock);
   return snapshot;
 }

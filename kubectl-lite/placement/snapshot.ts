@@ -2,12 +2,14 @@
 import type { Lease } from '../../api/generated/coordination-v1.ts';
 import type { Namespace, Node, Pod } from '../../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
+import type { PodGroup } from '../../api/generated/scheduling-x-v1alpha1.ts';
 import type { Clock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { Cluster } from '../../scheduler/cache/cluster.ts';
 import type { ProfileConfiguration } from '../../scheduler/configuration.ts';
 import { Judge } from '../../scheduler/explanation/judge.ts';
 import { type PodClass, PodClasses } from '../../scheduler/framework/pod-class.ts';
+import { groupKey } from '../../scheduler/groups/pod-group.ts';
 import { PodGroups } from '../../scheduler/groups/pod-groups.ts';
 import { LoadFeed } from '../../scheduler/load-feed.ts';
 import { toDisruptionBudget } from '../../scheduler/preemption/disruption-budget.ts';
@@ -69,6 +71,10 @@ export class Snapshot {
     const { uid, nodeName, nominatedFor } = known;
     if (nodeName !== undefined) this.cluster.setPod(toPlaced(known, nodeName));
     else if (nominatedFor !== undefined) this.cluster.nominate({ uid, podClass }, nominatedFor);
+  }
+
+  addGroup({ metadata: { namespace, name }, spec }: PodGroup): void {
+    this.groups.setMinCount(groupKey(namespace, name), name, spec?.minMember ?? 1);
   }
 
   /** What the nodes really use; after the pods, so that each report is known to include them. */
