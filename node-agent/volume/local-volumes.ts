@@ -7,7 +7,7 @@ import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { PersistentVolume } from '../../api/generated/core-v1.ts';
 import { persistentvolumes } from '../../api/generated/resources.ts';
-import { isNotFound } from '../../api/status-error.ts';
+import { isConflict, isNotFound } from '../../api/status-error.ts';
 import { localVolumeFinalizer } from '../../api/volume-claim.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -86,7 +86,9 @@ export class LocalVolumes {
         await this.#remove(name);
         this.#queue.forget(name);
       } catch (error) {
-        this.#options.logger.warn({ err: error, volume: name }, 'remove a local volume');
+        // Somebody else changed the volume meanwhile: the next look goes by what it is now.
+        if (!isConflict(error))
+          this.#options.logger.warn({ err: error, volume: name }, 'remove a local volume');
         this.#queue.addRateLimited(name);
       } finally {
         this.#queue.done(name);
