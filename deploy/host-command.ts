@@ -115,7 +115,7 @@ async function start(context: HostContext, name: string): Promise<void> {
 async function power(context: HostContext, host: SimulatedHost): Promise<void> {
   const { layout, cluster, underlay } = context;
   const booted = await bootHost(layout, underlay, host);
-  // A host that has its identity keeps it; a new one joins as any other machine does.
+  // A host that has its identity keeps it; a new one joins by the way that machines of the network go.
   if (!hasIdentity(layout, host)) await admitHost(layout, cluster, host);
   for (const unit of await hostUnits(layout, cluster, booted)) writeUnit(layout, unit);
   await untilReady(layout, booted);
