@@ -45,7 +45,11 @@ export function healthChecks(server: ServerCondition): HealthCheck[] {
   ];
 }
 
-async function problemOfStore({ storage, clock }: ServerCondition): Promise<string | undefined> {
+/** What keeps the store from answering; undefined when it answers. */
+export async function problemOfStore({
+  storage,
+  clock,
+}: Pick<ServerCondition, 'storage' | 'clock'>): Promise<string | undefined> {
   const over = new AbortController();
   try {
     const answered = storage.currentVersion().then(() => undefined);

@@ -1,5 +1,6 @@
 import { badRequest } from '../api/status-error.ts';
 import type { TokenSigner } from './authentication/service-account-token.ts';
+import { componentRoutes } from './component-status/component-routes.ts';
 import type { Routes, SubresourceRoutes, VirtualHandler } from './http/router.ts';
 import { statusRoutes } from './http/router.ts';
 import { metricsRoutes } from './metrics-api/metrics-routes.ts';
@@ -62,5 +63,6 @@ export function createRoutes(deps: RouteDependencies): Routes {
     ['authorization.k8s.io/v1/selfsubjectrulesreviews', rulesReviewHandler(deps)],
     ['coracle.dev/v1/bulkbindings', bulkBindingHandler(deps, { ledger, fence })],
   ]);
-  return { subresources, virtual, computed: new Map(metricsRoutes(deps)) };
+  const computed = new Map([...metricsRoutes(deps), ...componentRoutes({ ...deps, storage })]);
+  return { subresources, virtual, computed };
 }

@@ -31,7 +31,7 @@ export function columnDefinitions(columns: readonly TableColumn[]): object[] {
 }
 
 export function tableRow(
-  strategy: KindStrategy,
+  strategy: Pick<KindStrategy, 'columns'>,
   object: AnyObject,
   include: IncludeObject,
   nowMs: number,
@@ -56,7 +56,7 @@ function rowConditions({ kind, status }: AnyObject): readonly object[] | undefin
 
 /** The whole Table. `columns` is left out after the first event of a watch. */
 export function toTable(
-  strategy: KindStrategy,
+  strategy: Pick<KindStrategy, 'columns'>,
   rows: readonly TableRow[],
   head: TableHead,
   withColumns = true,

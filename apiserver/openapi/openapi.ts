@@ -34,8 +34,10 @@ const pathOf = ({ group, version }: KindInfo): string =>
 /** What is stored, and what is only asked. */
 export function servedKinds(registry: Registry): KindInfo[] {
   return discoveredKinds.filter(
-    ({ group, version, plural, verbs }) =>
-      !verbs.includes('list') || registry.byResource(group, version, plural) !== undefined,
+    ({ group, version, kind, plural, verbs }) =>
+      !verbs.includes('list') ||
+      kind === 'ComponentStatus' ||
+      registry.byResource(group, version, plural) !== undefined,
   );
 }
 

@@ -32,6 +32,7 @@ const kubernetesOwn: readonly RegExp[] = [
   /^resourceVersion should not be set on objects to be created$/,
   /^failed to create typed patch object /,
   /^target\.(?:name|kind): /,
+  /^Component not found: /,
   /does not contain declared merge key: /,
 ];
 

@@ -277,6 +277,8 @@ const roots = [
   '/swagger.json',
   '/.well-known/openid-configuration',
   '/apis/x/y/z/w/v/u',
+  '/api/v1/componentstatuses',
+  '/api/v1/componentstatuses/f-1',
 ];
 
 function oddPath(world: FuzzWorld, dice: Dice, namespace: string): FuzzRequest {

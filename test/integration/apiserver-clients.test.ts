@@ -70,6 +70,34 @@ describe('kubectl with its default flags', () => {
     expect(await kubectl(...budget)).toBe('50%');
   });
 
+  test('is told how the components are, and that nobody should ask so any more', async () => {
+    const spec = { holderIdentity: 'here', leaseDurationSeconds: 600, renewTime: new Date().toISOString() };
+    const lease = (name: string, more: object): object => ({
+      ...{ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' },
+      ...{ metadata: { name, namespace: 'kube-system' }, spec: { ...spec, ...more } },
+    });
+    const items = [
+      lease('kube-scheduler', {}),
+      lease('kube-controller-manager', { renewTime: '2026-01-02T03:04:05.000000Z' }),
+    ];
+    const file = join(directory, 'leases.json');
+    await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    await kubectl('create', '-f', file);
+    const { stdout, stderr } = await run(join(directory, 'kubectl/kubectl'), ['get', 'cs'], {
+      env: { HOME: directory, KUBECONFIG: join(server.directory, 'admin.kubeconfig') },
+    });
+    expect(stderr).toBe('Warning: v1 ComponentStatus is deprecated in v1.19+\n');
+    const [head, ...rows] = stdout.trimEnd().split('\n');
+    expect(head).toMatch(/^NAME +STATUS +MESSAGE +ERROR *$/);
+    expect(rows.map((row) => row.split(/ {2,}/).slice(0, 3))).toEqual([
+      ['controller-manager', 'Unhealthy', expect.stringContaining('here has not renewed the lease')],
+      ['etcd-0', 'Healthy', 'ok'],
+      ['scheduler', 'Healthy', 'ok'],
+    ]);
+    expect(await kubectl('get', 'cs', 'etcd-0', '-o', 'jsonpath={.conditions[0].type}')).toBe('Healthy');
+    await expect(kubectl('get', 'cs', 'nobody')).rejects.toThrow('Component not found: nobody');
+  });
+
   test('explains fields', async () => {
     expect(await kubectl('explain', 'pod.spec.containers', '--recursive')).toContain(
       'terminationMessagePath',
