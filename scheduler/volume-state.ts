@@ -23,7 +23,7 @@ const zoneLabels = [
   'failure-domain.beta.kubernetes.io/region',
 ];
 const noProvisioner = 'kubernetes.io/no-provisioner';
-/** Volumes that are looked at for one claim: any of the smallest will do. */
+/** Volumes that are looked at for one claim, the smallest first. */
 const maxVolumes = 1_000;
 
 export interface VolumeLookup {
