@@ -46,14 +46,17 @@ export function explainPod(judge: Judge, pod: AskedPod): Explanation {
     return { ...head, state: 'Placed', message: `is on ${nodeName}`, verdicts };
   }
   return withoutNomination(judge, pod, (nominatedFor) => {
-    const outlook = outlookOf(judge, profile, pod);
+    let verdicts: readonly Verdict[] | undefined;
+    const outlook = outlookOf(judge, profile, pod, (stuck) => {
+      verdicts = explain(profile.context, stuck);
+    });
     const waits = nominatedFor === undefined ? '' : ` It waits for evicted pods to leave ${nominatedFor}.`;
     const { state, node } = outlook;
     const message =
       outlook.state === 'Schedulable'
         ? `fits now and goes to ${outlook.node} at the next turn`
         : `${outlook.message}${waits}`;
-    return { ...head, state, node, message, verdicts: explain(profile.context, podClass) };
+    return { ...head, state, node, message, verdicts: verdicts ?? explain(profile.context, podClass) };
   });
 }
 
@@ -67,18 +70,29 @@ export function foresee(judge: Judge, pod: AskedPod): Outlook {
 const notServed = ({ schedulerName }: PodClass): string =>
   `its schedulerName is "${schedulerName}", which this scheduler does not serve`;
 
-function outlookOf(judge: Judge, profile: Profile, { uid, podClass, gates }: AskedPod): Outlook {
+/** @param whileStuck called while the other members of the pod's group are counted, for the one that does not fit */
+function outlookOf(
+  judge: Judge,
+  profile: Profile,
+  { uid, podClass, gates }: AskedPod,
+  whileStuck?: (stuck: PodClass) => void,
+): Outlook {
   if (gates.length > 0)
     return { state: 'Gated', message: `waits until its scheduling gates are removed: ${gates.join(', ')}` };
   const group = judge.groups.heldGroupOf(uid);
-  if (group !== undefined) return outlookOfGroup(judge, group, uid);
+  if (group !== undefined) return outlookOfGroup(judge, group, uid, whileStuck);
   const node = schedule(profile.context, podClass, profile.strategy)?.name;
   return node === undefined
     ? { state: 'Unschedulable', message: judge.messageFor(profile, podClass) }
     : { state: 'Schedulable', node };
 }
 
-function outlookOfGroup(judge: Judge, group: GroupState, uid: string): Outlook {
+function outlookOfGroup(
+  judge: Judge,
+  group: GroupState,
+  uid: string,
+  whileStuck?: (stuck: PodClass) => void,
+): Outlook {
   const missing = missingMembers(group);
   if (missing !== undefined) return { state: 'Unschedulable', message: missing };
   const { cluster } = judge;
@@ -90,6 +104,8 @@ function outlookOfGroup(judge: Judge, group: GroupState, uid: string): Outlook {
   const node = found.placed.find(({ candidate }) => candidate.uid === uid)?.node;
   const fits = found.placed.length >= needed && node !== undefined;
   const message = fits ? '' : unfitMessage(judge, group, found, uid);
+  const stuck = stuckOf(found, uid);
+  if (!fits && stuck !== undefined) whileStuck?.(stuck.podClass);
   takeBack(cluster, found);
   return fits ? { state: 'Schedulable', node } : { state: 'Unschedulable', message };
 }
@@ -101,7 +117,7 @@ export function unfitMessage(
   found: GroupAttempt<Candidate>,
   uid?: string,
 ): string {
-  const stuck = found.left.find((each) => each.uid === uid) ?? found.left[0];
+  const stuck = stuckOf(found, uid);
   if (stuck === undefined) return '';
   const profile = judge.profileOf(stuck.podClass);
   const diagnosis =
@@ -109,6 +125,9 @@ export function unfitMessage(
   const isShort = group.settled + found.placed.length < (group.minCount ?? 0);
   return isShort ? unfitGroup(group, found.placed.length, diagnosis) : diagnosis;
 }
+
+const stuckOf = ({ left }: GroupAttempt<Candidate>, uid: string | undefined): Candidate | undefined =>
+  left.find((each) => each.uid === uid) ?? left[0];
 
 /** Its own room must not stand in its way. */
 function withoutPod<V>({ cluster }: Judge, uid: string, ask: () => V): V {

@@ -29,7 +29,7 @@ describe('a group', () => {
     expect(messageOf(world, 'g-0')).toBe('waiting for pod group "g" to appear');
     world.setMinCount('g', 5);
     await world.settle();
-    const waits = 'waiting for minCount pods of pod group "g" to appear: 3 of 5 are there';
+    const waits = 'waiting for minCount (5) pods of pod group "g" to appear';
     expect(messageOf(world, 'g-0')).toBe(waits);
     addMembers(world, 'g', 2);
     await world.settle();

@@ -22,7 +22,10 @@ import type { GroupState, PodGroups } from './pod-groups.ts';
 /** A group that did not fit is tried again when changes call for it, but takes a tenth of the time at most. */
 const restPerWork = 9;
 /** Groups whose rest is remembered. */
-const maxResting = 1_024;
+const maxRemembered = 1_024;
+/** Members of a larger group are told no more often than this how many of them fit. */
+const alwaysTold = 32;
+const tellEveryMs = 5_000;
 
 export interface GroupCycleOptions {
   readonly cluster: Cluster;
@@ -46,6 +49,7 @@ interface Member extends Candidate {
 export class GroupCycle {
   readonly #options: GroupCycleOptions;
   readonly #restUntilMs = new Map<string, number>();
+  readonly #tellAgainMs = new Map<string, number>();
 
   constructor(options: GroupCycleOptions) {
     this.#options = options;
@@ -70,17 +74,16 @@ export class GroupCycle {
 
   #decideGroup(group: GroupState, first: QueuedPod, bind: StartBinding): boolean {
     const { cluster, queue, judge } = this.#options;
-    const members = group.waiting.flatMap((member): Member[] => {
-      const queued = member.uid === first.uid ? first : queue.take(member.uid);
-      if (queued === undefined) return [];
-      return [{ ...member, queued, nominatedFor: cluster.withdrawNomination(member.uid) }];
-    });
-    // It is in nobody's list when it has just stopped waiting.
-    if (!members.some(({ uid }) => uid === first.uid)) queue.parkUnschedulable(first.uid);
-    const needed = (group.minCount ?? 0) - group.settled;
-    const missing = missingMembers(group) ?? (members.length < needed ? retrying(group) : undefined);
+    const missing = missingMembers(group);
     if (missing !== undefined) {
-      this.#park(members, missing, new Map());
+      this.#wait(first, missing);
+      return false;
+    }
+    const members = this.#take(group, first);
+    const needed = (group.minCount ?? 0) - group.settled;
+    if (members.length < needed) {
+      // Some are in their back-off, since their binding was refused; they wake the group when it ends.
+      this.#park(group, members, retrying(group), new Map());
       return false;
     }
     const question = {
@@ -91,7 +94,7 @@ export class GroupCycle {
     if (found.placed.length < needed) {
       const message = unfitMessage(judge, group, found);
       takeBack(cluster, found);
-      this.#park(members, message, this.#makeRoom(question));
+      this.#park(group, members, message, this.#makeRoom(question));
       return false;
     }
     for (const { candidate, node } of found.placed) {
@@ -101,6 +104,27 @@ export class GroupCycle {
     // The group stands without them: they go alone from now on.
     for (const { uid } of found.left) queue.putBack(uid);
     return true;
+  }
+
+  /** All members that are ready, into work. */
+  #take({ waiting }: GroupState, first: QueuedPod): readonly Member[] {
+    const { cluster, queue } = this.#options;
+    const members = waiting.flatMap((member): Member[] => {
+      const queued = member.uid === first.uid ? first : queue.take(member.uid);
+      if (queued === undefined) return [];
+      return [{ ...member, queued, nominatedFor: cluster.withdrawNomination(member.uid) }];
+    });
+    // It is in nobody's list when it has just stopped waiting.
+    if (!members.some(({ uid }) => uid === first.uid)) queue.parkUnschedulable(first.uid);
+    return members;
+  }
+
+  /** Nothing to look at yet: each member says so for itself, once. */
+  #wait({ uid, pod, podClass }: QueuedPod, message: string): void {
+    const { queue, conditions, metrics } = this.#options;
+    metrics.attempted('unschedulable', podClass.schedulerName, 0);
+    queue.parkUnschedulable(uid);
+    conditions.report({ pod, reason: 'Unschedulable', message });
   }
 
   /** @returns where each member is nominated for */
@@ -130,21 +154,31 @@ export class GroupCycle {
     return toNodes(plan.nominations);
   }
 
-  #park(members: readonly Member[], message: string, nodes: ReadonlyMap<string, string>): void {
-    const { queue, conditions, events } = this.#options;
+  #park(
+    { key }: GroupState,
+    members: readonly Member[],
+    message: string,
+    nodes: ReadonlyMap<string, string>,
+  ): void {
+    const { queue, clock } = this.#options;
+    const isDue = members.length <= alwaysTold || clock.monotonicMs() >= (this.#tellAgainMs.get(key) ?? 0);
+    if (isDue) remember(this.#tellAgainMs, key, clock.monotonicMs() + tellEveryMs);
     for (const member of members) {
-      const { uid, queued } = member;
-      const { pod } = queued;
       this.#count(member, 'unschedulable');
-      queue.parkUnschedulable(uid);
-      const nominatedNodeName = nodes.get(uid) ?? '';
-      conditions.report({ pod, reason: 'Unschedulable', message, nominatedNodeName });
-      const said = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')?.message;
-      // Members are tried again whenever one of them may fit: what was said is not said anew.
-      if (said === message) continue;
-      const event = { type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' } as const;
-      events.event({ object: pod, ...event });
+      queue.parkUnschedulable(member.uid);
+      const node = nodes.get(member.uid);
+      if (isDue || node !== undefined) this.#tell(member, message, node ?? '');
     }
+  }
+
+  #tell({ queued: { pod } }: Member, message: string, nominatedNodeName: string): void {
+    const { conditions, events } = this.#options;
+    conditions.report({ pod, reason: 'Unschedulable', message, nominatedNodeName });
+    const said = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')?.message;
+    // Members are tried again whenever one of them may fit: what was said is not said anew.
+    if (said === message) return;
+    const event = { type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' } as const;
+    events.event({ object: pod, ...event });
   }
 
   #count({ podClass }: Member, result: 'scheduled' | 'unschedulable'): void {
@@ -152,11 +186,15 @@ export class GroupCycle {
   }
 
   #rest(key: string, restMs: number): void {
-    this.#restUntilMs.delete(key);
-    if (restMs === 0) return;
-    if (this.#restUntilMs.size >= maxResting) this.#restUntilMs.clear();
-    this.#restUntilMs.set(key, this.#options.clock.monotonicMs() + restMs);
+    if (restMs === 0) this.#restUntilMs.delete(key);
+    else remember(this.#restUntilMs, key, this.#options.clock.monotonicMs() + restMs);
   }
+}
+
+function remember(times: Map<string, number>, key: string, atMs: number): void {
+  times.delete(key);
+  if (times.size >= maxRemembered) times.clear();
+  times.set(key, atMs);
 }
 
 const toNodes = (

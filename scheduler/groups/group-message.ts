@@ -1,13 +1,13 @@
 /** What is said of a group whose members wait, the same in their conditions, events and in `why`. Pure. */
 import type { GroupState } from './pod-groups.ts';
 
-/** What a group waits for before any node is looked at; undefined: nothing. */
+/** What a group waits for before any node is looked at; undefined: nothing. The same until it is there. */
 export function missingMembers({ name, minCount, settled, waiting }: GroupState): string | undefined {
   if (minCount === undefined) return `waiting for pod group "${name}" to appear`;
   const present = settled + waiting.length;
   return present >= minCount
     ? undefined
-    : `waiting for minCount pods of pod group "${name}" to appear: ${present} of ${minCount} are there`;
+    : `waiting for minCount (${minCount}) pods of pod group "${name}" to appear`;
 }
 
 /** @param diagnosis why one more member fits nowhere, the others being placed */
