@@ -20,12 +20,10 @@ const carriedOutVolumes: ReadonlySet<string> = new Set([
 
 const containerFields: readonly (readonly [string, (container: Container) => boolean])[] = [
   ['resources.claims', ({ resources }) => (resources?.claims ?? []).length > 0],
-  ['restartPolicyRules', ({ restartPolicyRules }) => (restartPolicyRules ?? []).length > 0],
   [
     'securityContext.appArmorProfile',
     ({ securityContext }) => securityContext?.appArmorProfile !== undefined,
   ],
-  ['securityContext.procMount', ({ securityContext }) => securityContext?.procMount === 'Unmasked'],
   ['securityContext.seLinuxOptions', ({ securityContext }) => securityContext?.seLinuxOptions !== undefined],
   ['securityContext.windowsOptions', ({ securityContext }) => securityContext?.windowsOptions !== undefined],
   [
@@ -38,17 +36,12 @@ const containerFields: readonly (readonly [string, (container: Container) => boo
 
 const podFields: readonly (readonly [string, (spec: PodSpec) => boolean])[] = [
   ['hostUsers', ({ hostUsers }) => hostUsers === false],
-  ['hostnameOverride', ({ hostnameOverride }) => hostnameOverride !== undefined],
   ['resourceClaims', ({ resourceClaims }) => (resourceClaims ?? []).length > 0],
   [
     'securityContext.appArmorProfile',
     ({ securityContext }) => securityContext?.appArmorProfile !== undefined,
   ],
   ['securityContext.seLinuxOptions', ({ securityContext }) => securityContext?.seLinuxOptions !== undefined],
-  [
-    'securityContext.supplementalGroupsPolicy',
-    ({ securityContext }) => securityContext?.supplementalGroupsPolicy === 'Strict',
-  ],
   ['securityContext.windowsOptions', ({ securityContext }) => securityContext?.windowsOptions !== undefined],
 ];
 

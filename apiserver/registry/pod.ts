@@ -42,16 +42,21 @@ function gated(nowMs: number): PodCondition {
 
 /** Takes over the resources of containers, and nothing else. */
 function resize(next: Pod, current: Pod): void {
-  const resized = (list: Container[] | undefined, old: Container[] | undefined) =>
-    old?.map((container) => {
-      const { resources } = list?.find(({ name }) => name === container.name) ?? container;
-      return resources === undefined ? container : { ...container, resources };
-    });
   const { containers, initContainers } = next.spec;
   next.metadata = structuredClone(current.metadata);
-  next.spec = { ...current.spec, containers: resized(containers, current.spec.containers) ?? [] };
-  const init = resized(initContainers, current.spec.initContainers);
-  if (init !== undefined) next.spec.initContainers = init;
+  next.spec = { ...current.spec, containers: resizedContainers(containers, current.spec.containers) };
+  if (initContainers !== undefined || current.spec.initContainers !== undefined)
+    next.spec.initContainers = resizedContainers(initContainers, current.spec.initContainers);
+}
+
+/** Other names, another order or number are left for validation to refuse. */
+function resizedContainers(list: readonly Container[] = [], old: readonly Container[] = []): Container[] {
+  const isSame = list.length === old.length && old.every(({ name }, index) => list[index]?.name === name);
+  if (!isSame) return [...list];
+  return old.map((container, index) => {
+    const resources = list[index]?.resources;
+    return resources === undefined ? container : { ...container, resources };
+  });
 }
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror';

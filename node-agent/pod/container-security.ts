@@ -16,6 +16,7 @@ export function containerSecurityOf(pod: Pod, container: Container): ContainerSe
       ...(ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup]),
       ...(ofPod.supplementalGroups ?? []),
     ],
+    supplementalGroupsPolicy: ofPod.supplementalGroupsPolicy === 'Strict' ? 'Strict' : 'Merge',
     addCapabilities: own.capabilities?.add ?? [],
     dropCapabilities: own.capabilities?.drop ?? [],
     noNewPrivileges: own.allowPrivilegeEscalation === false,

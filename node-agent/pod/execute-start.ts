@@ -56,6 +56,10 @@ async function createAndStart(step: StartContainer, container: NamedContainer, r
     await runtime.startContainer(id);
   } catch (error) {
     run.memory.hooks.delete(id);
+    if (await endedAtStart(id, run)) {
+      run.report({ type: 'Warning', reason: 'Failed', message: `Error: ${messageOf(error)}`, container });
+      return;
+    }
     await discardUnstarted(id, run);
     throw new StartError('RunContainerError', error);
   }
@@ -72,6 +76,12 @@ function reasonOfCreate(error: unknown): string {
   return codeOf(error) === 'CONTAINER_CONFIG' || codeOf(error) === 'RUN_AS_NON_ROOT'
     ? 'CreateContainerConfigError'
     : 'CreateContainerError';
+}
+
+/** What the runtime tells of as an end (`StartError`) is one: the restart policy decides what follows. */
+async function endedAtStart(id: string, run: PodRun): Promise<boolean> {
+  await run.refreshContainer(id);
+  return run.memory.containers.some((instance) => instance.id === id && instance.state === 'exited');
 }
 
 async function discardUnstarted(id: string, run: PodRun): Promise<void> {

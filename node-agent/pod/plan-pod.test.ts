@@ -74,6 +74,24 @@ describe('planPod, for a pod that is to run', () => {
     expect(steps.includes('startContainer')).toBe(restarts);
   });
 
+  it.each([
+    { operator: 'In', values: [42], exitCode: 42, restarts: true },
+    { operator: 'In', values: [42], exitCode: 1, restarts: false },
+    { operator: 'NotIn', values: [1], exitCode: 42, restarts: true },
+    { operator: 'NotIn', values: [1], exitCode: 1, restarts: false },
+  ])(
+    'with a rule $operator $values after exit code $exitCode restarts: $restarts',
+    ({ exitCode, ...rule }) => {
+      const { restarts, ...exitCodes } = rule;
+      const rules = [{ action: 'Restart', exitCodes }];
+      const main = aContainer({ restartPolicy: 'Never', restartPolicyRules: rules });
+      const memory = aMemory({ containers: [anEnded({ exitCode })] });
+      memory.images.set('main', { state: 'present', attempt: 1, imageId: 'sha256:1' });
+      const steps = kinds(planPod(aPod({ restartPolicy: 'Never', containers: [main] }), memory, 2_000));
+      expect(steps.includes('startContainer')).toBe(restarts);
+    },
+  );
+
   it('waits between restarts: at once, 10 s, doubled up to 300 s, anew after ten good minutes', () => {
     const waits = [0, 10_000, 160_000, 300_000].map((waitMs) => {
       const annotations = { [restartBackoffAnnotation]: String(waitMs) };

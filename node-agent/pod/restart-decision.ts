@@ -1,4 +1,4 @@
-import type { Pod } from '../../api/generated/core-v1.ts';
+import type { Container, ContainerRestartRule, Pod } from '../../api/generated/core-v1.ts';
 import type { ContainerStatus } from '../runtime/runtime.ts';
 import type { PodFacts } from './pod-facts.ts';
 import type { NamedContainer } from './pod-spec.ts';
@@ -66,17 +66,31 @@ export function restartPolicyOf(pod: Pod): 'Always' | 'OnFailure' | 'Never' {
 
 /** Whether a container that ended like `ended` starts again as long as the pod lives. */
 export function mayRestart(pod: Pod, container: NamedContainer, ended: ContainerStatus): boolean {
-  switch (container.role) {
-    case 'sidecar':
-      return true;
-    case 'ephemeral':
-      return false;
-    case 'init':
-      return !isSuccess(ended) && restartPolicyOf(pod) !== 'Never';
-    case 'main': {
-      const own = 'restartPolicy' in container.spec ? container.spec.restartPolicy : undefined;
-      const policy = own ?? restartPolicyOf(pod);
-      return policy === 'Always' || (policy === 'OnFailure' && !isSuccess(ended));
-    }
-  }
+  return restartsAfter(pod, container, isEnded(ended) ? ended.exitCode : undefined);
+}
+
+/** @param exitCode undefined for an end that nobody saw */
+export function restartsAfter(
+  pod: Pod,
+  { role, spec }: NamedContainer,
+  exitCode: number | undefined,
+): boolean {
+  if (role === 'sidecar') return true;
+  if (role === 'ephemeral') return false;
+  const { restartPolicy, restartPolicyRules = [] } = ownPolicy(spec);
+  if (exitCode !== undefined && restartPolicyRules.some((rule) => restartsByRule(rule, exitCode)))
+    return true;
+  const policy = restartPolicy ?? restartPolicyOf(pod);
+  if (role === 'init') return exitCode !== 0 && policy !== 'Never';
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}
+
+function ownPolicy(spec: NamedContainer['spec']): Pick<Container, 'restartPolicy' | 'restartPolicyRules'> {
+  return 'restartPolicy' in spec || 'restartPolicyRules' in spec ? spec : {};
+}
+
+function restartsByRule({ action, exitCodes }: ContainerRestartRule, exitCode: number): boolean {
+  if (action !== 'Restart' || exitCodes === undefined) return false;
+  const isListed = (exitCodes.values ?? []).includes(exitCode);
+  return exitCodes.operator === 'NotIn' ? !isListed : isListed;
 }

@@ -79,6 +79,7 @@ export function toContainerStatus(record: ContainerRecord): ContainerStatus {
     message: record.message,
     image: record.image,
     imageId: record.imageId,
+    user: record.user,
     logPath: record.logPath,
     annotations: record.annotations,
   };

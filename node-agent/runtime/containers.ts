@@ -29,7 +29,7 @@ import { identifyProcess } from './live-process.ts';
 import { toOciSpec } from './oci-spec.ts';
 import type { OciSpec } from './oci-types.ts';
 import type { RunnableImage } from './runnable-image.ts';
-import type { ContainerConfig } from './runtime.ts';
+import type { ContainerConfig, ContainerUser } from './runtime.ts';
 import type { SandboxRecord } from './sandbox.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import type { OciSeccomp } from './seccomp.ts';
@@ -275,6 +275,7 @@ export class Containers {
       message: undefined,
       image: config.image,
       imageId: config.imageId,
+      user: containerUserOf(made.spec),
       logPath: `${sandbox.config.logDirectory}/${config.logPath}`,
       annotations: config.annotations,
       cgroupPath: made.spec.linux.cgroupsPath,
@@ -295,4 +296,8 @@ export class Containers {
     const message = 'the agent ended while the container was being started';
     await this.save(withStartError(record, message, this.#deps.options.clock.nowMs()));
   }
+}
+
+function containerUserOf({ process: { user } }: OciSpec): ContainerUser {
+  return { uid: user.uid, gid: user.gid, supplementalGroups: user.additionalGids ?? [] };
 }

@@ -21,6 +21,12 @@ describe('resolveUser', () => {
       'root',
       { uid: 100, gid: 55, additionalGids: [55, 7, 9] },
     ],
+    [
+      'only what the pod names, when it is strict',
+      { ...nobody, supplementalGroups: [9], supplementalGroupsPolicy: 'Strict' as const },
+      'web',
+      { uid: 100, gid: 101, additionalGids: [101, 9] },
+    ],
   ])('%s', (_, security, imageUser, expected) => {
     expect(resolveUser(security, imageUser, files)).toEqual(expected);
   });

@@ -37,12 +37,15 @@ interface Group {
 
 /**
  * Who the container runs as: the pod's `runAsUser` and `runAsGroup` before the image's USER, names looked up in the
- * image, membership in the image's groups added to the pod's supplemental groups (policy Merge).
+ * image, membership in the image's groups added to the pod's supplemental groups unless its policy is Strict.
  *
  * @throws ContainerUserError when a name is not in the image.
  */
 export function resolveUser(
-  security: Pick<ContainerSecurity, 'runAsUser' | 'runAsGroup' | 'supplementalGroups'>,
+  security: Pick<
+    ContainerSecurity,
+    'runAsUser' | 'runAsGroup' | 'supplementalGroups' | 'supplementalGroupsPolicy'
+  >,
   imageUser: string,
   files: AccountFiles,
 ): ProcessUser {
@@ -54,7 +57,7 @@ export function resolveUser(
   const account = userPart === '' ? lookUpAccount('0', accounts) : lookUpAccount(userPart, accounts);
   const gid = security.runAsGroup ?? (groupPart === '' ? account.gid : lookUpGroup(groupPart, groups));
   const memberships =
-    account.name === ''
+    account.name === '' || security.supplementalGroupsPolicy === 'Strict'
       ? []
       : groups.filter((group) => group.members.includes(account.name)).map((g) => g.gid);
   return {

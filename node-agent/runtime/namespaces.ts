@@ -91,8 +91,12 @@ export async function unpinNamespaces(paths: PinnedPaths): Promise<void> {
   await rm(paths.shmDir, { recursive: true, force: true });
 }
 
-/** `net.ipv4.tcp_syncookies` -> `net/ipv4/tcp_syncookies`; an interface name may hold dots written as slashes. */
+/**
+ * `net.ipv4.tcp_syncookies` -> `net/ipv4/tcp_syncookies`; an interface name may hold dots written as slashes. A name whose
+ * first separator is a slash is a file's already.
+ */
 function sysctlFile(name: string): string {
   if (name.includes('..')) throw new Error(`sysctl ${name}`);
+  if (/[./]/.exec(name)?.[0] === '/') return name;
   return name.replace(/[./]/g, (separator) => (separator === '.' ? '/' : '.'));
 }

@@ -72,6 +72,8 @@ describe('files of a sandbox', () => {
     expect(values.slice(0, 2)).toEqual(['kernel/hostname', 'a; reboot']);
     expect(values.slice(-3)).toEqual(['net/core/somaxconn', '9', '/shm']);
     const climbing = { ...config, sysctls: { 'net...etc': '1' } };
+    const slashed = setUpScript({ ...config, sysctls: { 'net/ipv4/conf/eth0.1/forwarding': '1' } }, '/shm');
+    expect(slashed.values).toContain('net/ipv4/conf/eth0.1/forwarding');
     expect(() => setUpScript(climbing, '/shm')).toThrow('sysctl');
   });
 });

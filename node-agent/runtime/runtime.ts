@@ -135,6 +135,8 @@ export interface ContainerSecurity {
   /** The start is refused when the image's user is root or not numeric and no `runAsUser` is given. */
   readonly runAsNonRoot: boolean;
   readonly supplementalGroups: readonly number[];
+  /** `Strict`: the user's groups in the image do not count. Left out: they do. */
+  readonly supplementalGroupsPolicy?: 'Merge' | 'Strict' | undefined;
   readonly addCapabilities: readonly string[];
   readonly dropCapabilities: readonly string[];
   readonly noNewPrivileges: boolean;
@@ -195,8 +197,16 @@ export interface ContainerStatus {
   readonly message: string | undefined;
   readonly image: string;
   readonly imageId: string;
+  /** Whom its first process was started as. */
+  readonly user?: ContainerUser | undefined;
   readonly logPath: string;
   readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface ContainerUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly supplementalGroups: readonly number[];
 }
 
 export interface ContainerExit {

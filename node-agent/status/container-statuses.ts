@@ -2,6 +2,7 @@ import type {
   ContainerStatus as ApiContainerStatus,
   ContainerState,
   ContainerStateTerminated,
+  LinuxContainerUser,
   Pod,
 } from '../../api/generated/core-v1.ts';
 import { toTime } from '../../base/clock.ts';
@@ -23,7 +24,7 @@ import {
   restartAtMs,
   restartBackoffOf,
 } from '../pod/restart-decision.ts';
-import type { ContainerStatus } from '../runtime/runtime.ts';
+import type { ContainerStatus, ContainerUser } from '../runtime/runtime.ts';
 
 export interface StatusInput {
   readonly pod: Pod;
@@ -61,7 +62,12 @@ function containerStatusOf(input: StatusInput, container: NamedContainer): ApiCo
     containerID: toContainerId(last.id),
     started,
     ...resourcesOf(facts, container, last),
+    ...(last.user === undefined ? {} : { user: { linux: userOf(last.user) } }),
   };
+}
+
+function userOf({ uid, gid, supplementalGroups }: ContainerUser): LinuxContainerUser {
+  return { uid, gid, supplementalGroups: [...supplementalGroups] };
 }
 
 /** What the node has promised a container, and what it runs with. */

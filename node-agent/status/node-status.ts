@@ -56,6 +56,7 @@ export function nodeStatusOf(
       systemUUID: readings.identity.systemUuid,
     },
     images: imagesOf(readings.images),
+    features: { supplementalGroupsPolicy: true },
   };
 }
 

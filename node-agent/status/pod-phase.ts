@@ -1,6 +1,6 @@
 import type { ContainerStatus, Pod } from '../../api/generated/core-v1.ts';
-import { isSidecar, isTerminalPhase } from '../pod/pod-spec.ts';
-import { restartPolicyOf } from '../pod/restart-decision.ts';
+import { containerNamed, isSidecar, isTerminalPhase } from '../pod/pod-spec.ts';
+import { restartsAfter } from '../pod/restart-decision.ts';
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 
@@ -25,10 +25,13 @@ export function podPhaseOf(input: PhaseInput): PodPhase {
   const ended = statuses.filter((status) => endOf(status) !== undefined);
   if (ended.length < statuses.length) return livePhase(input);
   const succeeded = ended.every((status) => endOf(status) === 0);
-  if (input.isOver) return succeeded ? 'Succeeded' : 'Failed';
-  if (restartPolicyOf(pod) === 'Always') return 'Running';
-  if (succeeded) return 'Succeeded';
-  return restartPolicyOf(pod) === 'Never' ? 'Failed' : 'Running';
+  if (!input.isOver && ended.some((status) => startsAgain(pod, status.name, endOf(status)))) return 'Running';
+  return succeeded ? 'Succeeded' : 'Failed';
+}
+
+function startsAgain(pod: Pod, name: string, exitCode: number | undefined): boolean {
+  const container = containerNamed(pod, name);
+  return container !== undefined && restartsAfter(pod, container, exitCode);
 }
 
 function livePhase({ statuses }: PhaseInput): PodPhase {
@@ -44,10 +47,10 @@ function endOf(status: ContainerStatus): number | undefined {
 }
 
 function hasFailedInit(pod: Pod, initStatuses: readonly ContainerStatus[]): boolean {
-  return (
-    restartPolicyOf(pod) === 'Never' &&
-    plainInitStatuses(pod, initStatuses).some((status) => (status.state?.terminated?.exitCode ?? 0) !== 0)
-  );
+  return plainInitStatuses(pod, initStatuses).some(({ name, state }) => {
+    const exitCode = state?.terminated?.exitCode ?? 0;
+    return exitCode !== 0 && !startsAgain(pod, name, exitCode);
+  });
 }
 
 function isInitialising(pod: Pod, initStatuses: readonly ContainerStatus[]): boolean {

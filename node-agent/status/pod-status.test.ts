@@ -71,6 +71,15 @@ describe('podStatusOf', () => {
     expect(compute(pod, aMemory({ containers }), 1_500).phase).toBe(phase);
   });
 
+  it('follows the rules of a container that ended before the policy of the pod', () => {
+    const rule = { action: 'Restart', exitCodes: { operator: 'In', values: [42] } };
+    const main = aContainer({ restartPolicy: 'Never', restartPolicyRules: [rule] });
+    const pod = aPod({ restartPolicy: 'Never', containers: [main] });
+    const phaseAfter = (exitCode: number): string | undefined =>
+      compute(pod, aMemory({ containers: [anEnded({ exitCode })] }), 1_500).phase;
+    expect([phaseAfter(42), phaseAfter(1), phaseAfter(0)]).toEqual(['Running', 'Failed', 'Succeeded']);
+  });
+
   it('ends a deleted pod as Failed or Succeeded, whatever its restart policy', () => {
     const pod = aPod({}, { deletionTimestamp: '1970-01-01T00:00:01Z' });
     const memory = aMemory({ containers: [anEnded({ exitCode: 0 })], endingSinceMs: 0 });
