@@ -14,6 +14,12 @@ const file = (profile: object): string =>
     profiles: [{ schedulerName: 'mine', ...profile }],
   });
 
+const whole = (fields: object): string =>
+  JSON.stringify({
+    ...{ apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' },
+    ...fields,
+  });
+
 /** Where a profile puts a pod; `full` is nearly full, `empty` has more room, `zoned` has a zone. */
 function placeBy(profile: object, draft: PodDraft = { cpu: '500m' }): string | undefined {
   const cluster = new Cluster();
@@ -94,6 +100,21 @@ describe('configuration', () => {
     expect(profiles.get('coracle-least-loaded')?.strategy.name).toBe('least-loaded');
   });
 
+  it('takes a file as kube-scheduler has it', () => {
+    const fields = {
+      ...{ clientConnection: { kubeconfig: 'x' }, leaderElection: { leaderElect: true }, parallelism: 16 },
+      ...{
+        percentageOfNodesToScore: 50,
+        podInitialBackoffSeconds: 1,
+        podMaxBackoffSeconds: 10,
+        extenders: [],
+      },
+    };
+    expect(parseConfiguration(whole(fields)).map(({ schedulerName }) => schedulerName)).toEqual([
+      'default-scheduler',
+    ]);
+  });
+
   it.each([
     ['{}', /apiVersion: must be/],
     [file({ strategy: 'best' }), /profiles\[0\]\.strategy: must be least-loaded/],
@@ -106,6 +127,15 @@ describe('configuration', () => {
     [file({ plugins: { bind: { disabled: [{ name: '*' }] } } }), /cannot be disabled/],
     [file(scoredBy({ type: 'RequestedToCapacityRatio' })), /must be a list/],
     ['profiles: [', /flow/i],
+    [whole({ profile: [] }), /the file: "profile" is not supported/],
+    [whole({ extenders: [{ urlPrefix: 'http://x' }] }), /extenders: are not supported/],
+    [whole({ podMaxBackoffSeconds: 60 }), /podMaxBackoffSeconds: is always 10/],
+    [file({ schedulername: 'x' }), /profiles\[0\]: "schedulername" is not supported/],
+    [file({ plugins: { scores: {} } }), /profiles\[0\]\.plugins: "scores" is not supported/],
+    [
+      file({ pluginConfig: [{ name: 'NodeResourcesFit', arg: {} }] }),
+      /pluginConfig\[0\]: "arg" is not supported/,
+    ],
   ])('refuses %s', (text, message) => {
     expect(() => parseConfiguration(text)).toThrow(message);
   });

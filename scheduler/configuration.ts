@@ -54,11 +54,33 @@ export function parseConfiguration(text: string): readonly ProfileConfiguration[
   const file = fieldsOf(parse(text), 'the file');
   expectOneOf(file['apiVersion'], ['kubescheduler.config.k8s.io/v1'], 'apiVersion');
   expectOneOf(file['kind'], ['KubeSchedulerConfiguration'], 'kind');
+  checkFile(file);
   const profiles = listOf(file['profiles'] ?? [{}], 'profiles').map(toProfile);
   const names = profiles.map(({ schedulerName }) => schedulerName);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new UsageError(`profiles: "${twice}" is there twice`);
   return profiles;
+}
+
+/** Said by flags, or of no consequence: every node is looked at, and nothing runs in parallel. */
+const withoutEffect = [
+  ...['clientConnection', 'leaderElection', 'parallelism', 'percentageOfNodesToScore'],
+  ...['enableProfiling', 'enableContentionProfiling', 'delayCacheUntilActive'],
+];
+/** What the queue does; other values cannot be had. */
+const fixedValues: Readonly<Record<string, number>> = {
+  podInitialBackoffSeconds: 1,
+  podMaxBackoffSeconds: 10,
+};
+
+function checkFile(file: Fields): void {
+  const own = ['apiVersion', 'kind', 'profiles', 'rebalancing', 'extenders'];
+  allowOnly(file, [...own, ...withoutEffect, ...Object.keys(fixedValues)], 'the file');
+  for (const [field, fixed] of Object.entries(fixedValues))
+    if (file[field] !== undefined && file[field] !== fixed)
+      throw new UsageError(`${field}: is always ${fixed}`);
+  if (listOf(file['extenders'] ?? [], 'extenders').length > 0)
+    throw new UsageError('extenders: are not supported');
 }
 
 /** @throws UsageError */
@@ -167,7 +189,9 @@ function argumentsOf(list: readonly unknown[], at: string): Omit<PluginChoices, 
   let choices: Omit<PluginChoices, 'disabled' | 'weights'> = {};
   for (const [i, value] of list.entries()) {
     const where = `${at}[${i}]`;
-    const { name, args } = fieldsOf(value, where);
+    const entry = fieldsOf(value, where);
+    allowOnly(entry, ['name', 'args'], where);
+    const { name, args } = entry;
     const fields = fieldsOf(args ?? {}, `${where}.args`);
     const known = ['apiVersion', 'kind'];
     switch (name) {
