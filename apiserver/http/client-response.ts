@@ -69,7 +69,7 @@ export class ClientResponse {
   }
 
   setHeader(name: string, value: string | string[]): void {
-    if (!this.#gone) this.#raw.setHeader(name, value);
+    if (!this.#gone && !this.#ended) this.#raw.setHeader(name, value);
   }
 
   writeHead(status: number, headers: OutgoingHttpHeaders): void {
@@ -81,7 +81,7 @@ export class ClientResponse {
 
   /** Sends the head now; the body may take long. */
   flushHead(): void {
-    if (!this.#gone) this.#raw.flushHeaders?.();
+    if (!this.#gone && !this.#ended) this.#raw.flushHeaders?.();
   }
 
   /** False when the client wants a pause. */

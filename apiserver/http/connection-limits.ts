@@ -2,15 +2,26 @@
 import type { ServerHttp2Session } from 'node:http2';
 import { constants } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../../base/clock.ts';
 
 /** Open connections of one server; one more is closed at once. */
 export const maxConnections = 16_384;
 /** From one address: nobody alone takes them all. */
 export const maxConnectionsPerAddress = 8_192;
-/** Counts connections, in all and by address. */
+/** From the beginning of a connection to the end of its handshake. */
+export const handshakeMs = 10_000;
+
+/** Counts connections, in all and by address, and closes those whose handshake takes too long. */
 export class ConnectionLimits {
   readonly #byAddress = new Map<string, number>();
+  /** Handshakes that are not over, by the client's end. */
+  readonly #handshakes = new Map<string, Timer>();
+  readonly #clock: Clock;
   #open = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Whether there is room for one more; one too many is closed. */
   enter(socket: Socket): boolean {
@@ -22,8 +33,24 @@ export class ConnectionLimits {
     }
     this.#open += 1;
     this.#byAddress.set(address, ofAddress + 1);
-    socket.once('close', () => this.#leave(address));
+    const end = endOf(socket);
+    const late = (): unknown => socket.destroy();
+    this.#handshakes.set(end, this.#clock.setTimer(handshakeMs, late, { unref: true }));
+    socket.once('close', () => {
+      this.#leave(address);
+      this.#settle(end);
+    });
     return true;
+  }
+
+  /** The handshake of a connection is over. */
+  secured(socket: Socket): void {
+    this.#settle(endOf(socket));
+  }
+
+  #settle(end: string): void {
+    this.#handshakes.get(end)?.cancel();
+    this.#handshakes.delete(end);
   }
 
   #leave(address: string): void {
@@ -33,6 +60,9 @@ export class ConnectionLimits {
     else this.#byAddress.delete(address);
   }
 }
+
+const endOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+  `${remoteAddress}/${remotePort}/${localAddress}/${localPort}`;
 
 /** Ends a connection without another word: the TLS socket of HTTP/1.1, or the session of HTTP/2. */
 export function cutOff(connection: object): void {

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { everything, type Selector } from '../../api/selector.ts';
 import { StatusError } from '../../api/status-error.ts';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { AuditedCourse, Auditor } from '../audit/auditor.ts';
 import type { Authenticator } from '../authentication/authenticator.ts';
@@ -25,6 +25,7 @@ import { parseFieldSelector, selectedName } from './field-selector.ts';
 import { acceptsGzip } from './gzip.ts';
 import { answerHealth, type HealthCheck } from './health.ts';
 import { negotiateError } from './negotiation.ts';
+import { isLongRunning, startDeadline, timeAllowed } from './request-deadline.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { Handled, Router } from './router.ts';
 import type { IncomingRequest } from './server.ts';
@@ -66,7 +67,11 @@ export class FrontDoor {
     const info = parseRequestInfo(incoming.method, path, isWatch(query));
     const end = metrics.requests.begin(toMeasured(incoming, info, query));
     const course: Course = { seat: undefined, audited: undefined, failure: undefined };
+    let deadline: Timer | undefined;
     try {
+      deadline = startDeadline(clock, timeAllowed(info, query), (late) =>
+        this.#expire(late, course, response),
+      );
       const user = await this.#admit(incoming, info, course, response);
       if (info.verb === 'watch') response.onHead((status) => beginWatch(course, status));
       const { method, url, headers, body, payload } = incoming;
@@ -74,10 +79,11 @@ export class FrontDoor {
       const answer = await this.#answer({ method, info, query, headers, body, origin, user, response });
       if (answer !== undefined) await sendWhole(response, answer, acceptsGzip(headers));
     } catch (error) {
-      course.failure = error instanceof Overloaded ? tooManyRequests() : toStatusError(error);
+      course.failure ??= error instanceof Overloaded ? tooManyRequests() : toStatusError(error);
       if (error instanceof Overloaded) cutOff(incoming.connection);
       else this.#tell(error, course.failure, incoming, response);
     }
+    deadline?.cancel();
     if (course.audited?.wantsRequest === true) course.requestBody = incoming.body;
     const goesOn = info.verb === 'watch' && course.failure === undefined;
     if (goesOn) concludeAtClose({ course, response, end, clock, startMs });
@@ -178,6 +184,14 @@ export class FrontDoor {
     return pageNotFound;
   }
 
+  /** Answers in place of what is late; what it still writes goes nowhere. */
+  #expire(late: StatusError, course: Course, response: ClientResponse): void {
+    course.failure = late;
+    if (response.started) response.abort();
+    else send(response, errorAnswer(late, negotiateError(undefined)));
+    course.seat?.release();
+  }
+
   #tell(error: unknown, status: StatusError, incoming: IncomingRequest, response: ClientResponse): void {
     // Whoever asked has gone, and what waited for them was told so: nobody is left to answer, and nothing failed.
     if (response.gone) return;
@@ -208,11 +222,6 @@ const nobody: UserInfo = { name: '', uid: '', groups: [], extra: {} };
 const switchingProtocols = 101;
 const schemaHeader = 'x-kubernetes-pf-flowschema-uid';
 const levelHeader = 'x-kubernetes-pf-prioritylevel-uid';
-const longRunning: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy', 'log']);
-
-/** What lasts as long as its client wants holds no seat. A watch holds one until it has begun. */
-const isLongRunning = (info: RequestInfo): boolean => longRunning.has(info.subresource);
-
 /** From here on a watch costs only what happens. */
 function beginWatch(course: Course, status: number): void {
   course.seat?.release();

@@ -41,7 +41,7 @@ export interface HttpServerOptions {
 export class HttpServer {
   readonly #app: App;
   readonly #intake: Intake;
-  readonly #limits = new ConnectionLimits();
+  readonly #limits: ConnectionLimits;
   readonly #listeners: NetServer[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -52,6 +52,8 @@ export class HttpServer {
   constructor(options: HttpServerOptions) {
     const serve: HttpServerOptions['serve'] = (...request) => this.#serve(options, ...request);
     this.#app = createApp({ ...options, serve });
+    this.#limits = new ConnectionLimits(options.clock);
+    this.#app.server.on('secureConnection', (socket: Socket) => this.#limits.secured(socket));
     this.#intake = new Intake(options.clock);
     this.#intake.pace(this.#app.server, (stream, headers) => {
       if (!looksLikeWatch(headers)) return false;

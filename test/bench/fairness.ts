@@ -10,7 +10,8 @@ import { builtApiServer } from './measure/api-bench.ts';
 import { measureFairness, reportFairness } from './measure/fairness-bench.ts';
 
 const [seconds = '15', period = '10000'] = process.argv.slice(2);
-const options = { program: builtApiServer(), seconds: Number(seconds), periodUs: Number(period) };
+const measured = { seconds: Number(seconds), warmUpSeconds: 6, periodUs: Number(period) };
+const options = { program: builtApiServer(), ...measured };
 
 const alone = await measureFairness({ ...options, fairness: true, load: undefined });
 const fair = await measureFairness({ ...options, fairness: true, load: { connections: 500, streams: 0 } });

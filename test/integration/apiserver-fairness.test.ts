@@ -9,8 +9,10 @@ import {
 } from '../../api/generated/resources.ts';
 import type { ClosableApiClient } from '../../client/http-client.ts';
 import { CertificateAuthority } from '../../deploy/pki.ts';
+import { measureFairness, percentile } from '../bench/measure/fairness-bench.ts';
 import { ApiServerProcess } from '../support/api-server-process.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
+import { root } from '../tidy/source-files.ts';
 
 let etcd: EtcdProcess;
 let server: ApiServerProcess;
@@ -133,3 +135,17 @@ test('a flood of one user delays neither another user nor the control plane', as
   // While jane was served so often, each of the others was served far less often.
   expect(served).toBeLessThan(rounds * hammerers);
 });
+
+const loaded = { program: join(root, 'apiserver/main.ts'), seconds: 3, warmUpSeconds: 2, periodUs: 10_000 };
+const hammering = { connections: 500, streams: 0 };
+
+test('500 connections of one user, half a core: others are answered ten times sooner than without fairness', async () => {
+  const fair = await measureFairness({ ...loaded, fairness: true, load: hammering });
+  const unfair = await measureFairness({ ...loaded, fairness: false, load: hammering });
+  const [on, off] = [fair, unfair].map(({ latenciesMs }) => percentile(latenciesMs, 0.5));
+  expect(fair.planeRefusals).toBe(0);
+  expect(fair.refusedOthers).toBe(0);
+  // The load was one: it met its limits.
+  expect(fair.hammered['429']).toBeGreaterThan(0);
+  expect(off).toBeGreaterThan(10 * (on ?? Number.NaN));
+}, 120_000);

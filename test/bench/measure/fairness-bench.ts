@@ -16,6 +16,8 @@ export interface FairnessLoad {
 export interface FairnessOptions {
   readonly program: string;
   readonly seconds: number;
+  /** Under load before it is measured, with a whole core. */
+  readonly warmUpSeconds: number;
   readonly periodUs: number;
   readonly fairness: boolean;
   readonly load: FairnessLoad | undefined;
@@ -34,7 +36,6 @@ export interface FairnessResult {
 }
 
 const half = 0.5;
-const warmUpSeconds = 6;
 /** The load goes on until everything that is measured beside it is over. */
 const spareSeconds = 5;
 /** The other user asks so often. */
@@ -52,7 +53,7 @@ export async function measureFairness(options: FairnessOptions): Promise<Fairnes
   const server = await ApiServerProcess.start({ etcdServers: etcd.url, program: options.program, flags });
   try {
     await allowUsers(await server.client('admin'));
-    await warmUp(server);
+    await warmUp(server, options.warmUpSeconds);
     quota.add(server.pid() ?? 0);
     return await measure(server, options);
   } finally {
@@ -101,9 +102,9 @@ async function measure(server: ApiServerProcess, options: FairnessOptions): Prom
 }
 
 /** A server in use has its code compiled. */
-async function warmUp(server: ApiServerProcess): Promise<void> {
+async function warmUp(server: ApiServerProcess, seconds: number): Promise<void> {
   const pair = await userPair(server, 'hammer');
-  const load = { connections: 20, streams: 4, seconds: warmUpSeconds };
+  const load = { connections: 20, streams: 4, seconds };
   await (await startHammer({ ...load, ...pair, port: server.port })).counted;
 }
 
