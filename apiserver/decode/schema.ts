@@ -68,6 +68,8 @@ export interface SchemaField {
 
 /** A definition in `api/facts/schemas.json`: OpenAPI with Kubernetes' extensions. */
 export interface JsonSchema {
+  /** The facts have none. */
+  readonly description?: string;
   readonly type?: string;
   readonly format?: string;
   readonly $ref?: string;

@@ -1,4 +1,5 @@
 import { type JsonSchema, schemaFacts } from '../decode/schema.ts';
+import { aboutDefinition, aboutField } from './descriptions.ts';
 
 /** Any JSON value: parts of documents have no types of their own. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -34,6 +35,22 @@ function* referencesOf(schema: JsonSchema): Generator<string> {
   for (const property of Object.values(schema.properties ?? {})) yield* referencesOf(property);
 }
 
+/** With what `kubectl explain` shows of it, and of its fields. */
+function described(name: string, schema: JsonSchema): JsonSchema {
+  const about = aboutDefinition(name);
+  const { properties } = schema;
+  const isObject = schema['x-kubernetes-group-version-kind'] !== undefined;
+  const texts = Object.entries(properties ?? {}).map(([field, property]): [string, JsonSchema] => {
+    const description = aboutField(name, field, isObject);
+    return [field, description === undefined ? property : { description, ...property }];
+  });
+  return {
+    ...(about === undefined ? {} : { description: about }),
+    ...schema,
+    ...(properties === undefined ? {} : { properties: Object.fromEntries(texts) }),
+  };
+}
+
 /** The given definitions and all that they refer to, by name. */
 export function componentSchemas(definitions: Iterable<string>): JsonObject {
   const wanted = new Set(definitions);
@@ -44,5 +61,7 @@ export function componentSchemas(definitions: Iterable<string>): JsonObject {
     else for (const reference of referencesOf(schema)) wanted.add(reference);
   }
   const names = [...wanted].sort();
-  return Object.fromEntries(names.map((name) => [name, toOpenApi(schemaFacts.get(name) ?? {})]));
+  return Object.fromEntries(
+    names.map((name) => [name, toOpenApi(described(name, schemaFacts.get(name) ?? {}))]),
+  );
 }

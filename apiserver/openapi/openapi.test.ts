@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { discoveredKinds } from '../../api/generated/kinds.ts';
+import { schemaFacts } from '../decode/schema.ts';
+import { descriptions, generalDescriptions, objectDescriptions } from './descriptions.ts';
 import { OpenApi } from './openapi.ts';
 
 interface Document {
@@ -84,5 +86,71 @@ describe('OpenAPI v3', () => {
   test('a document is made once', () => {
     expect(openapi.document('api/v1')).toBe(openapi.document('api/v1'));
     expect(openapi.document('apis/nope/v1')).toBeUndefined();
+  });
+});
+
+interface DescribedSchema {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, { readonly description?: string }>>;
+}
+
+describe('descriptions', () => {
+  test('are of definitions and fields that there are', () => {
+    const known = new Set<string>();
+    for (const { properties } of schemaFacts.values())
+      for (const field of Object.keys(properties ?? {})) known.add(field);
+    for (const field of [...generalDescriptions.keys(), ...objectDescriptions.keys()])
+      expect(known, field).toContain(field);
+    for (const [definition, { fields, like }] of descriptions) {
+      const properties = schemaFacts.get(definition)?.properties;
+      expect(properties, definition).toBeDefined();
+      if (like !== undefined) expect(descriptions.has(like), like).toBe(true);
+      for (const field of Object.keys(fields)) expect(properties, definition).toHaveProperty([field]);
+    }
+  });
+
+  test('are sentences, none of them long', () => {
+    const texts = [...descriptions.values()].flatMap(({ about, fields }) => [
+      about,
+      ...Object.values(fields),
+    ]);
+    expect(texts.length).toBeGreaterThan(500);
+    for (const text of [...texts, ...generalDescriptions.values()]) {
+      expect(text).not.toBe('');
+      expect(text.length, text).toBeLessThan(240);
+    }
+  });
+
+  test('stand in the documents: of a definition, a field, a condition, what another is like', () => {
+    const { schemas } = read('apis/apps/v1').components as {
+      readonly schemas: Readonly<Record<string, DescribedSchema>>;
+    };
+    const of = (definition: string, field: string): string | undefined =>
+      schemas[`io.k8s.api.${definition}`]?.properties?.[field]?.description;
+    expect(schemas['io.k8s.api.core.v1.Container']?.description).toMatch(/process/);
+    expect(of('core.v1.EphemeralContainer', 'image')).toBe(of('core.v1.Container', 'image'));
+    expect(of('apps.v1.ReplicaSetCondition', 'status')).toBe('True, False or Unknown.');
+    expect(of('apps.v1.DeploymentList', 'items')).toBe('The objects of the list.');
+    expect(of('core.v1.ConfigMapVolumeSource', 'items')).toMatch(/keys/);
+  });
+
+  test('are there for all that people write most', () => {
+    const of = (definition: string): DescribedSchema | undefined => {
+      for (const path of paths) {
+        const { schemas } = read(path).components;
+        if (Object.hasOwn(schemas, definition)) return schemas[definition] as DescribedSchema;
+      }
+      return undefined;
+    };
+    for (const name of [
+      'core.v1.Container',
+      'core.v1.ServiceSpec',
+      'apps.v1.DeploymentSpec',
+      'batch.v1.JobSpec',
+    ]) {
+      const { properties = {} } = of(`io.k8s.api.${name}`) ?? {};
+      const silent = Object.entries(properties).filter(([, { description }]) => description === undefined);
+      expect(silent.map(([field]) => field)).toEqual([]);
+    }
   });
 });

@@ -102,7 +102,13 @@ describe('kubectl with its default flags', () => {
     expect(await kubectl('explain', 'pod.spec.containers', '--recursive')).toContain(
       'terminationMessagePath',
     );
-    expect(await kubectl('explain', 'deployment.spec.replicas')).toContain('FIELD: replicas <integer>');
+    const replicas = await kubectl('explain', 'deployment.spec.replicas');
+    expect(replicas).toContain('FIELD: replicas <integer>');
+    expect(replicas).toContain('How many pods. Default: 1.');
+    const containers = await kubectl('explain', 'pod.spec.containers');
+    expect(containers).toContain('FIELD: containers <[]Container>');
+    expect(containers).toMatch(/ {2}name\t<string> -required-\n {4}The name, which no other container/);
+    expect(containers).not.toContain('<no description>');
   });
 
   test('applies, compares and validates on the server', async () => {
