@@ -5,6 +5,7 @@ import { connect, probeNode } from './api.ts';
 import { hollowIndex, hollowStates, switchHollow } from './hollow.ts';
 import { agentUnit, guardUnit, hostUnits } from './host-units.ts';
 import { admitHost, hasIdentity } from './join/admit-host.ts';
+import { readJoined } from './join/joined-host.ts';
 import type { Layout } from './layout.ts';
 import { readCluster, type StoredCluster } from './settings.ts';
 import {
@@ -42,13 +43,21 @@ const actions: Readonly<Record<string, (context: HostContext, name: string) => P
 export async function runHostCommand(layout: Layout, operands: readonly string[]): Promise<void> {
   const [action = 'ls', name, ...rest] = operands;
   if (rest.length > 0) throw new UserError(`host ${action}: takes one name, not ${rest.length + 1}`, 2);
+  const joined = readJoined(layout);
+  if (joined !== undefined)
+    throw new UserError(
+      `this machine is node ${joined.nodeName} of ${joined.server}: deploy/host join starts what does not run, deploy/host leave takes it away`,
+    );
   const cluster = readCluster(layout);
   if (cluster === undefined || (cluster.choices.underlay === undefined && cluster.settings.hollow === 0))
     throw new UserError('no cluster with hosts is up: run deploy/up');
   if (action === 'ls') return list(layout, cluster);
   const run = actions[action];
   if (run === undefined)
-    throw new UserError(`host: unknown action "${action}" (ls, ${Object.keys(actions).join(', ')})`, 2);
+    throw new UserError(
+      `host: unknown action "${action}" (ls, ${Object.keys(actions).join(', ')}, join, leave)`,
+      2,
+    );
   if (name === undefined && action !== 'add') throw new UserError(`host ${action}: which host?`, 2);
   if (name !== undefined && hollowIndex(cluster, name) !== undefined)
     return switchHollow(layout, cluster, action, name);

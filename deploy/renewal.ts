@@ -11,6 +11,7 @@ import { type Clock, delay } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { connect, probeApi } from './api.ts';
 import { createIdentities, createNodeIdentity } from './identities.ts';
+import { readJoined } from './join/joined-host.ts';
 import type { Layout } from './layout.ts';
 import { publishForNodes } from './publish.ts';
 import { readCluster, type StoredCluster } from './settings.ts';
@@ -113,11 +114,16 @@ export async function runCertsCommand(
   [action = 'ls', ...rest]: readonly string[],
 ): Promise<void> {
   const cluster = readCluster(layout);
-  if (cluster === undefined) throw new UserError('no cluster is up: run deploy/up');
+  const joined = readJoined(layout);
+  if (cluster === undefined && joined === undefined) throw new UserError('no cluster is up: run deploy/up');
   if (rest.length > 0 || !['ls', 'renew'].includes(action))
     throw new UserError(`certs: unknown action "${[action, ...rest].join(' ')}" (ls, renew)`, 2);
-  if (action === 'renew') await renewCertificates({ layout, cluster, clock }, { renewAll: true });
-  const rows = await certificates(layout, clock.nowMs());
+  if (action === 'renew' && cluster === undefined)
+    throw new UserError('this machine has joined a cluster: its agent renews its certificates by itself');
+  if (action === 'renew' && cluster !== undefined)
+    await renewCertificates({ layout, cluster, clock }, { renewAll: true });
+  const nodes = joined === undefined ? readHosts(layout).map(({ name }) => name) : [joined.nodeName];
+  const rows = await certificates(layout, nodes, clock.nowMs());
   const width = Math.max(...rows.map(({ file }) => file.length), 'CERTIFICATE'.length);
   const lines = rows.map(
     ({ file, days, subject }) => `${file.padEnd(width)}   ${`${days}d`.padEnd(9)}   ${subject}`,
@@ -131,8 +137,12 @@ interface CertificateRow {
   readonly subject: string;
 }
 
-async function certificates(layout: Layout, nowMs: number): Promise<CertificateRow[]> {
-  const directories = [layout.pki, ...readHosts(layout).map(({ name }) => hostDirectory(layout, name))];
+async function certificates(
+  layout: Layout,
+  nodes: readonly string[],
+  nowMs: number,
+): Promise<CertificateRow[]> {
+  const directories = [layout.pki, ...nodes.map((name) => hostDirectory(layout, name))];
   const files: string[] = [];
   for (const directory of directories.filter((each) => existsSync(each)))
     for (const name of (await readdir(directory)).sort())

@@ -42,9 +42,27 @@ describe('the settings of up', () => {
     [['--only', ''], '--only: names no part'],
     [['--servers', '6'], '--servers: 6 is not between 1 and 5'],
     [['--port', '70000'], '--port: 70000 is not a port'],
+    [
+      ['--advertise-address', '127.0.0.1'],
+      '--advertise-address: "127.0.0.1" is not an IPv4 address that other machines can reach',
+    ],
+    [
+      ['--advertise-address', 'server-1'],
+      '--advertise-address: "server-1" is not an IPv4 address that other machines can reach',
+    ],
+    [
+      ['--advertise-address', '192.0.2.1', '--hosts', '2'],
+      '--advertise-address: simulated hosts hang on a wire that no other machine reaches; leave out --hosts',
+    ],
     [['--hosts', '1000'], '--hosts: 1000 simulated hosts are more than the 200 that one machine takes'],
   ])('refuse %j', (args, message) => {
     expect(() => settings(...args)).toThrow(new UserError(message, 2));
+  });
+
+  it('have no simulated hosts when other machines are to join', () => {
+    expect(settings('--advertise-address', '192.0.2.1')).toMatchObject({
+      ...{ hosts: 0, example: false, advertiseAddress: '192.0.2.1' },
+    });
   });
 
   it('name what differs from a running cluster', () => {

@@ -26,7 +26,7 @@ import {
   writeCluster,
 } from './settings.ts';
 import { bootHost, newHost, readHosts, recordHost, stateOf } from './simulated-host.ts';
-import { claimUnderlay, ensureWire, refuseForeignCluster, uplinkName } from './underlay.ts';
+import { claimUnderlay, ensureWire, refuseForeignCluster, serverAddress, uplinkName } from './underlay.ts';
 import { readUnits, runningPid, startedAtMs, writeUnit } from './units.ts';
 import { UserError } from './user-error.ts';
 import { waitForUnit, waitUntil } from './wait.ts';
@@ -240,6 +240,9 @@ async function printCluster({ layout, cluster }: Up, client: ApiClient): Promise
           `  curl http://${first.address}/\n`,
           `  deploy/host kill ${first.name}${named}    # and watch its pods start elsewhere\n`,
         ]),
+    ...(serverAddress(settings, cluster.choices.underlay) === undefined
+      ? []
+      : ['  bin/kubectl-lite join-command    # prints the line by which another machine joins\n']),
     `  deploy/down${named}\n`,
   ];
   process.stdout.write(lines.join(''));

@@ -108,6 +108,8 @@ const put = (path: string, body: unknown = {}): Attempt => ({ method: 'PUT', pat
 const patch = (path: string, body: unknown = {}): Attempt => ({ method: 'PATCH', path, body });
 const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
+const nodeSecrets = '/api/v1/namespaces/kube-node-lease/secrets';
+const clusterInfo = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
 const requests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
 
 const token = (pod: string | undefined, uid?: string): object => ({
@@ -293,6 +295,17 @@ const refused: readonly (readonly [string, () => Attempt])[] = [
   ['ask to be another node', () => post(requests, request('system:node:host-2', clientSigner))],
   ['ask to serve as another node', () => post(requests, request('system:node:host-2', servingSigner))],
   ['ask to be an administrator', () => post(requests, request('kubernetes-admin', clientSigner))],
+  ['read the heartbeat key of another node', () => get(`${nodeSecrets}/beat-key-host-2`)],
+  ['list heartbeat keys', () => get(nodeSecrets)],
+  [
+    'lay a heartbeat key for another node',
+    () => post(nodeSecrets, { metadata: { name: 'beat-key-host-2' } }),
+  ],
+  ['name another authority to those who join', () => patch(clusterInfo, { data: { kubeconfig: '' } })],
+  [
+    'make a token for others',
+    () => post('/api/v1/namespaces/kube-system/secrets', { metadata: { name: 'x' } }),
+  ],
   ['approve a request', () => put(`${requests}/x/approval`)],
   ['sign a request', () => put(`${requests}/x/status`)],
   ['delete a request', () => remove(`${requests}/x`)],
