@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PlacedPod } from '../../scheduler/cache/cluster.ts';
 import type { PodClass } from '../../scheduler/framework/pod-class.ts';
+import { type GroupReference, groupOf } from '../../scheduler/groups/pod-group.ts';
 import { reasonToStay } from '../../scheduler/rebalance/movable.ts';
 
 /** What is kept of a pod: 150,000 of them fit, since the class is shared. */
@@ -18,6 +19,7 @@ export interface KnownPod {
   readonly createdAt: string;
   readonly startMs: number | undefined;
   readonly nominatedFor: string | undefined;
+  readonly group: GroupReference | undefined;
   /** Why rebalancing does not move it; undefined: it may. */
   readonly staysBecause: string | undefined;
 }
@@ -39,6 +41,7 @@ export function toKnownPod(pod: Pod, podClass: PodClass): KnownPod {
     createdAt: metadata.creationTimestamp ?? '',
     startMs: Number.isNaN(startMs) ? undefined : startMs,
     nominatedFor: orUndefined(status?.nominatedNodeName),
+    group: groupOf(pod),
     staysBecause: reasonToStay(pod),
   };
 }

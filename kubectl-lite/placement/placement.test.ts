@@ -165,6 +165,26 @@ describe('what-if', () => {
     ]);
   });
 
+  it('places a group as a whole, or leaves it pending as a whole', () => {
+    const members = ['a', 'b'].map((on, i) => ({
+      ...{ name: `g-${i}`, on, owner: 'rs', cpu: '2' },
+      labels: { 'scheduling.x-k8s.io/pod-group': 'g' },
+    }));
+    const nodes = ['a', 'b', 'c'].map((name) => ({ name, cpu: '2' }));
+    const ofTwo = (snapshot: Snapshot): Snapshot => {
+      snapshot.groups.setMinCount('default/g', 'g', 2);
+      return snapshot;
+    };
+    const one = whatIf(ofTwo(snapshotOf(nodes, members)), { kind: 'lost', node: 'b' });
+    expect(one.moves).toMatchObject([{ pod: 'default/g-1', from: 'b', to: 'c' }]);
+    const waiting = members.map(({ on: _, ...member }) => member);
+    const none = forecast(ofTwo(snapshotOf(nodes.slice(0, 1), waiting)), { leaving: [], coming: [] });
+    expect([none.moves, none.pending.length]).toEqual([[], 2]);
+    expect(none.pending[0]?.message).toContain('pod group "g": 1 of 2 fit.');
+    const all = forecast(ofTwo(snapshotOf(nodes, waiting)), { leaving: [], coming: [] });
+    expect(all.moves.map(({ to }) => to)).toHaveLength(2);
+  });
+
   it('takes what is not wanted any more without making it anew', () => {
     const pods = ['a', 'a', 'b'].map((on, i) => ({ name: `x-${i}`, on, owner: 'rs' }));
     const snapshot = snapshotOf(two, pods);

@@ -7,7 +7,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { Cluster } from '../cache/cluster.ts';
 import type { PodClass } from '../framework/pod-class.ts';
-import { groupOf } from './pod-group.ts';
+import { type GroupReference, groupOf } from './pod-group.ts';
 
 export interface GroupMember {
   readonly uid: string;
@@ -77,6 +77,15 @@ export class PodGroups {
     });
     const isSettled = state === 'placed' || state === 'done';
     return isSettled && before?.state === 'waiting' && this.#cluster.pod(uid) === undefined ? key : undefined;
+  }
+
+  /** A pod that would wait for a node. */
+  setWaiting(member: GroupMember, { key, name, minCount }: GroupReference): void {
+    this.removePod(member.uid);
+    const group = this.#groupOf(key, name);
+    this.#keys.set(member.uid, key);
+    group.minOfMembers = minCount ?? group.minOfMembers;
+    group.members.set(member.uid, { ...member, state: 'waiting' });
   }
 
   removePod(uid: string): void {
