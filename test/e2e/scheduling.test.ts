@@ -92,6 +92,67 @@ describe('policies', () => {
   });
 });
 
+const hostname = (...values: string[]): { matchExpressions: object[] } => ({
+  matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values }],
+});
+
+const waitsBecause = (name: string, why: string): Promise<void> =>
+  eventually(async () => expect(await cluster.kubectlOut('describe', 'pod', name)).toContain(why), waitMs);
+
+describe('more policies', () => {
+  it('node affinity: what is required decides, what is preferred chooses', async () => {
+    const nodeAffinity = {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [hostname('host-1', 'host-3')],
+      },
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        { weight: 100, preference: hostname('host-3', 'host-2') },
+      ],
+    } as NonNullable<Pod['spec']['affinity']>['nodeAffinity'];
+    expect(await createAll(series('keen', 2), { spec: { affinity: { nodeAffinity } } })).toEqual([
+      'host-3',
+      'host-3',
+    ]);
+    const spec = { nodeSelector: { disk: 'fast' } };
+    await create('picky', { spec });
+    await waitsBecause(
+      'picky',
+      "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.",
+    );
+    must(await cluster.kubectl(['label', 'node', 'host-2', 'disk=fast']), 'label');
+    expect(await nodesOf(['picky'])).toEqual(['host-2']);
+    must(await cluster.kubectl(['label', 'node', 'host-2', 'disk-']), 'unlabel');
+  });
+
+  it('pod affinity brings pods together, and preferred anti-affinity keeps them apart', async () => {
+    const podAffinity = { requiredDuringSchedulingIgnoredDuringExecution: [term] };
+    const [home] = await createAll(['web'], { labels: { app: 'web' } });
+    const together = await createAll(series('friend', 3), { spec: { affinity: { podAffinity } } });
+    expect(new Set(together)).toEqual(new Set([home]));
+    const podAntiAffinity = {
+      preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }],
+    };
+    const apart = await createAll(series('shy', 2), { spec: { affinity: { podAntiAffinity } } });
+    expect(apart).not.toContain(home);
+  });
+
+  it('a host port is for one pod of a host, and a gated pod waits for its gates', async () => {
+    expect((await createAll(series('port', 3), { hostPort: 8_097 })).sort()).toEqual(hosts);
+    await create('late', { hostPort: 8_097 });
+    await waitsBecause('late', "3 node(s) didn't have free ports for the requested pod ports");
+    await create('gated', { spec: { schedulingGates: [{ name: 'example.com/wait' }] } });
+    await eventually(async () =>
+      expect(await cluster.kubectlOut('get', 'pod', 'gated')).toContain('SchedulingGated'),
+    );
+    const open = { spec: { schedulingGates: [] } };
+    must(
+      await cluster.kubectl(['patch', 'pod', 'gated', '--type=merge', '-p', JSON.stringify(open)]),
+      'remove the gate',
+    );
+    expect(await nodesOf(['gated'])).toHaveLength(1);
+  });
+});
+
 describe('strategies', () => {
   it('round robin goes round, random goes anywhere', async () => {
     const round = await createAll(series('round', 6), { spec: { schedulerName: 'coracle-round-robin' } });
@@ -144,7 +205,7 @@ describe('load', () => {
       ]);
       const { metadata } = JSON.parse(stdout) as { metadata: { annotations?: Record<string, string> } };
       const load = JSON.parse(metadata.annotations?.['coracle.dev/load'] ?? '{}') as { cpu?: string };
-      expect(Number.parseInt(load.cpu ?? '0', 10)).toBeGreaterThan(300);
+      expect(Number.parseInt(load.cpu ?? '0', 10)).toBeGreaterThan(600);
     }, waitMs);
     expect(await createAll(series('new', 2), {})).not.toContain('host-1');
   });
