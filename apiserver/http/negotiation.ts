@@ -118,6 +118,13 @@ export function negotiate(header: string | undefined, forWatch = false): Negotia
   return known;
 }
 
+/** For what has neither rows nor metadata. @throws StatusError 406 when another shape is asked for */
+export function negotiateObject(header: string | undefined): Negotiated {
+  const negotiated = negotiate(header);
+  if (negotiated.shape !== 'object') throw onlyAccepted(representations);
+  return negotiated;
+}
+
 function best(ranges: readonly MediaRange[]): Negotiated | undefined {
   for (const range of ranges) {
     const found = accept(range);

@@ -2,7 +2,7 @@ import { badRequest } from '../../api/status-error.ts';
 import type { RuleResolver } from '../authorization/subject-rules.ts';
 import { objectAnswer } from '../http/answer.ts';
 import { readBody } from '../http/body.ts';
-import { negotiate } from '../http/negotiation.ts';
+import { negotiateObject } from '../http/negotiation.ts';
 import type { VirtualHandler } from '../http/router.ts';
 import type { Registry } from '../registry/registry.ts';
 
@@ -32,6 +32,6 @@ export function rulesReviewHandler(deps: RulesReviewDependencies): VirtualHandle
       spec: {},
       status: deps.rules.rulesFor(request.user, namespace),
     };
-    return objectAnswer(201, review, negotiate(request.headers.accept));
+    return objectAnswer(201, review, negotiateObject(request.headers.accept));
   };
 }

@@ -6,7 +6,7 @@ import type { Authorizer } from '../authorization/authorizer.ts';
 import { type Answer, objectAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import { type BodyKind, readBody } from '../http/body.ts';
-import { negotiate } from '../http/negotiation.ts';
+import { negotiateObject } from '../http/negotiation.ts';
 import type { VirtualHandler } from '../http/router.ts';
 import type { WriteDependencies } from '../http/writes.ts';
 import type { UserInfo } from '../registry/strategy.ts';
@@ -96,5 +96,5 @@ async function reviewAccess(deps: ReviewDependencies, request: ApiRequest, kind:
 
 function answer(request: ApiRequest, kind: BodyKind, fields: object): Answer {
   const object = { kind: kind.kind, apiVersion: toApiVersion(kind), ...fields };
-  return objectAnswer(201, object, negotiate(request.headers.accept));
+  return objectAnswer(201, object, negotiateObject(request.headers.accept));
 }
