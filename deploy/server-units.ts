@@ -136,6 +136,7 @@ export function serverUnits(layout: Layout, settings: ClusterSettings, choices: 
       units.push(
         clientUnit(layout, 'scheduler', server, {
           'leader-elect-identity': identity,
+          ...(settings.schedulerConfig === undefined ? {} : { config: settings.schedulerConfig }),
           'bind-address': detectorAddress(settings, choices),
           'secure-port': String(schedulerPort(server)),
           'tls-cert-file': join(layout.pki, 'scheduler-server.crt'),

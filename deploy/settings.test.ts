@@ -36,6 +36,10 @@ describe('the settings of up', () => {
 
   it.each([
     [
+      ['--scheduler-config', '/nowhere/scheduler.yaml'],
+      '--scheduler-config: there is no file /nowhere/scheduler.yaml',
+    ],
+    [
       ['--only', 'etcd,kubelet'],
       '--only: unknown part "kubelet" (known: etcd, apiserver, scheduler, controllers, hosts)',
     ],

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Layout } from './layout.ts';
 import definitions from './options.json' with { type: 'json' };
@@ -22,6 +22,8 @@ export interface ClusterSettings {
   readonly port: number;
   /** Address of this machine that other machines reach it by. */
   readonly advertiseAddress?: string | undefined;
+  /** Absolute path of the schedulers' configuration. */
+  readonly schedulerConfig?: string | undefined;
 }
 
 /** Chosen once per cluster, when it is first brought up. */
@@ -100,7 +102,15 @@ export function settingsOf(values: OptionValues): ClusterSettings {
     podCidr,
     port,
     advertiseAddress,
+    schedulerConfig: fileAt(values['scheduler-config']),
   };
+}
+
+function fileAt(path: string | boolean | undefined): string | undefined {
+  if (typeof path !== 'string') return undefined;
+  const absolute = resolve(path);
+  if (existsSync(absolute)) return absolute;
+  throw new UserError(`--scheduler-config: there is no file ${absolute}`, 2);
 }
 
 function addressOf(value: string | boolean | undefined): string | undefined {
@@ -139,6 +149,7 @@ export function differences(running: ClusterSettings, asked: ClusterSettings): s
     podCidr: '--pod-cidr',
     port: '--port',
     advertiseAddress: '--advertise-address',
+    schedulerConfig: '--scheduler-config',
   };
   return (Object.keys(flags) as (keyof ClusterSettings)[])
     .filter((key) => String(running[key]) !== String(asked[key]))
