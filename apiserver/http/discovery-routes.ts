@@ -1,10 +1,14 @@
 import { StatusError } from '../../api/status-error.ts';
+import { protobufType } from '../decode/protobuf/body.ts';
 import type { Discovery, DiscoveryDocument } from '../discovery/discovery.ts';
-import { type Answer, methodNotAllowed, noSuchResource, pageNotFound } from './answer.ts';
+import { type Answer, methodNotAllowed, noSuchResource, objectAnswer, pageNotFound } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
-import { negotiate, parseAccept } from './negotiation.ts';
+import { type Negotiated, negotiate, parseAccept, plainJson } from './negotiation.ts';
 
-const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+const aggregatedForm: Negotiated = {
+  ...plainJson,
+  contentType: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
+};
 
 /** `/api`, `/apis` and what is directly below; undefined for another path. */
 export function answerDiscovery(discovery: Discovery, request: ApiRequest): Answer | undefined {
@@ -32,10 +36,12 @@ function rootAnswer(request: ApiRequest, aggregated: DiscoveryDocument, legacy: 
   for (const range of parseAccept(header)) {
     const isDiscovery = range.parameters.get('as') === 'APIGroupDiscoveryList';
     if (!isDiscovery) break;
+    // There is no message for it here: who takes only that gets what stands behind.
+    if (range.type === protobufType) continue;
     if (range.parameters.get('g') === 'apidiscovery.k8s.io' && range.parameters.get('v') === 'v2')
-      return documentAnswer(request, aggregated, aggregatedType);
+      return documentAnswer(request, aggregated, aggregatedForm);
   }
-  return documentAnswer(request, legacy, 'application/json', withoutDiscovery(header));
+  return documentAnswer(request, legacy, plainForm(withoutDiscovery(header)));
 }
 
 /** The plain form may stand behind several that ask for aggregation. */
@@ -48,23 +54,20 @@ const withoutDiscovery = (header: string): string =>
 function documentAnswer(
   request: ApiRequest,
   document: DiscoveryDocument,
-  contentType = 'application/json',
-  accept: string | undefined = undefined,
+  form: Negotiated = plainForm(request.headers.accept),
 ): Answer {
-  if (contentType === 'application/json') requireJson(accept ?? request.headers.accept);
+  const { contentType, media } = form;
   const headers = { etag: document.etag, vary: 'Accept' };
   if (request.headers['if-none-match'] === document.etag)
     return { status: 304, contentType, body: '', headers };
-  return { status: 200, contentType, body: document.body, headers };
+  if (media === 'json') return { status: 200, contentType, body: document.body, headers };
+  const answer = objectAnswer(200, JSON.parse(document.body.toString()) as object, form);
+  return { ...answer, headers };
 }
 
-function requireJson(accept: string | undefined): void {
-  const { shape } = negotiate(accept);
-  if (shape !== 'object')
-    throw new StatusError({
-      reason: 'NotAcceptable',
-      code: 406,
-      message: '406: Not Acceptable',
-      details: {},
-    });
+/** A form of the whole document. @throws StatusError 406 */
+function plainForm(accept: string | undefined): Negotiated {
+  const negotiated = negotiate(accept);
+  if (negotiated.shape === 'object') return negotiated;
+  throw new StatusError({ reason: 'NotAcceptable', code: 406, message: '406: Not Acceptable', details: {} });
 }
