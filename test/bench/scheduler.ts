@@ -69,7 +69,8 @@ function percentile(values: readonly number[], share: number): number {
 async function measureSingle(bench: SchedulingBench): Promise<void> {
   const latencies: number[] = [];
   for (let i = 0; i < 200; i += 1)
-    for (const [createdMs, boundMs] of await bench.bind(`one-${i}`, 1, {})) latencies.push(boundMs - createdMs);
+    for (const [createdMs, boundMs] of await bench.bind(`one-${i}`, 1, {}))
+      latencies.push(boundMs - createdMs);
   add('one pod, created -> bound, median', 'ms', percentile(latencies, 0.5), { elsewhere: '22' });
   add('one pod, created -> bound, p99', 'ms', percentile(latencies, 0.99), { goal: 15 });
 }
@@ -93,7 +94,10 @@ const mixed = [
   'PreferredPodAffinity',
   'PreferredPodAntiAffinity',
 ];
-const inTwoZones = { affinity: { nodeAffinity: nodesIn(['zone-0', 'zone-1']) }, terminationGracePeriodSeconds: 0 };
+const inTwoZones = {
+  affinity: { nodeAffinity: nodesIn(['zone-0', 'zone-1']) },
+  terminationGracePeriodSeconds: 0,
+};
 
 function nodesIn(values: string[]) {
   const matchExpressions = [{ key: 'zone', operator: 'In', values }];
@@ -138,7 +142,12 @@ async function measureBacklogs(bench: SchedulingBench): Promise<void> {
   for (const each of backlogCases.filter(({ name }) => name.includes(backlogNames))) {
     const { name, count, goal, elsewhere } = each;
     await each.prepare?.(bench);
-    const result: Backlog = await bench.backlog(name.toLowerCase(), count, each.draft, each.meanwhile?.(bench));
+    const result: Backlog = await bench.backlog(
+      name.toLowerCase(),
+      count,
+      each.draft,
+      each.meanwhile?.(bench),
+    );
     add(`backlog: ${name}`, '/s', result.podsPerSecond, { elsewhere, ...(goal === 0 ? {} : { goal }) });
     add(`backlog: ${name}, scheduler's CPU a pod`, 'us', result.schedulerMicros);
     add(`backlog: ${name}, API server's CPU a pod`, 'us', result.apiserverMicros);

@@ -115,7 +115,10 @@ export class SchedulingBench {
   async createUnschedulable(prefix: string, count: number): Promise<void> {
     await inParallel(count, (i) => this.#create(`${prefix}-${i}`, { cpu: '9000' }));
     await eventually(async () => {
-      const { items } = await this.#client.list(pods, { namespace: 'default', fieldSelector: 'spec.nodeName=' });
+      const { items } = await this.#client.list(pods, {
+        namespace: 'default',
+        fieldSelector: 'spec.nodeName=',
+      });
       const told = items.filter(({ status }) =>
         status?.conditions?.some(({ reason }) => reason === 'Unschedulable'),
       );
@@ -219,8 +222,7 @@ export class SchedulingBench {
 
   /** Looks at each pod once: what has been seen bound is not asked about again. */
   async #whenBound(prefix: string, count: number): Promise<void> {
-    for (let i = 0; i < count; i += 1)
-      while (!this.#bound.has(`${prefix}-${i}`)) await this.#nextBound();
+    for (let i = 0; i < count; i += 1) while (!this.#bound.has(`${prefix}-${i}`)) await this.#nextBound();
   }
 
   #nextBound(): Promise<void> {

@@ -46,7 +46,13 @@ function textOf(i: number): string {
     ...{ type, status: 'True', lastProbeTime: null, lastTransitionTime: time },
   }));
   const state = { running: { startedAt: time } };
-  const status = { phase: 'Running', podIP: '10.0.0.1', startTime: time, conditions, containerStatuses: [{ state }] };
+  const status = {
+    phase: 'Running',
+    podIP: '10.0.0.1',
+    startTime: time,
+    conditions,
+    containerStatuses: [{ state }],
+  };
   const token = { serviceAccountToken: { path: 'token', expirationSeconds: 3_607 } };
   const volumes = [{ name: 'kube-api-access', projected: { sources: [token], defaultMode: 420 } }];
   const spec = { ...pod.spec, nodeName: `n${i % nodeCount}`, volumes, dnsPolicy: 'ClusterFirst' };
@@ -73,8 +79,9 @@ async function* events(): AsyncGenerator<WatchEvent<Pod>> {
     yield { type: 'ADDED', object };
     if (i % 1_000 === 0) peak = Math.max(peak, process.memoryUsage().rss);
   }
-  const metadata = { annotations: { 'k8s.io/initial-events-end': 'true' }, resourceVersion: '1' };
-  yield { type: 'BOOKMARK', object: { metadata } as Pod };
+  const last = aPod();
+  const annotations = { 'k8s.io/initial-events-end': 'true' };
+  yield { type: 'BOOKMARK', object: { ...last, metadata: { ...last.metadata, annotations } } };
   peak = Math.max(peak, process.memoryUsage().rss);
   abort.abort();
 }
