@@ -110,6 +110,16 @@ export class SchedulerCluster {
     return this.pod(name)?.spec.nodeName;
   }
 
+  /** Resolves in the turn in which the watch tells that the pod has a node. */
+  whenBound(name: string): Promise<void> {
+    return new Promise((resolve) => {
+      const look = ({ metadata, spec }: Pod): void => {
+        if (metadata.name === name && spec.nodeName !== undefined) resolve();
+      };
+      this.#followed.addHandler({ onAdd: look, onUpdate: (_, pod) => look(pod) });
+    });
+  }
+
   condition(name: string, type: string): PodCondition | undefined {
     return this.pod(name)?.status?.conditions?.find((each) => each.type === type);
   }
