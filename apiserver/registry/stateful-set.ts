@@ -67,7 +67,8 @@ function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
 /** The template as its pods will have it: with a volume for each claim of their own. */
 function withClaims({ template, volumeClaimTemplates = [] }: StatefulSet['spec']): typeof template {
   if (template?.spec === undefined || volumeClaimTemplates.length === 0) return template;
-  const names = new Set(volumeClaimTemplates.map(({ metadata }) => metadata.name));
+  // One without a name has no volume.
+  const names = new Set(volumeClaimTemplates.flatMap(({ metadata: { name = '' } }) => name || []));
   const others = (template.spec.volumes ?? []).filter(({ name }) => !names.has(name));
   const claimed = [...names].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
   return { ...template, spec: { ...template.spec, volumes: [...others, ...claimed] } };
