@@ -95,6 +95,8 @@ export interface ScanPage {
   readonly objects: readonly StoredObject[];
   /** Version of the snapshot that the whole scan reads. */
   readonly version: number;
+  /** Objects of the whole scan, where the store tells. */
+  readonly total?: number;
 }
 
 export type StorageEvent =

@@ -1,5 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import type { ObjectPath } from '../storage/keys.ts';
+import { outlineOf } from './outline.ts';
 import type { CachedObject } from './read-cache.ts';
 import type { FieldValues, SharedValues } from './shared-values.ts';
 
@@ -15,7 +16,7 @@ export interface IndexedObject extends CachedObject {
 
 const noOwners: readonly string[] = [];
 
-/** Takes out what is selected by; parses `json` for it unless its `object` is at hand, which is not kept. */
+/** Takes out what is selected by; parses that part of `json` unless its `object` is at hand, which is not kept. */
 export function indexObject(
   path: ObjectPath,
   stored: {
@@ -26,7 +27,7 @@ export function indexObject(
   },
   { fieldsOf, shared }: { readonly fieldsOf: FieldsOf; readonly shared: SharedValues },
 ): IndexedObject {
-  const object = stored.object ?? (JSON.parse(stored.json.toString()) as AnyObject);
+  const object = stored.object ?? outlineOf(stored.json);
   const { labels, ownerReferences, uid } = object.metadata;
   return {
     key: stored.key,

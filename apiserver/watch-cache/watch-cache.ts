@@ -47,6 +47,8 @@ const sliceMs = 5;
 const indexedAtOnce = 200;
 /** How far before now a starting cache tries to begin. Each replayed transaction costs tens of microseconds. */
 const replayedRevisions = [5_000, 500, 0] as const;
+/** Objects that may have come since then: reading them at once costs less than replaying how they came. */
+const replayedObjects = 10_000;
 const defaultLimits: RingLimits = { events: 100_000, ageMs: 5 * 60_000 };
 const reloadBackoff: BackoffPolicy = { initialMs: 100, maxMs: 5_000, factor: 2, jitter: 0.2 };
 const defaultIndexedFields: Readonly<Record<string, readonly string[]>> = {
@@ -206,10 +208,13 @@ export class WatchCache implements ReadCache {
   async #load(signal: AbortSignal): Promise<void> {
     const current = await this.#options.storage.currentVersion();
     const revision = revisionOf(current);
+    const total = await this.#total(current);
     for (const distance of replayedRevisions) {
       if (signal.aborted) return;
+      const start = wholeVersion(Math.max(1, revision - distance));
       try {
-        await this.#scan(wholeVersion(Math.max(1, revision - distance)));
+        if (distance > 0 && total - (await this.#total(start)) > replayedObjects) continue;
+        await this.#scan(start);
         break;
       } catch (error) {
         if (distance === 0 || !isCompacted(error)) throw error;
@@ -217,6 +222,12 @@ export class WatchCache implements ReadCache {
     }
     this.#readyAt = current;
     this.#reach(this.#version);
+  }
+
+  /** How many objects there were, if the store tells: the first page says so. */
+  async #total(atVersion: number): Promise<number> {
+    for await (const { total } of this.#options.storage.scan(this.#prefix, atVersion)) return total ?? 0;
+    return 0;
   }
 
   async #scan(atVersion: number): Promise<void> {

@@ -117,12 +117,15 @@ export class EtcdStorage implements Storage {
   async *scan(prefix: string, atVersion?: number): AsyncGenerator<ScanPage> {
     let revision = atVersion === undefined ? undefined : revisionOf(atVersion);
     const end = prefixEnd(prefix);
+    let total: number | undefined;
     let coming: Promise<RangeResponse> | undefined = this.#scanPage({
       ...{ key: prefix, end, limit: firstPageObjects, revision },
     });
     while (coming !== undefined) {
       const page: RangeResponse = await coming;
       revision ??= page.header.revision;
+      // That of later pages is of what was still to come.
+      total ??= page.count;
       const last = page.kvs.at(-1);
       // etcd reads the next page while the reader works on this one.
       coming =
@@ -134,6 +137,7 @@ export class EtcdStorage implements Storage {
       yield {
         objects: toStoredPage(page.kvs, this.#cipher, this.#logger),
         version: wholeVersion(revision),
+        total,
       };
     }
   }

@@ -30,6 +30,8 @@ export interface RangeResponse {
   readonly header: ResponseHeader;
   readonly kvs: readonly KeyValue[];
   readonly more: boolean;
+  /** Keys of the whole range, however few are here. */
+  readonly count: number;
 }
 
 export interface Compare {
@@ -170,13 +172,15 @@ function sizeOfTxn(request: TxnRequest): number {
 export function decodeRange(message: Buffer): RangeResponse {
   let header = noHeader;
   let more = false;
+  let count = 0;
   const kvs: KeyValue[] = [];
   for (const { field, number, bytes } of wireFields(message)) {
     if (field === 1) header = decodeHeader(bytes);
     else if (field === 2) kvs.push(decodeKeyValue(bytes));
     else if (field === 3) more = number !== 0;
+    else if (field === 4) count = number;
   }
-  return { header, kvs, more };
+  return { header, kvs, more, count };
 }
 
 export interface StatusResponse {

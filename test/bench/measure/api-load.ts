@@ -112,7 +112,8 @@ export class ApiLoad {
     for (let index = 0; index < count; index += 1) {
       const stream = session.request({ ':path': path });
       stream.on('error', () => undefined);
-      stream.pause();
+      stream.on('data', () => undefined);
+      stream.once('response', () => stream.pause());
       stream.on('close', () => {
         gone += 1;
       });
