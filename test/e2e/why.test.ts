@@ -35,7 +35,7 @@ const anywhereBriefly = ['not-ready', 'unreachable'].map((condition) => ({
   },
 }));
 
-const deployment = (name: string, replicas: number, spec: object): object => ({
+const deployment = (name: string, replicas: number, spec: object, group?: string): object => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { name },
@@ -43,7 +43,9 @@ const deployment = (name: string, replicas: number, spec: object): object => ({
     replicas,
     selector: { matchLabels: { app: name } },
     template: {
-      metadata: { labels: { app: name } },
+      metadata: {
+        labels: { app: name, ...(group === undefined ? {} : { 'scheduling.x-k8s.io/pod-group': group }) },
+      },
       spec: {
         terminationGracePeriodSeconds: 1,
         tolerations: anywhereBriefly,
@@ -62,13 +64,13 @@ const onHosts = (...values: string[]): object => ({
   },
 });
 
-const apart = {
+const apartFrom = (app: string): object => ({
   podAntiAffinity: {
     requiredDuringSchedulingIgnoredDuringExecution: [
-      { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'apart' } } },
+      { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app } } },
     ],
   },
-};
+});
 
 /** `app -> node` of the live pods that are not on host-3; a pod without a node is on ``. */
 async function placements(): Promise<string[]> {
@@ -118,9 +120,59 @@ describe('why', () => {
   });
 });
 
+describe('a group of pods', () => {
+  it('starts on three hosts as a whole or not at all, and says what is missing where', async () => {
+    await apply({
+      ...{ apiVersion: 'scheduling.x-k8s.io/v1alpha1', kind: 'PodGroup', metadata: { name: 'crew' } },
+      spec: { minMember: 3 },
+    });
+    must(await cluster.kubectl(['cordon', 'host-2']), 'cordon');
+    await apply(deployment('crew', 3, { affinity: apartFrom('crew') }, 'crew'));
+    const expected =
+      /0\/3 nodes are available: .*1 node\(s\) were unschedulable.* pod group "crew": 2 of 3 fit\./;
+    const members = async (): Promise<Pod[]> =>
+      (await cluster.objects<Pod>('pods')).filter(({ metadata }) => metadata.labels?.['app'] === 'crew');
+    const name = await eventually(async () => {
+      const pods = await members();
+      for (const { status } of pods) expect(status?.conditions?.[0]?.message).toMatch(expected);
+      expect(pods).toHaveLength(3);
+      return pods[0]?.metadata.name ?? '';
+    }, waitMs);
+    expect((await members()).map(({ spec }) => spec.nodeName)).toEqual([undefined, undefined, undefined]);
+    const message = (await members())[0]?.status?.conditions?.[0]?.message ?? '';
+    await eventually(async () =>
+      expect(await cluster.kubectlOut('describe', 'pod', name)).toContain(message),
+    );
+    expect(await lite('why', name)).toContain(message);
+    const path = `/api/v1/namespaces/default/pods/${name}/placement`;
+    expect(JSON.parse(await cluster.kubectlOut('get', '--raw', path))).toMatchObject({ message });
+    must(await cluster.kubectl(['uncordon', 'host-2']), 'uncordon');
+    must(await cluster.kubectl(['rollout', 'status', 'deploy/crew', '--timeout=90s']), 'rollout');
+    expect(new Set((await members()).map(({ spec }) => spec.nodeName)).size).toBe(3);
+    must(await cluster.kubectl(['delete', 'deploy/crew', 'podgroup/crew', '--now']), 'delete');
+    await eventually(async () => expect(await members()).toEqual([]), waitMs);
+  });
+
+  it('foretells the node of a pod by dry run', async () => {
+    const dryRun = (cpu: string): string[] => [
+      ...['run', 'dry', '--image=nginx', '--dry-run=server', '-o', 'jsonpath={.spec.nodeName}'],
+      `--overrides=${JSON.stringify({ spec: { containers: [{ name: 'c', image: 'nginx', resources: { requests: { cpu } } }] } })}`,
+    ];
+    const fits = must(await cluster.kubectl(dryRun('100m')), 'run');
+    expect(fits.stdout).toMatch(/^host-[123]$/);
+    const tooMuch = must(await cluster.kubectl(dryRun('1000')), 'run');
+    expect([tooMuch.stdout, tooMuch.stderr]).toEqual([
+      '',
+      expect.stringContaining(
+        'Warning: the pod would stay pending: 0/3 nodes are available: 3 Insufficient cpu.',
+      ),
+    ]);
+  });
+});
+
 describe('what-if', () => {
   it('foretells what becomes of the pods of a lost node', async () => {
-    await apply(deployment('apart', 3, { affinity: apart }));
+    await apply(deployment('apart', 3, { affinity: apartFrom('apart') }));
     await apply(deployment('first', 2, { affinity: onHosts('host-1', 'host-3') }));
     await apply(deployment('second', 2, { affinity: onHosts('host-2', 'host-3') }));
     for (const name of ['apart', 'first', 'second'])
