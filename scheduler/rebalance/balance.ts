@@ -8,7 +8,7 @@ import { LoadWindow } from './load-window.ts';
 import { type Move, nextMove } from './next-move.ts';
 
 /** Nodes whose pods are looked at in one search; the others have their turn in the next ones. */
-const maxSources = 500;
+const maxSources = 250;
 /** A pod that cannot be moved, or whose move came to nothing, is asked about again after this time. */
 const forgetRefusalMs = 10 * 60_000;
 const maxRefusals = 20_000;
@@ -28,7 +28,8 @@ export class Balance {
   readonly #arrivals = new Arrivals();
   readonly #refused = new Map<string, number>();
   #nowMs = 0;
-  #firstSource = 0;
+  /** Goes round, from search to search. */
+  #nextSource = -1;
 
   constructor(options: BalanceOptions) {
     this.#options = options;
@@ -76,12 +77,14 @@ export class Balance {
   }
 
   #sources(): readonly NodeInfo[] {
-    const steady = [...this.#options.cluster.nodes].filter(
-      (node) => !node.unschedulable && this.#window.isSteady(node),
-    );
-    if (steady.length <= maxSources) return steady;
-    const first = this.#firstSource % steady.length;
-    this.#firstSource = first + maxSources;
-    return [...steady, ...steady].slice(first, first + maxSources);
+    const { cluster } = this.#options;
+    const sources: NodeInfo[] = [];
+    const { slotCount } = cluster;
+    for (let i = 0; i < slotCount && sources.length < maxSources; i += 1) {
+      this.#nextSource = (this.#nextSource + 1) % slotCount;
+      const node = cluster.nodeAt(this.#nextSource);
+      if (node !== undefined && !node.unschedulable && this.#window.isSteady(node)) sources.push(node);
+    }
+    return sources;
   }
 }

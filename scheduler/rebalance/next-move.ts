@@ -23,7 +23,7 @@ const loadMargin = 0.15;
 /** Points by which the scorer must prefer the other node; some 1,000 can be had. */
 const leastGain = 10;
 /** Pods that are looked at closely in one search. */
-const maxLookedAt = 32;
+const maxLookedAt = 16;
 
 export interface Move {
   readonly pod: PlacedPod;
@@ -67,7 +67,8 @@ export function nextMove(query: MoveQuery): Move | undefined {
 /** One pod of each class and node that might gain. */
 function candidatesOf(query: MoveQuery): Candidate[] {
   const { cluster, sources } = query;
-  const emptiest = Math.min(...Array.from(cluster.nodes, (node) => query.highLoad(node)));
+  let emptiest = Number.POSITIVE_INFINITY;
+  for (const node of cluster.nodes) emptiest = Math.min(emptiest, query.highLoad(node));
   const candidates: Candidate[] = [];
   for (const node of sources) {
     const isFull = query.lowLoad(node) - emptiest >= loadMargin;
