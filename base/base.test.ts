@@ -16,6 +16,7 @@ import {
 import { delay, systemClock, toMicroTime, toTime } from './clock.ts';
 import { codeOf, InvariantError, invariant } from './invariant.ts';
 import { randomSuffix, seededRandom } from './random.ts';
+import { sipHash48, toSipKey } from './sip-hash.ts';
 import { TaskGroup } from './task-group.ts';
 
 describe('backoffMs', () => {
@@ -30,6 +31,21 @@ describe('backoffMs', () => {
     const jittered = backoffMs({ ...policy, jitter: 0.5 }, 0, { next: () => 0.999 });
     expect(jittered).toBeGreaterThan(149);
     expect(jittered).toBeLessThan(150);
+  });
+});
+
+describe('sipHash48', () => {
+  /** From the reference implementation: key 00..0f, messages of n bytes 00, 01, ... */
+  it.each([
+    [0, '310e0edd47db'],
+    [1, 'fd67dc93c539'],
+    [3, '2d7efbd79666'],
+    [15, 'e545be4961ca'],
+  ])('is that of the reference for %i bytes', (length, expected) => {
+    const upTo = (count: number): Buffer => Buffer.from(Array.from({ length: count }, (_, i) => i));
+    const hash = Buffer.alloc(6);
+    hash.writeUIntLE(sipHash48(upTo(length), length, toSipKey(upTo(16))), 0, 6);
+    expect(hash.toString('hex')).toBe(expected);
   });
 });
 

@@ -6,7 +6,7 @@
  *          a restarted guard goes on above its old values and a replayed datagram is recognised
  *   8..14  resourceVersion of the last EndpointSlice change that the node's data plane has applied (48 bits);
  *          0 while the node has no data plane
- *  14..20  first 6 bytes of HMAC-SHA256(node key, bytes 0..14)
+ *  14..20  low 48 bits of SipHash-2-4(node key, bytes 0..14)
  *
  * A beat that asks is 26 bytes: after the version, in 14..20, comes the version that the node waits for, then the tag.
  * It is answered when the least version of the live nodes has come so far, and at each step on the way:
@@ -14,13 +14,14 @@
  *   0..4   node id of the guard that asked
  *   4..8   sequence of the newest beat heard from it
  *   8..14  the least version over all live nodes
- *  14..20  first 6 bytes of HMAC-SHA256(answer key, bytes 0..14)
+ *  14..20  low 48 bits of SipHash-2-4(answer key, bytes 0..14)
  *
  * A node holds only its own key, derived from the cluster's, so a stolen node can pretend to be no other. The answer
  * key is derived from the node's, so that no datagram of one direction passes for one of the other.
- * Cost: one HMAC, two to three microseconds.
+ * Cost: one SipHash, 0.3 microseconds.
  */
-import { createHash, createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
+import { sipHash48, toSipKey } from './sip-hash.ts';
 
 export const beatBytes = 20;
 const askingBeatBytes = 26;
@@ -115,32 +116,15 @@ function seal(nodeId: number, sequence: number, versions: readonly number[], key
   datagram.writeUInt32BE(nodeId, 0);
   datagram.writeUInt32BE(sequence >>> 0, 4);
   for (const [i, version] of versions.entries()) datagram.writeUIntBE(version, 8 + 6 * i, 6);
-  tagOf(datagram.subarray(0, bodyBytes), key).copy(datagram, bodyBytes);
+  datagram.writeUIntBE(tagOf(datagram, bodyBytes, key), bodyBytes, tagBytes);
   return datagram;
 }
 
+/** The tags are compared as numbers: no byte after byte, whose time would tell how many are right. */
 function isSealed(datagram: Buffer, key: Buffer): boolean {
   const bodyBytes = datagram.length - tagBytes;
-  return timingSafeEqual(tagOf(datagram.subarray(0, bodyBytes), key), datagram.subarray(bodyBytes));
+  return tagOf(datagram, bodyBytes, key) === datagram.readUIntBE(bodyBytes, tagBytes);
 }
 
-function tagOf(body: Buffer, key: Buffer): Buffer {
-  return hmacSha256(key, body).subarray(0, tagBytes);
-}
-
-const blockBytes = 64;
-const digestBytes = 32;
-
-/** As `createHmac`, for keys of at most a block, at a fifth of its cost: no hash objects are made. @see RFC 2104 */
-function hmacSha256(key: Buffer, body: Buffer): Buffer {
-  const inner = Buffer.allocUnsafe(blockBytes + body.length);
-  const outer = Buffer.allocUnsafe(blockBytes + digestBytes);
-  for (let i = 0; i < blockBytes; i += 1) {
-    const byte = key[i] ?? 0;
-    inner[i] = byte ^ 0x36;
-    outer[i] = byte ^ 0x5c;
-  }
-  inner.set(body, blockBytes);
-  outer.set(hash('sha256', inner, 'buffer'), blockBytes);
-  return hash('sha256', outer, 'buffer');
-}
+const tagOf = (datagram: Buffer, bodyBytes: number, key: Buffer): number =>
+  sipHash48(datagram, bodyBytes, toSipKey(key));
