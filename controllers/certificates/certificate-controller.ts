@@ -13,7 +13,7 @@ import { type ControllerContext, loopOptions } from '../context.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
 import { type Recognized, recognize } from './approval.ts';
 import { layBeatKey } from './beat-key.ts';
-import { NodeNames, nameClaimOf } from './node-names.ts';
+import { NodeNames } from './node-names.ts';
 import { factsOf, parseRequest, RequestError } from './request-facts.ts';
 import { endOfRequest, hasCondition } from './request-life.ts';
 import { kubeletServing, nodePrefix, signers } from './signers.ts';
@@ -78,7 +78,7 @@ export class CertificateController implements ControlLoop {
   /** Another machine may have the name now: what was given to the last one is removed. */
   #freeName(node: string): void {
     for (const request of this.#requests.lister.list())
-      if (nameClaimOf(request)?.node === node && isDecided(request)) {
+      if (this.#names.claimOf(request)?.node === node && isDecided(request)) {
         this.#freed.add(request.metadata.uid);
         this.#loop.enqueue(request.metadata.name);
       }
@@ -126,7 +126,7 @@ export class CertificateController implements ControlLoop {
 
   /** Gives the node's name to a request with a bootstrap token, or says why not. Other requests want none. */
   async #claimName(request: Request): Promise<string | undefined> {
-    const claim = nameClaimOf(request);
+    const claim = this.#names.claimOf(request);
     if (claim === undefined) return undefined;
     // Asked of the API itself: a Node that has just been registered counts.
     if (await this.#exists(claim.node))
@@ -172,7 +172,7 @@ export class CertificateController implements ControlLoop {
   /** With the certificate a machine that joins finds the key for its heartbeats. */
   async #layBeatKey(request: Request): Promise<void> {
     const { client, settings } = this.#context;
-    const claim = nameClaimOf(request);
+    const claim = this.#names.claimOf(request);
     if (claim === undefined || settings.beatKey === undefined) return;
     await layBeatKey(client, request, { node: claim.node, clusterKey: settings.beatKey });
   }

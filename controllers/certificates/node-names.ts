@@ -19,19 +19,8 @@ export interface NameClaim {
   readonly keyHash: string;
 }
 
-/** Reading a request costs a third of a millisecond, and all that are there are looked at for each that comes. */
-const claims = new WeakMap<CertificateSigningRequest, NameClaim | null>();
-
 /** Pure: undefined for every other request. */
-export function nameClaimOf(request: CertificateSigningRequest): NameClaim | undefined {
-  const known = claims.get(request);
-  if (known !== undefined) return known ?? undefined;
-  const claim = readClaim(request);
-  claims.set(request, claim ?? null);
-  return claim;
-}
-
-function readClaim({ spec }: CertificateSigningRequest): NameClaim | undefined {
+export function nameClaimOf({ spec }: CertificateSigningRequest): NameClaim | undefined {
   const isJoining = spec.signerName === kubeletClient && spec.groups?.includes(bootstrappers) === true;
   if (!isJoining) return undefined;
   try {
@@ -52,6 +41,17 @@ function readClaim({ spec }: CertificateSigningRequest): NameClaim | undefined {
 export class NodeNames {
   /** Approved in this process; that the API shows it too may take a moment. */
   readonly #approved = new Map<string, NameClaim>();
+  /** Reading a request costs a third of a millisecond, and all that are there are looked at for each that comes. */
+  readonly #claims = new WeakMap<CertificateSigningRequest, NameClaim | null>();
+
+  /** As `nameClaimOf`, read once. */
+  claimOf(request: CertificateSigningRequest): NameClaim | undefined {
+    const known = this.#claims.get(request);
+    if (known !== undefined) return known ?? undefined;
+    const claim = nameClaimOf(request);
+    this.#claims.set(request, claim ?? null);
+    return claim;
+  }
 
   /** @param others every request that is there */
   holderOf(
@@ -62,7 +62,7 @@ export class NodeNames {
     const isOther = (name: string, other: NameClaim | undefined): boolean =>
       name !== request.metadata.name && other?.node === claim.node && other.keyHash !== claim.keyHash;
     const shown = others.find(
-      (other) => hasCondition(other, 'Approved') && isOther(other.metadata.name, nameClaimOf(other)),
+      (other) => hasCondition(other, 'Approved') && isOther(other.metadata.name, this.claimOf(other)),
     );
     if (shown !== undefined) return shown.metadata.name;
     for (const [name, other] of this.#approved) if (isOther(name, other)) return name;
