@@ -49,8 +49,8 @@ const forwardedHeaders = [
 
 /**
  * exec, attach and port-forward: once the client is known and the pod found, the agent gets the same upgrade, and
- * bytes go both ways untouched. The agent speaks the protocol inside. A log over a WebSocket is asked of the agent as any
- * log, and becomes messages here.
+ * bytes go both ways untouched. The agent speaks the protocol inside. A log over a WebSocket is asked of the agent like every
+ * other log, and becomes messages here.
  */
 export class Upgrades {
   readonly #options: UpgradeOptions;

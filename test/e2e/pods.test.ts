@@ -255,4 +255,43 @@ describe('a pod', () => {
     await reaches('port-b', 'Running');
     await remove('port-b');
   });
+
+  it('is resized in place, and started again only where it asks for that', async () => {
+    const resources = (cpu: string, memory: string) => ({
+      requests: { cpu, memory },
+      limits: { cpu, memory },
+    });
+    const resizePolicy = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }];
+    const main = container('sleep 3600', { resources: resources('50m', '64Mi'), resizePolicy });
+    await create(podOf('resized', { containers: [main], terminationGracePeriodSeconds: 0 }));
+    await reaches('resized', 'Running');
+    const resize = async (cpu: string, memory: string, restartCount: number): Promise<void> => {
+      const patch = { spec: { containers: [{ name: 'main', resources: resources(cpu, memory) }] } };
+      await cluster.kubectlOut(
+        ...['patch', 'pod', 'resized', '--subresource', 'resize', '-p', JSON.stringify(patch)],
+      );
+      await eventually(async () => {
+        const { status } = await read('resized');
+        const expected = { resources: resources(cpu, memory), restartCount, ready: true };
+        expect(status?.containerStatuses?.[0]).toMatchObject(expected);
+        expect(status?.conditions?.map(({ type }) => type)).not.toContain('PodResizeInProgress');
+      }, 30_000);
+      const quota =
+        'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d" " -f1 /sys/fs/cgroup/cpu.max';
+      const inside = await cluster.kubectlOut('exec', 'resized', '--', 'sh', '-c', quota);
+      expect(Number(inside)).toBe(Number.parseInt(cpu, 10) * 100);
+    };
+    await resize('80m', '64Mi', 0);
+    await resize('30m', '48Mi', 1);
+    await remove('resized');
+  });
+
+  it('fails for good with a command that is not there, when it is never restarted', async () => {
+    const broken = { name: 'main', image: 'nginx', command: ['/not-there'] };
+    await create(podOf('broken', { restartPolicy: 'Never', containers: [broken] }));
+    const pod = await reaches('broken', 'Failed');
+    const end = { exitCode: 128, reason: 'StartError', message: expect.stringContaining('/not-there') };
+    expect(pod.status?.containerStatuses?.[0]?.state?.terminated).toMatchObject(end);
+    await remove('broken');
+  });
 });
