@@ -44,8 +44,7 @@ export async function componentStatus(
 ): Promise<AnyObject> {
   const problem = await check(deps);
   const healthy = { type: 'Healthy', status: 'True', message: 'ok' };
-  const condition =
-    problem === undefined ? healthy : { ...healthy, status: 'False', message: problem, error: problem };
+  const condition = problem === undefined ? healthy : { ...healthy, status: 'False', message: problem };
   const metadata = { name } as AnyObject['metadata'];
   return { kind: 'ComponentStatus', apiVersion: 'v1', metadata, conditions: [condition] };
 }
