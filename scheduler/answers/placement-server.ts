@@ -25,7 +25,7 @@ const restPerWork = 3;
 
 export interface PlacementServerFlags {
   readonly bindAddress: string;
-  /** 0: any free one. */
+  /** 0 takes a free one. */
   readonly port: number;
   readonly certFile: string;
   readonly keyFile: string;
