@@ -107,6 +107,9 @@ export class Rebalancer {
     const nowMs = clock.monotonicMs();
     if (![...profiles.keys()].some((name) => modeOf(name) !== 'off')) return;
     this.#balance.observe(nowMs);
+    // With thousands of nodes each of the two is work for a turn.
+    await new Promise<void>((resolve) => void clock.setImmediate(resolve));
+    if (signal.aborted) return;
     if (this.#health.unrest(settings.settleMs, nowMs) !== undefined || waiting() > 0) return;
     const move = this.#balance.next();
     if (move === undefined) return;
