@@ -79,6 +79,25 @@ async function makePod(name: string, nodeName: string | undefined): Promise<void
   await make(`${ns}/pods`, podOn(name, nodeName, account));
 }
 
+const volumes = '/api/v1/persistentvolumes';
+const letGo = { metadata: { finalizers: [] } };
+const takenOver = { metadata: { labels: { 'coracle.dev/node': 'host-9' } } };
+
+/** A directory on a node, as a volume; one that is `ending` is being deleted and waits for its node. */
+async function makeLocal(name: string, nodeName: string, isEnding: boolean): Promise<void> {
+  const metadata = {
+    name,
+    labels: { 'coracle.dev/node': nodeName },
+    finalizers: ['coracle.dev/local-volume'],
+  };
+  const spec = { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, local: { path: '/x' } };
+  const affinity = {
+    required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'Exists' }] }] },
+  };
+  await make(volumes, { metadata, spec: { ...spec, nodeAffinity: affinity } });
+  if (isEnding) await send(admin, { method: 'DELETE', path: `${volumes}/${name}` });
+}
+
 beforeAll(async () => {
   server = await startApiServer(['host-1', 'host-2']);
   admin = await server.clientAs('admin');
@@ -98,6 +117,9 @@ beforeAll(async () => {
     await make('/apis/storage.k8s.io/v1/volumeattachments', { ...{ metadata: { name } }, spec });
   }
   await make('/api/v1/namespaces', { metadata: { name: 'empty' } });
+  await makeLocal('local', 'host-1', false);
+  await makeLocal('local-ending', 'host-1', true);
+  await makeLocal('local-of-others', 'host-2', true);
 });
 afterAll(() => server.stop());
 
@@ -228,6 +250,16 @@ const refused: readonly (readonly [string, () => Attempt])[] = [
   ],
   ['read a volume of another node', () => get('/api/v1/persistentvolumes/volume-of-theirs')],
   ['list volumes', () => get('/api/v1/persistentvolumes')],
+  ['read a local volume of another node', () => get(`${volumes}/local-of-others`)],
+  ['let go a local volume of another node', () => patch(`${volumes}/local-of-others`, letGo)],
+  ['let go a local volume that nobody deletes', () => patch(`${volumes}/local`, letGo)],
+  ['take a volume for itself', () => patch(`${volumes}/local-of-others`, takenOver)],
+  [
+    'change a local volume',
+    () => patch(`${volumes}/local-ending`, { spec: { capacity: { storage: '9Gi' } } }),
+  ],
+  ['give a local volume away', () => patch(`${volumes}/local-ending`, takenOver)],
+  ['delete a local volume', () => remove(`${volumes}/local`)],
   ['read an attachment of another node', () => get('/apis/storage.k8s.io/v1/volumeattachments/host-2')],
   ['list attachments', () => get('/apis/storage.k8s.io/v1/volumeattachments')],
   // Tokens.
@@ -353,6 +385,9 @@ const allowed: readonly (readonly [string, () => Attempt])[] = [
   ['read the config map of its pod', () => get(`${ns}/configmaps/config-of-mine`)],
   ['read the claim of its pod', () => get(`${ns}/persistentvolumeclaims/claim-of-mine`)],
   ['read the volume of its pod', () => get('/api/v1/persistentvolumes/volume-of-mine')],
+  ['read a local volume of its own', () => get(`${volumes}/local`)],
+  ['follow a local volume of its own', () => get(`${volumes}?fieldSelector=metadata.name%3Dlocal`)],
+  ['let go a local volume of its own that is being deleted', () => patch(`${volumes}/local-ending`, letGo)],
   ['read its attachment', () => get('/apis/storage.k8s.io/v1/volumeattachments/host-1')],
   [
     'get a token for its pod',
