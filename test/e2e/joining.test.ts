@@ -14,12 +14,11 @@ import { OtherMachine } from './other-machine.ts';
 
 const cluster = new TestCluster({ name: 'e2ejoin', port: 16_463 });
 const node = 'e2ejm';
-let machine: OtherMachine;
+const machine = new OtherMachine(cluster, node, 240);
 
 beforeAll(async () => {
   await cluster.down();
   must(await cluster.up('--hosts', '1'), 'deploy/up');
-  machine = new OtherMachine(cluster, node, 240);
   await machine.boot();
 });
 afterAll(async () => {
@@ -92,6 +91,9 @@ describe('a machine that joins', () => {
     must(await joining, 'deploy/host join');
     expect(await cluster.kubectlOut('get', 'node', node)).toMatch(/\bReady\b/);
     await eventually(async () => {
+      // Its guard's beats are believed.
+      const guard = '{.metadata.annotations.coracle\\.dev/guard}';
+      expect(await cluster.kubectlOut('get', 'node', node, '-o', `jsonpath=${guard}`)).not.toBe('');
       const columns = await cluster.kubectlOut('get', 'csr');
       expect(columns).toMatch(/^NAME +AGE +SIGNERNAME +REQUESTOR +REQUESTEDDURATION +CONDITION/);
       for (const [signer, requestor] of [

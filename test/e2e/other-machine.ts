@@ -13,8 +13,8 @@ const dataDirectory = '/var/lib/coracle';
 
 export class OtherMachine {
   readonly name: string;
-  readonly address: string;
   readonly #cluster: TestCluster;
+  readonly #octet: number;
   #shell: ChildProcess | undefined;
   #init = 0;
   #madeDirectory = false;
@@ -23,19 +23,20 @@ export class OtherMachine {
   constructor(cluster: TestCluster, name: string, octet: number) {
     this.name = name;
     this.#cluster = cluster;
-    const { choices } = JSON.parse(readFileSync(join(cluster.state, 'cluster.json'), 'utf8')) as {
+    this.#octet = octet;
+  }
+
+  /** Once the cluster is up. */
+  get address(): string {
+    const { choices } = JSON.parse(readFileSync(join(this.#cluster.state, 'cluster.json'), 'utf8')) as {
       readonly choices: { readonly underlay: string };
     };
-    this.address = `${choices.underlay}.${octet}`;
+    return `${choices.underlay}.${this.#octet}`;
   }
 
   /** Where its clone keeps what it has joined. */
   get state(): string {
     return join(root, `.cluster-${this.name}`);
-  }
-
-  get log(): string {
-    return join(this.state, 'log', 'node-agent-1.log');
   }
 
   async boot(): Promise<void> {
