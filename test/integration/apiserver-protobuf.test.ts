@@ -15,6 +15,9 @@ import { eventually } from '../support/eventually.ts';
 
 const pods = '/api/v1/namespaces/default/pods';
 const maps = '/api/v1/namespaces/default/configmaps';
+/** Stored as v2, and seen as v1 too. */
+const scalers = (version: string): string =>
+  `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers`;
 let server: ApiServerProcess;
 let agent: Agent;
 
@@ -103,6 +106,16 @@ beforeAll(async () => {
   await ask('/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'default' } } });
   const created = await ask(pods, { body: pod });
   expect(created.status, String(created.body)).toBe(201);
+  const scaled = {
+    scaleTargetRef: { kind: 'Deployment', name: 'web', apiVersion: 'apps/v1' },
+    maxReplicas: 5,
+  };
+  const target = { type: 'Utilization', averageUtilization: 70 };
+  const metrics = [{ type: 'Resource', resource: { name: 'cpu', target } }];
+  const scaler = await ask(scalers('v2'), {
+    body: { metadata: { name: 'web' }, spec: { ...scaled, metrics } },
+  });
+  expect(scaler.status, String(scaler.body)).toBe(201);
   for (let at = 0; at < 700; at += 50)
     await Promise.all(
       Array.from({ length: 50 }, (_, i) =>
@@ -131,6 +144,9 @@ describe('a client that speaks protobuf', () => {
     [`${pods}/nope`],
     ['/apis/apps/v1/deployments?resourceVersion=x'],
     ['/apis/rbac.authorization.k8s.io/v1/clusterroles/cluster-admin'],
+    [scalers('v2')],
+    [scalers('v1')],
+    [`${scalers('v1')}/web`],
     ['/api'],
     ['/apis'],
     ['/apis/apps'],
@@ -223,6 +239,12 @@ describe('a watch in protobuf', () => {
     expect(added).toMatchObject({ type: 'ADDED', object: { kind, data: { a: '1' } } });
     expect(modified).toEqual({ type: 'MODIFIED', object: last });
     expect(deleted).toMatchObject({ type: 'DELETED', object: { kind, data: { a: '2' } } });
+  });
+
+  it('tells of objects in the version that is asked for', async () => {
+    const [first] = await readFrames(await open(`${scalers('v1')}?watch=true`), 1);
+    const spec = { maxReplicas: 5, targetCPUUtilizationPercentage: 70 };
+    expect(first).toMatchObject({ type: 'ADDED', object: { apiVersion: 'autoscaling/v1', spec } });
   });
 
   it('tells of metadata alone', async () => {
