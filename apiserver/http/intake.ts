@@ -9,29 +9,29 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Clock } from '../../base/clock.ts';
 import { TurnQueue } from '../watch-cache/turn-queue.ts';
-
-/** Connections that are begun in one turn: their handshakes cost a millisecond each, a little later. */
-const connectionsPerTurn = 4;
+import { Handshakes } from './handshakes.ts';
 
 /** Takes a stream; false when it is for the server's own listeners. */
 type TakeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
 
 export class Intake {
-  readonly #connections: TurnQueue;
+  readonly #handshakes: Handshakes;
   readonly #requests: TurnQueue;
 
   constructor(clock: Clock) {
-    this.#connections = new TurnQueue({ clock, perTurn: connectionsPerTurn });
+    this.#handshakes = new Handshakes(clock);
     this.#requests = new TurnQueue({ clock });
   }
 
   /** Begins with a connection when its turn has come. */
   connect(begin: () => void): void {
-    this.#connections.add(begin);
+    this.#handshakes.add(begin);
   }
 
   /** Stands between `server` and those who listen to its requests. */
   pace(server: Http2SecureServer, take: TakeStream): void {
+    server.on('secureConnection', () => this.#handshakes.ended());
+    server.on('tlsClientError', () => this.#handshakes.ended());
     const toStream = detached(server, 'stream');
     server.on('stream', (stream, headers, ...more) => {
       // The client may break off while it waits for its turn, and an error that nobody hears ends the process.

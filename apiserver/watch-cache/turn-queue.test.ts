@@ -73,19 +73,6 @@ describe('turn queue', () => {
     expect(begun).toEqual([1, 2, 3]);
   });
 
-  it('begins no more than a number of pieces whose work comes later', () => {
-    const clock = new TurnClock();
-    const queue = new TurnQueue({ clock, perTurn: 2 });
-    let begun = 0;
-    for (let each = 0; each < 5; each += 1)
-      queue.add(() => {
-        begun += 1;
-      });
-    const seen = [begun];
-    while (clock.turn()) seen.push(begun);
-    expect(seen.slice(0, 3)).toEqual([2, 4, 5]);
-  });
-
   it('takes turns with work that goes on', () => {
     const clock = new TurnClock();
     const queue = new TurnQueue({ clock, turnMs: 4 });

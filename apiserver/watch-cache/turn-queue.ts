@@ -14,23 +14,16 @@ const defaultTurnMs = 4;
 export class TurnQueue {
   readonly #clock: Clock;
   readonly #turnMs: number;
-  readonly #perTurn: number;
   #waiting: (() => void)[] = [];
   #next = 0;
-  #begun = 0;
+  #hasBegun = false;
   #turnEndMs = 0;
   #isTurnOpen = false;
   #isRunning = false;
 
-  constructor(options: {
-    readonly clock: Clock;
-    readonly turnMs?: number;
-    /** Pieces that one turn may begin, however little time they take now. Default: as many as there is time for. */
-    readonly perTurn?: number;
-  }) {
+  constructor(options: { readonly clock: Clock; readonly turnMs?: number }) {
     this.#clock = options.clock;
     this.#turnMs = options.turnMs ?? defaultTurnMs;
-    this.#perTurn = options.perTurn ?? Number.POSITIVE_INFINITY;
   }
 
   /** Pieces that have not begun. */
@@ -56,7 +49,7 @@ export class TurnQueue {
 
   #openTurn(): void {
     this.#isTurnOpen = true;
-    this.#begun = 0;
+    this.#hasBegun = false;
     this.#turnEndMs = this.#clock.monotonicMs() + this.#turnMs;
     this.#clock.setImmediate(() => {
       this.#isTurnOpen = false;
@@ -71,9 +64,8 @@ export class TurnQueue {
       this.#next = 0;
       return undefined;
     }
-    const isTurnOver = this.#begun >= this.#perTurn || this.#clock.monotonicMs() >= this.#turnEndMs;
-    if (this.#begun > 0 && isTurnOver) return undefined;
-    this.#begun += 1;
+    if (this.#hasBegun && this.#clock.monotonicMs() >= this.#turnEndMs) return undefined;
+    this.#hasBegun = true;
     this.#next += 1;
     if (this.#next > 1_024 && this.#next > this.#waiting.length / 2) this.#forgetBegun();
     return piece;
