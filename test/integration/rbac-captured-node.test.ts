@@ -80,7 +80,8 @@ async function makePod(name: string, nodeName: string | undefined): Promise<void
 }
 
 const volumes = '/api/v1/persistentvolumes';
-const letGo = { metadata: { finalizers: [] } };
+/** What else holds it stays. */
+const letGo = { metadata: { finalizers: ['kubernetes.io/pv-protection'] } };
 const takenOver = { metadata: { labels: { 'coracle.dev/node': 'host-9' } } };
 
 /** A directory on a node, as a volume; one that is `ending` is being deleted and waits for its node. */
