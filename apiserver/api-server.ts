@@ -175,7 +175,8 @@ export class ApiServer {
   /** Certificates are renewed in place while the server runs. */
   async #followCertificates(signal: AbortSignal): Promise<void> {
     const { flags, clock, logger } = this.#options;
-    const serving = [flags.tlsPrivateKeyFile, flags.tlsCertFile, flags.clientCaFile];
+    const proxies = flags.frontProxy.caFile === undefined ? [] : [flags.frontProxy.caFile];
+    const serving = [flags.tlsPrivateKeyFile, flags.tlsCertFile, flags.clientCaFile, ...proxies];
     const agents = agentTlsFiles(flags);
     const scheduler = [flags.proxyClientCertFile, flags.proxyClientKeyFile].filter(
       (file) => file !== undefined,
@@ -185,8 +186,8 @@ export class ApiServer {
       followFiles(
         {
           ...{ ...common, what: 'serving certificate', paths: serving, known: await readTexts(serving) },
-          take: ([key = '', certificate = '', clientCa = '']) =>
-            this.#http.renew({ key, certificate, clientCa }),
+          take: ([key = '', certificate = '', ...authorities]) =>
+            this.#http.renew({ key, certificate, clientCa: authorities.join('\n') }),
         },
         signal,
       ),
@@ -285,7 +286,7 @@ export class ApiServer {
     return new HttpServer({
       key: readFileSync(flags.tlsPrivateKeyFile),
       certificate: readFileSync(flags.tlsCertFile),
-      clientCa: readFileSync(flags.clientCaFile),
+      clientCa: authorities(flags),
       ...{ clock, logger },
       serve: (incoming, response) => door.serve(incoming, response),
       upgrade: (incoming, socket, head) => void upgrades.serve(incoming, socket, head),
@@ -313,6 +314,12 @@ function schedulerTls({
   const read = (file: string | undefined): Buffer | undefined =>
     file === undefined ? undefined : readFileSync(file);
   return { cert: read(proxyClientCertFile), key: read(proxyClientKeyFile), ca: read(clientCaFile) };
+}
+
+/** Whose certificates are looked at: of clients, and of proxies that speak for others. */
+function authorities({ clientCaFile, frontProxy }: ApiServerFlags): string {
+  const files = [clientCaFile, ...(frontProxy.caFile === undefined ? [] : [frontProxy.caFile])];
+  return files.map((file) => readFileSync(file, 'utf8')).join('\n');
 }
 
 function agentTlsFiles(flags: ApiServerFlags): string[] {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Lease } from '../api/generated/coordination-v1.ts';
 import type { AnyObject } from '../api/kind-info.ts';
@@ -8,6 +9,7 @@ import { type Clock, delay, toMicroTime } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import { firstAddress, parseRange } from './allocation/ipv4-range.ts';
+import { authenticationConfigMap } from './authentication/front-proxy.ts';
 import { bootstrapPolicy } from './authorization/policy/bootstrap-policy.ts';
 import { planPolicyObject } from './authorization/policy/reconcile.ts';
 import {
@@ -73,6 +75,7 @@ export class Bootstrap {
       const batch = bootstrapPolicy.slice(start, start + policyBatch);
       await Promise.all(batch.map((object) => this.#reconcile(object)));
     }
+    await this.#publishAuthorities();
     // From here on decisions are made by what has just been written.
     await this.#options.cache.waitCurrent();
     await this.#publish();
@@ -127,6 +130,19 @@ export class Bootstrap {
       // Then the others take this server for a living one until the lease ends.
       logger.warn({ err: error }, 'the server could not take back its lease');
     }
+  }
+
+  /** For API servers that this one would stand in front of. @see https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/ */
+  async #publishAuthorities(): Promise<void> {
+    const { clientCaFile, frontProxy } = this.#options.flags;
+    const { caFile } = frontProxy;
+    const proxyCa = caFile === undefined ? undefined : readFileSync(caFile, 'utf8');
+    const data = authenticationConfigMap(frontProxy, {
+      clientCa: readFileSync(clientCaFile, 'utf8'),
+      proxyCa,
+    });
+    const metadata = { name: 'extension-apiserver-authentication', namespace: 'kube-system' };
+    await this.#put({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
   }
 
   async #publish(): Promise<void> {

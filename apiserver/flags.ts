@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { AuditFlags } from './audit/configuration.ts';
+import type { FrontProxyFlags } from './authentication/front-proxy.ts';
 
 export interface ApiServerFlags {
   readonly storage: 'etcd' | 'memory';
@@ -20,6 +21,7 @@ export interface ApiServerFlags {
   readonly tlsCertFile: string;
   readonly tlsPrivateKeyFile: string;
   readonly clientCaFile: string;
+  readonly frontProxy: FrontProxyFlags;
   readonly serviceClusterIpRange: string;
   readonly serviceNodePortRange: { readonly first: number; readonly last: number };
   /** Keys by which ServiceAccount tokens are verified: also those that are not signed with any more. */
@@ -82,6 +84,12 @@ const options = {
   'tls-cert-file': text(),
   'tls-private-key-file': text(),
   'client-ca-file': text(),
+  'requestheader-client-ca-file': text(),
+  'requestheader-allowed-names': text(''),
+  'requestheader-username-headers': text('X-Remote-User'),
+  'requestheader-group-headers': text('X-Remote-Group'),
+  'requestheader-uid-headers': text('X-Remote-Uid'),
+  'requestheader-extra-headers-prefix': text('X-Remote-Extra-'),
   'service-cluster-ip-range': text('10.96.0.0/12'),
   'service-node-port-range': text('30000-32767'),
   'service-account-key-file': texts(),
@@ -126,6 +134,7 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
     tlsCertFile: required('--tls-cert-file', values['tls-cert-file']),
     tlsPrivateKeyFile: required('--tls-private-key-file', values['tls-private-key-file']),
     clientCaFile: required('--client-ca-file', values['client-ca-file']),
+    frontProxy: frontProxyFlags(values),
     serviceClusterIpRange: cidr('--service-cluster-ip-range', values['service-cluster-ip-range'] ?? ''),
     serviceNodePortRange: portRange(values['service-node-port-range'] ?? ''),
     serviceAccountKeyFiles: values['service-account-key-file'] ?? [],
@@ -191,6 +200,17 @@ function concurrency(values: Values): Pick<ApiServerFlags, 'seats' | 'fairness' 
   const mutating = whole('--max-mutating-requests-inflight', values['max-mutating-requests-inflight'], 1);
   const fairness = bool('--enable-priority-and-fairness', values['enable-priority-and-fairness'] ?? '');
   return { seats: readOnly + mutating, fairness, inflight: { readOnly, mutating } };
+}
+
+function frontProxyFlags(values: Values): FrontProxyFlags {
+  return {
+    caFile: values['requestheader-client-ca-file'],
+    allowedNames: list(values['requestheader-allowed-names'] ?? ''),
+    usernameHeaders: list(values['requestheader-username-headers'] ?? ''),
+    groupHeaders: list(values['requestheader-group-headers'] ?? ''),
+    uidHeaders: list(values['requestheader-uid-headers'] ?? ''),
+    extraHeadersPrefixes: list(values['requestheader-extra-headers-prefix'] ?? ''),
+  };
 }
 
 function auditFlags(values: Values): AuditFlags {

@@ -56,10 +56,8 @@ export async function createIdentities(
   const [admin] = await Promise.all([
     ca.ensure(pki, 'admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'] }),
     ca.ensure(pki, 'apiserver', { commonName: 'kube-apiserver', hosts: [...serving, ...kubernetes] }),
-    ca.ensure(pki, 'apiserver-kubelet-client', {
-      commonName: 'kube-apiserver-kubelet-client',
-      organizations: ['system:masters'],
-    }),
+    ca.ensure(pki, 'apiserver-kubelet-client', { commonName: 'kube-apiserver-kubelet-client' }),
+    ensureFrontProxy(pki, options),
     // As API server towards the scheduler, which answers this name only; and the scheduler's own towards API servers.
     ca.ensure(pki, 'front-proxy-client', { commonName: 'front-proxy-client' }),
     ca.ensure(pki, 'scheduler-server', {
@@ -87,6 +85,20 @@ export async function createIdentities(
   if (!existsSync(encryptionFile(layout))) await writeSecret(encryptionFile(layout), firstEncryptionKey());
   return ca;
 }
+
+/** Proxies in front of the API server have an authority of their own: what it signs speaks for anybody, so nothing else may. */
+async function ensureFrontProxy(pki: string, options: { readonly renewAll?: boolean }): Promise<void> {
+  const directory = join(pki, frontProxyDirectory);
+  const authority = await CertificateAuthority.open(directory, {
+    ...options,
+    name: 'coracle-front-proxy-ca',
+  });
+  await authority.ensure(directory, frontProxyName, { commonName: frontProxyName });
+}
+
+/** Below `pki/`. */
+export const frontProxyDirectory = 'front-proxy';
+export const frontProxyName = 'front-proxy-client';
 
 /** An EncryptionConfiguration; who rotates keys edits it. */
 export const encryptionFile = (layout: Layout): string => join(layout.pki, 'encryption.json');

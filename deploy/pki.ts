@@ -57,11 +57,12 @@ export class CertificateAuthority {
    * Reads the authority from `directory`, or makes it there. One that ends soon gets a new certificate for its key, so
    * that what it has signed stays valid and hashes of its key go on naming it.
    *
-   * @param options renewAll: make every certificate anew, whatever time it has left
+   * @param options renewAll: make every certificate anew, whatever time it has left; name: of the authority, told apart by
+   *   it from others that the same server trusts
    */
   static async open(
     directory: string,
-    { renewAll = false }: { readonly renewAll?: boolean } = {},
+    { renewAll = false, name = 'coracle-ca' }: { readonly renewAll?: boolean; readonly name?: string } = {},
   ): Promise<CertificateAuthority> {
     const certFile = join(directory, 'ca.crt');
     const keyFile = join(directory, 'ca.key');
@@ -77,11 +78,11 @@ export class CertificateAuthority {
       if (!renewAll && isFresh(cert))
         return new CertificateAuthority({ cert, key }, { isNew: false, renewAll });
       const publicKey = await cert.publicKey.export(algorithm, ['verify']);
-      const renewed = await selfSign({ privateKey: key, publicKey });
+      const renewed = await selfSign({ privateKey: key, publicKey }, name);
       await writeWhole(certFile, renewed.cert.toString('pem'), 0o644);
       return new CertificateAuthority(renewed, { isNew: true, renewAll });
     }
-    const made = await createAuthority();
+    const made = await createAuthority(name);
     await writePair(directory, 'ca', { cert: made.cert.toString('pem'), key: await keyPem(made.key) });
     return new CertificateAuthority(made, { isNew: true, renewAll });
   }
@@ -132,15 +133,15 @@ export class CertificateAuthority {
   }
 }
 
-async function createAuthority(): Promise<Authority> {
-  return selfSign(await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']));
+async function createAuthority(name: string): Promise<Authority> {
+  return selfSign(await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']), name);
 }
 
-async function selfSign(keys: webcrypto.CryptoKeyPair): Promise<Authority> {
+async function selfSign(keys: webcrypto.CryptoKeyPair, name: string): Promise<Authority> {
   const nowMs = systemClock.nowMs();
   const cert = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: 'CN=coracle-ca',
+    name: `CN=${name}`,
     notBefore: new Date(nowMs - 60_000),
     notAfter: new Date(nowMs + validityMs),
     keys,

@@ -1,7 +1,7 @@
 /** What runs on the servers, as units: etcd, apiservers, detectors, schedulers, controllers. */
 import { join } from 'node:path';
 import { cgroupPath } from './cgroups.ts';
-import { encryptionFile } from './identities.ts';
+import { encryptionFile, frontProxyDirectory, frontProxyName } from './identities.ts';
 import type { Layout } from './layout.ts';
 import type { ClusterChoices, ClusterSettings } from './settings.ts';
 import { serverAddress } from './underlay.ts';
@@ -94,6 +94,8 @@ function apiserverUnit(
       'tls-cert-file': pki('apiserver.crt'),
       'tls-private-key-file': pki('apiserver.key'),
       'client-ca-file': pki('ca.crt'),
+      'requestheader-client-ca-file': pki(join(frontProxyDirectory, 'ca.crt')),
+      'requestheader-allowed-names': frontProxyName,
       'service-cluster-ip-range': settings.serviceCidr,
       // Alone it stores, as Kubernetes' own does, without a word about who is missing.
       'warn-no-actor': String(settings.only.includes('controllers')),

@@ -4,6 +4,7 @@ import type { ApiServerFlags } from '../flags.ts';
 import type { ReadCache } from '../watch-cache/read-cache.ts';
 import { Authenticator, type TokenAuthenticator } from './authenticator.ts';
 import { BootstrapTokenAuthenticator } from './bootstrap-token-authenticator.ts';
+import { FrontProxy } from './front-proxy.ts';
 import { jwksPath, OpenIdDocuments } from './openid.ts';
 import { ServiceAccountAuthenticator } from './service-account-authenticator.ts';
 import { TokenSigner, TokenVerifier } from './service-account-token.ts';
@@ -32,6 +33,7 @@ export function createAuthentication(options: {
     tokens: tokenAuthenticators(options, keys, apiAudiences),
     apiAudiences,
     anonymousEverywhere: flags.anonymousAuth,
+    frontProxy: frontProxyOf(flags),
   });
   const isDiscoverable = keys.length > 0 && issuer.startsWith('https://');
   const address = `https://${flags.advertiseAddress}:${flags.securePort}`;
@@ -45,6 +47,12 @@ export function createAuthentication(options: {
       ? new OpenIdDocuments({ issuer, keys, jwksUri: flags.serviceAccountJwksUri ?? `${address}${jwksPath}` })
       : undefined,
   };
+}
+
+function frontProxyOf({ frontProxy, clientCaFile }: ApiServerFlags): FrontProxy | undefined {
+  if (frontProxy.caFile === undefined) return undefined;
+  const [proxyCa, clientCa] = [frontProxy.caFile, clientCaFile].map((file) => readFileSync(file, 'utf8'));
+  return new FrontProxy(frontProxy, { proxyCa: proxyCa ?? '', clientCa: clientCa ?? '' });
 }
 
 /** What is signed with can be verified, also when it is not among the keys to verify with. */

@@ -1,5 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { StatusError } from '../../api/status-error.ts';
 import type { UserInfo } from '../registry/strategy.ts';
+import type { FrontProxy } from './front-proxy.ts';
 
 /** What a request shows of its sender. */
 export interface Credentials {
@@ -7,6 +9,8 @@ export interface Credentials {
   readonly certificate: CertificateSubject | undefined;
   /** The `Authorization` header. */
   readonly authorization: string | undefined;
+  /** All of them: a proxy says in some whom it speaks for. */
+  readonly headers: IncomingHttpHeaders;
 }
 
 export interface CertificateSubject {
@@ -14,6 +18,8 @@ export interface CertificateSubject {
   readonly organizations: readonly string[];
   /** SHA-256 of the certificate, in hexadecimal digits. */
   readonly fingerprint: string;
+  /** The certificate, DER. */
+  readonly raw: Buffer;
 }
 
 /** Whose a token is, and for whom of those that were asked for it is meant. */
@@ -45,6 +51,7 @@ export class Authenticator {
   readonly #tokens: readonly TokenAuthenticator[];
   readonly #apiAudiences: readonly string[];
   readonly #anonymousEverywhere: boolean;
+  readonly #frontProxy: FrontProxy | undefined;
   /** The same few certificates and tokens speak all the time. */
   readonly #byCertificate = new WeakMap<CertificateSubject, UserInfo>();
   readonly #known = new WeakMap<UserInfo, UserInfo>();
@@ -54,7 +61,10 @@ export class Authenticator {
     /** For whom a token must be meant that is shown to this server. */
     readonly apiAudiences: readonly string[];
     readonly anonymousEverywhere: boolean;
+    /** Undefined: no proxy is believed. */
+    readonly frontProxy: FrontProxy | undefined;
   }) {
+    this.#frontProxy = options.frontProxy;
     this.#tokens = options.tokens;
     this.#apiAudiences = options.apiAudiences;
     this.#anonymousEverywhere = options.anonymousEverywhere;
@@ -62,7 +72,8 @@ export class Authenticator {
 
   /** @throws StatusError 401 */
   async authenticate(credentials: Credentials, path: string): Promise<UserInfo> {
-    if (credentials.certificate !== undefined) return this.#userOf(credentials.certificate);
+    const shown = credentials.certificate && this.#shownBy(credentials.certificate, credentials.headers);
+    if (shown !== undefined) return shown;
     const token = bearerToken(credentials.authorization);
     if (token !== undefined) {
       const reviewed = await this.review(token, []);
@@ -82,6 +93,13 @@ export class Authenticator {
       if (reviewed !== undefined) return { ...reviewed, user: this.#authenticated(reviewed.user) };
     }
     return undefined;
+  }
+
+  /** Undefined when the certificate is a proxy's that speaks for nobody. */
+  #shownBy(certificate: CertificateSubject, headers: IncomingHttpHeaders): UserInfo | undefined {
+    const proxied = this.#frontProxy?.userOf(certificate, headers);
+    if (proxied !== undefined) return this.#authenticated(proxied);
+    return this.#frontProxy?.isClient(certificate) === false ? undefined : this.#userOf(certificate);
   }
 
   #userOf(subject: CertificateSubject): UserInfo {

@@ -26,5 +26,5 @@ function readSubject(socket: unknown): CertificateSubject | undefined {
   const commonName = [subject?.CN ?? []].flat()[0];
   if (commonName === undefined || commonName === '') return undefined;
   const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
-  return { commonName, organizations: [subject?.O ?? []].flat(), fingerprint };
+  return { commonName, organizations: [subject?.O ?? []].flat(), fingerprint, raw: certificate.raw };
 }

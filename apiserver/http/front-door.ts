@@ -113,7 +113,7 @@ export class FrontDoor {
   ): Promise<UserInfo> {
     const { headers, connection, socket } = incoming;
     const certificate = peerSubject(connection, socket);
-    const credentials = { certificate, authorization: headers.authorization };
+    const credentials = { certificate, authorization: headers.authorization, headers };
     const { authenticator, authorizer } = this.#options;
     const authenticated = await this.#authenticated(
       authenticator.authenticate(credentials, info.path),

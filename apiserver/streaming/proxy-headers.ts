@@ -35,7 +35,11 @@ export function backendHeaders({ headers, path, clientAddress }: ForwardedReques
   const named = new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
   const kept: OutgoingHttpHeaders = {};
   for (const [name, value] of Object.entries(headers)) {
-    const isOurs = name === 'authorization' || name.startsWith('impersonate-') || name.startsWith(':');
+    const isOurs =
+      name === 'authorization' ||
+      name.startsWith('impersonate-') ||
+      name.startsWith('x-remote-') ||
+      name.startsWith(':');
     if (value !== undefined && !isOurs && !hopByHop.has(name) && !named.has(name)) kept[name] = value;
   }
   kept['host'] = headers.host ?? String(headers[':authority'] ?? '');

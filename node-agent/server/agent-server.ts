@@ -12,6 +12,11 @@ import { answerRequest, type ServerContext } from './routes.ts';
 import { acceptUpgrade } from './stream-routes.ts';
 import { acceptTunnel } from './tunnel.ts';
 
+/** A handshake, and the head of a request, each. */
+const patienceMs = 10_000;
+/** Connections of the API servers, and of who should not ask. */
+const maxConnections = 4_096;
+
 export interface AgentServerFlags {
   readonly port: number;
   readonly tlsCertFile: string;
@@ -28,11 +33,15 @@ export async function runAgentServer(
   const paths = [flags.tlsCertFile, flags.tlsPrivateKeyFile, flags.clientCaFile];
   const known = await readTexts(paths);
   const server = createServer(
-    { ...toContext(known), requestCert: true, rejectUnauthorized: false },
+    {
+      ...{ ...toContext(known), requestCert: true, rejectUnauthorized: false },
+      ...{ handshakeTimeout: patienceMs, headersTimeout: patienceMs, connectionsCheckingInterval: 1_000 },
+    },
     (request, response) => {
       serve(request, response, context).catch((error: unknown) => refuse(response, error, context));
     },
   );
+  server.maxConnections = maxConnections;
   server.on('upgrade', (request, socket, head) => {
     // A peer that goes away while its stream is set up.
     socket.on('error', () => socket.destroy());
@@ -54,7 +63,7 @@ export async function runAgentServer(
 }
 
 function toContext([cert = '', key = '', ca = '']: readonly string[]): SecureContextOptions {
-  return { cert, key, ca };
+  return { cert, key, ca, minVersion: 'TLSv1.2' };
 }
 
 async function listen(server: Server, port: number): Promise<void> {

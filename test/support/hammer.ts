@@ -25,6 +25,8 @@ export interface HammerOptions {
 export interface HammerCount {
   /** By HTTP status; 0: no answer. */
   readonly statuses: Readonly<Record<string, number>>;
+  /** That an answer took, whatever it was. */
+  readonly meanMs: number;
 }
 
 const path = '/api/v1/namespaces/default/configmaps';
@@ -48,7 +50,12 @@ function nextRequest(): Asked {
   return { method: 'POST', path, body: JSON.stringify(body) };
 }
 
-function count(status: number): void {
+let answers = 0;
+let totalMs = 0;
+
+function count(status: number, startMs: number): void {
+  answers += 1;
+  totalMs += performance.now() - startMs;
   statuses[status] = (statuses[status] ?? 0) + 1;
 }
 
@@ -83,9 +90,13 @@ function opened(): void {
 
 async function hammerOverHttp1(): Promise<void> {
   const agent = new Agent({ ...tls, keepAlive: true, maxSockets: 1 });
-  count(await askOverHttp1(agent));
+  const ask = async (): Promise<void> => {
+    const startMs = performance.now();
+    count(await askOverHttp1(agent), startMs);
+  };
+  await ask();
   opened();
-  while (!isOver) count(await askOverHttp1(agent));
+  while (!isOver) await ask();
   agent.destroy();
 }
 
@@ -101,13 +112,14 @@ function hammerOverHttp2(): void {
     if (isOver || session.destroyed || session.closed) return;
     const { method, path: where, body } = nextRequest();
     const stream = session.request({ ':method': method, ':path': where, 'content-type': 'application/json' });
+    const startMs = performance.now();
     let status = 0;
     stream.once('response', (headers) => {
       status = Number(headers[':status']);
     });
     stream.on('error', () => undefined);
     stream.once('close', () => {
-      count(status);
+      count(status, startMs);
       ask();
     });
     stream.resume();
@@ -124,7 +136,7 @@ for (let nth = 0; nth < options.connections; nth += 1)
   else hammerOverHttp2();
 const conclude = (): void => {
   isOver = true;
-  const counted: HammerCount = { statuses };
+  const counted: HammerCount = { statuses, meanMs: totalMs / answers };
   process.stdout.write(`${JSON.stringify(counted)}\n`, () => process.exit(0));
 };
 process.once('SIGTERM', conclude);

@@ -49,10 +49,7 @@ export async function createTestPki(options: {
     await writeSecret(join(directory, `${name}.kubeconfig`), config);
   }
   await ca.ensure(pki, 'apiserver', { commonName: 'kube-apiserver', hosts: ['127.0.0.1', 'localhost'] });
-  await ca.ensure(pki, 'apiserver-kubelet-client', {
-    commonName: 'kube-apiserver-kubelet-client',
-    organizations: ['system:masters'],
-  });
+  await ca.ensure(pki, 'apiserver-kubelet-client', { commonName: 'kube-apiserver-kubelet-client' });
   await ca.ensure(pki, 'front-proxy-client', { commonName: 'front-proxy-client' });
   await ca.ensure(pki, 'scheduler-server', {
     commonName: 'kube-scheduler',

@@ -30,6 +30,8 @@ export interface FairnessResult {
   readonly planeLatenciesMs: readonly number[];
   readonly planeRefusals: number;
   readonly hammered: Readonly<Record<string, number>>;
+  /** Of the hammer's answers. */
+  readonly hammeredMeanMs: number;
   /** When the load was there for a third of its time, and at its end. */
   readonly residentMb: readonly [number, number];
   readonly peakMb: number;
@@ -96,6 +98,7 @@ async function measure(server: ApiServerProcess, options: FairnessOptions): Prom
     planeLatenciesMs: plane.latenciesMs,
     planeRefusals: plane.refused,
     hammered: counted?.statuses ?? {},
+    hammeredMeanMs: counted?.meanMs ?? 0,
     residentMb: [resident[Math.floor(resident.length / 3)] ?? 0, resident.at(-1) ?? 0],
     peakMb: Math.max(...resident),
   };
@@ -184,6 +187,7 @@ export function reportFairness(results: {
     add(`${name}: 429 to another user`, '', result.refusedOthers);
     add(`${name}: memory after a third`, 'MB', result.residentMb[0]);
     add(`${name}: memory at the end`, 'MB', result.residentMb[1]);
+    if (result.hammeredMeanMs > 0) add(`${name}: hammer's answers, mean`, 'ms', result.hammeredMeanMs);
     for (const [status, count] of Object.entries(result.hammered))
       add(`${name}: hammer's ${status}`, '', count);
   }

@@ -1,0 +1,126 @@
+/**
+ * A proxy in front of the API server that has authenticated the sender itself: `X-Remote-User`, `-Group`, `-Uid` and `-Extra-<key>`
+ * are believed from whoever shows a certificate of an authority of their own with an allowed name, and from nobody else.
+ * @see https://kubernetes.io/docs/reference/access-authn-authz/authentication/#authenticating-proxy
+ */
+import { X509Certificate } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { UserInfo } from '../registry/strategy.ts';
+import type { CertificateSubject } from './authenticator.ts';
+
+export interface FrontProxyFlags {
+  /** Certificates of the authority that signs proxies' certificates, PEM; without it no header is believed. */
+  readonly caFile: string | undefined;
+  /** Common names; empty: any. */
+  readonly allowedNames: readonly string[];
+  readonly usernameHeaders: readonly string[];
+  readonly groupHeaders: readonly string[];
+  readonly uidHeaders: readonly string[];
+  readonly extraHeadersPrefixes: readonly string[];
+}
+
+interface Signers {
+  readonly isProxy: boolean;
+  readonly isClient: boolean;
+}
+
+export class FrontProxy {
+  readonly #flags: FrontProxyFlags;
+  readonly #proxyCas: readonly X509Certificate[];
+  readonly #clientCas: readonly X509Certificate[];
+  readonly #judged = new WeakMap<CertificateSubject, Signers>();
+
+  constructor(flags: FrontProxyFlags, pems: { readonly proxyCa: string; readonly clientCa: string }) {
+    this.#flags = flags;
+    this.#proxyCas = readCertificates(pems.proxyCa);
+    this.#clientCas = readCertificates(pems.clientCa);
+  }
+
+  /** Whom the headers name, when a proxy has sent them. */
+  userOf(subject: CertificateSubject, headers: IncomingHttpHeaders): UserInfo | undefined {
+    const { allowedNames, usernameHeaders, groupHeaders, uidHeaders } = this.#flags;
+    if (!this.#signers(subject).isProxy) return undefined;
+    if (allowedNames.length > 0 && !allowedNames.includes(subject.commonName)) return undefined;
+    const name = first(headers, usernameHeaders);
+    if (name === undefined) return undefined;
+    return {
+      name,
+      uid: first(headers, uidHeaders) ?? '',
+      groups: groupHeaders.flatMap((header) => valuesOf(headers[header.toLowerCase()])),
+      extra: this.#extraOf(headers),
+    };
+  }
+
+  /** Whether the client authority has signed it, so that it speaks for itself. */
+  isClient(subject: CertificateSubject): boolean {
+    return this.#signers(subject).isClient;
+  }
+
+  #extraOf(headers: IncomingHttpHeaders): UserInfo['extra'] {
+    const extra: Record<string, string[]> = {};
+    for (const prefix of this.#flags.extraHeadersPrefixes.map((each) => each.toLowerCase()))
+      for (const [header, value] of Object.entries(headers))
+        if (header.startsWith(prefix)) {
+          const key = unescaped(header.slice(prefix.length));
+          extra[key] = [...(extra[key] ?? []), ...valuesOf(value)];
+        }
+    return extra;
+  }
+
+  /** The TLS server has verified the chain: only whose of the two it is has to be told. */
+  #signers(subject: CertificateSubject): Signers {
+    const known = this.#judged.get(subject);
+    if (known !== undefined) return known;
+    const leaf = new X509Certificate(subject.raw);
+    const isProxy = this.#proxyCas.some((ca) => leaf.verify(ca.publicKey));
+    const isClient = !isProxy || this.#clientCas.some((ca) => leaf.verify(ca.publicKey));
+    const signers = { isProxy, isClient };
+    this.#judged.set(subject, signers);
+    return signers;
+  }
+}
+
+function readCertificates(pem: string): X509Certificate[] {
+  const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  return found.map((each) => new X509Certificate(each));
+}
+
+function first(headers: IncomingHttpHeaders, names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const [value] = valuesOf(headers[name.toLowerCase()]);
+    if (value !== undefined && value !== '') return value;
+  }
+  return undefined;
+}
+
+/** Node joins repeated headers of unknown names in this way. */
+function valuesOf(value: string | string[] | undefined): string[] {
+  return value === undefined ? [] : [value].flat().flatMap((part) => part.split(', '));
+}
+
+function unescaped(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    // A stray percent sign stands for itself.
+    return key;
+  }
+}
+
+/** What an API server behind this one needs to believe it, as Kubernetes publishes it. */
+export function authenticationConfigMap(
+  flags: FrontProxyFlags,
+  pems: { readonly proxyCa: string | undefined; readonly clientCa: string },
+): Readonly<Record<string, string>> {
+  const data = { 'client-ca-file': pems.clientCa };
+  if (pems.proxyCa === undefined) return data;
+  return {
+    ...data,
+    'requestheader-allowed-names': JSON.stringify(flags.allowedNames),
+    'requestheader-client-ca-file': pems.proxyCa,
+    'requestheader-extra-headers-prefix': JSON.stringify(flags.extraHeadersPrefixes),
+    'requestheader-group-headers': JSON.stringify(flags.groupHeaders),
+    'requestheader-uid-headers': JSON.stringify(flags.uidHeaders),
+    'requestheader-username-headers': JSON.stringify(flags.usernameHeaders),
+  };
+}
