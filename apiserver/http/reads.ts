@@ -2,7 +2,6 @@ import { type AnyObject, toApiVersion } from '../../api/kind-info.ts';
 import { badRequest, isExpired, notFound, StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import { isEncodable } from '../decode/protobuf/object-encoder.ts';
 import { emptyStruct } from '../decode/schema.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { KindStrategy } from '../registry/strategy.ts';
@@ -15,20 +14,18 @@ import type { CachedObject, CachePage, ReadCache, WatchEncoding } from '../watch
 import { type Answer, objectAnswer, storedAnswer } from './answer.ts';
 import type { ResourceRequest } from './api-request.ts';
 import { decodeContinue, ExpiredContinue, encodeContinue } from './continue-token.ts';
-import { acceptsGzip } from './gzip.ts';
 import { badListVersion, type ListOptions, parseListOptions, parseVersion } from './list-options.ts';
+import { type Negotiated, negotiate } from './negotiation.ts';
+import { protobufEncoding, protobufMetadataEncoding } from './protobuf-encodings.ts';
 import {
-  type ListHead,
-  type ListResponse,
-  sendList,
-  sendMetadataList,
-  sendTable,
-  sendYamlList,
-} from './list-response.ts';
-import { type Negotiated, negotiate, plainJson } from './negotiation.ts';
-import { protobufEncoding, protobufMetadataEncoding, typeMetaOf } from './protobuf-encodings.ts';
-import { sendProtobufList, sendProtobufMetadataList } from './protobuf-list.ts';
-import { type IncludeObject, tableRow, toMetadataOnly, toTable } from './shapes.ts';
+  type Collected,
+  includeOf,
+  negotiateList,
+  sendShapedList,
+  speakable,
+  wrongShape,
+} from './shaped-list.ts';
+import { tableRow, toMetadataOnly, toTable } from './shapes.ts';
 import { metadataEncoding, objectEncoding, tableEncoding } from './watch-encodings.ts';
 import type { WatchStreams } from './watch-response.ts';
 
@@ -111,55 +108,14 @@ export function shapedAnswer(
   );
 }
 
-const wrongShape = (message: string): StatusError =>
-  new StatusError({ reason: 'NotAcceptable', code: 406, message });
-
-function includeOf(request: ResourceRequest): IncludeObject {
-  const value = request.query.get('includeObject') ?? '';
-  if (value === '' || value === 'Metadata') return 'Metadata';
-  if (value === 'None' || value === 'Object') return value;
-  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
-}
-
 /** A list or a watch. Writes the response itself; a watch goes on when this has resolved. */
 export async function listOrWatch(deps: ListDependencies, request: ResourceRequest): Promise<void> {
   const watch = request.info.verb === 'watch';
-  const negotiated = speakable(request.strategy, negotiate(request.headers.accept, watch));
-  if (negotiated.shape === 'metadata' && !watch)
-    throw wrongShape(
-      `you requested PartialObjectMetadata, but the requested object is a list (*core.${request.strategy.kind.kind}List)`,
-    );
-  const options = parseListOptions(request.query, request.strategy, { name: request.info.name, watch });
+  const { strategy, headers } = request;
+  const negotiated = watch ? speakable(strategy, negotiate(headers.accept, true)) : negotiateList(request);
+  const options = parseListOptions(request.query, strategy, { name: request.info.name, watch });
   if (watch) return startWatch(deps, request, options, negotiated);
-  const { objects, head } = await collectList(deps, request, options);
-  const { response, strategy } = request;
-  const gzip = acceptsGzip(request.headers);
-  const list = { strategy, head, objects, response, clock: deps.clock, gzip };
-  if (negotiated.shape === 'table') return sendTable(list, includeOf(request), negotiated.metaVersion);
-  if (negotiated.shape === 'metadataList') {
-    const send = negotiated.media === 'protobuf' ? sendProtobufMetadataList : sendMetadataList;
-    return send(list, negotiated.metaVersion);
-  }
-  return sendObjects(list, negotiated);
-}
-
-/** A list of whole objects. */
-export function sendObjects(list: ListResponse, negotiated: Negotiated): Promise<void> {
-  const { media } = speakable(list.strategy, negotiated);
-  if (media === 'protobuf') return sendProtobufList(list);
-  return media === 'yaml' ? sendYamlList(list) : sendList(list);
-}
-
-/** A kind that has no message is told in JSON, which every client reads. */
-function speakable({ kind }: KindStrategy, negotiated: Negotiated): Negotiated {
-  const { media, shape, metaVersion } = negotiated;
-  if (media !== 'protobuf' || shape !== 'object' || isEncodable(typeMetaOf(kind))) return negotiated;
-  return { ...plainJson, shape, metaVersion };
-}
-
-export interface Collected {
-  readonly objects: readonly CachedObject[];
-  readonly head: ListHead;
+  await sendShapedList(deps.clock, request, await collectList(deps, request, options), negotiated);
 }
 
 export async function collectList(

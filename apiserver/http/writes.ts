@@ -7,10 +7,10 @@ import { type Answer, objectAnswer, successStatus } from './answer.ts';
 import { fieldManagerOf, mediaType, type ResourceRequest } from './api-request.ts';
 import { readBody } from './body.ts';
 import { parseDeleteOptions } from './delete-options.ts';
-import { acceptsGzip } from './gzip.ts';
 import { parseListOptions } from './list-options.ts';
 import { negotiate } from './negotiation.ts';
-import { collectList, type ReadDependencies, sendObjects, shapedAnswer } from './reads.ts';
+import { collectList, type ReadDependencies, shapedAnswer } from './reads.ts';
+import { negotiateList, sendShapedList } from './shaped-list.ts';
 import { parseWriteOptions, type WriteOptions } from './write-options.ts';
 
 /** Lost races of an update that names no version. */
@@ -183,18 +183,17 @@ export async function deleteResource(deps: WriteDependencies, request: ResourceR
 /** Deletes what a list would give, and answers with that list. */
 export async function deleteCollection(deps: WriteDependencies, request: ResourceRequest): Promise<void> {
   const { strategy, user, response } = request;
-  const negotiated = negotiate(request.headers.accept);
+  const negotiated = negotiateList(request);
   const options = parseDeleteOptions(deps.registry, request);
   const selection = parseListOptions(request.query, strategy, { name: '', watch: false });
-  const { objects, head } = await collectList(deps, request, selection);
+  const collected = await collectList(deps, request, selection);
   await deps.store.deleteCollection(
     {
       ...{ strategy, user, signal: response.signal, subresource: '', dryRun: options.dryRun },
       ...{ gracePeriodSeconds: options.gracePeriodSeconds, propagation: options.propagation },
       preconditions: options.preconditions,
     },
-    objects,
+    collected.objects,
   );
-  const gzip = acceptsGzip(request.headers);
-  await sendObjects({ strategy, head, objects, response, clock: deps.clock, gzip }, negotiated);
+  await sendShapedList(deps.clock, request, collected, negotiated);
 }

@@ -200,6 +200,20 @@ describe('a client that speaks protobuf', () => {
     watch.destroy();
   });
 
+  it('is told what it has deleted at once, in the form that it asks for', async () => {
+    const selected = `${maps}?labelSelector=gone%3Dyes`;
+    const body = { metadata: { generateName: 'gone-', labels: { gone: 'yes' } } };
+    const deleteAs = async (accept: string): Promise<object> => {
+      await ask(maps, { body });
+      return readProtobuf((await ask(selected, { method: 'DELETE', accept })).body);
+    };
+    const one = [{ metadata: { labels: { gone: 'yes' } } }];
+    expect(await deleteAs(protobufType)).toMatchObject({ kind: 'ConfigMapList', items: one });
+    const metadata = `${protobufType};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1`;
+    expect(await deleteAs(metadata)).toMatchObject({ kind: 'PartialObjectMetadataList', items: one });
+    expect(readProtobuf((await ask(selected)).body)['items']).toBeUndefined();
+  });
+
   it('takes what it ranks highest of what there is', async () => {
     const typeOf = async (accept: string): Promise<string | undefined> =>
       (await ask(`${pods}/web`, { accept })).headers['content-type'];
