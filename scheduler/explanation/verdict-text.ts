@@ -81,7 +81,10 @@ function amount(resource: Shortfall['resource'], value: number): string {
   return resource === 'memory' || resource === 'ephemeral-storage' ? formatBytes(value) : String(value);
 }
 
-/** A table of the nodes that would do, the best first: points by plugin, already weighed. */
+/** Rows of the table; of more nodes it says how many. */
+const maxRows = 50;
+
+/** A table of the nodes that would do, the best first, `chosen` among them: points by plugin, already weighed. */
 export function scoreTable(fits: readonly Fit[], chosen: string | undefined): string {
   const plugins = [...new Set(fits.flatMap(({ points }) => Object.keys(points)))].sort();
   const row = ({ node, total, points }: Fit): string[] => [
@@ -90,7 +93,10 @@ export function scoreTable(fits: readonly Fit[], chosen: string | undefined): st
     ...plugins.map((plugin) => (points[plugin] ?? 0).toFixed(1)),
   ];
   const header = ['NODE', 'TOTAL', ...plugins.map((plugin) => plugin.toUpperCase())];
-  return aligned([header, ...fits.map(row)]);
+  const shown = fits.filter(({ node }, i) => i < maxRows || node === chosen);
+  const rest = fits.length - shown.length;
+  const table = aligned([header, ...shown.map(row)]);
+  return rest === 0 ? table : `${table}and ${rest} more\n`;
 }
 
 const columnGap = 3;

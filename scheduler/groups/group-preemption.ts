@@ -24,9 +24,15 @@ export function planGroupPreemption<C extends Candidate>(
   const { cluster, needed } = question;
   const away: PlacedPod[] = [];
   const evictions: GroupEviction<C>[] = [];
+  /** What those before it took only makes it worse for the next one of a class. */
+  const hopeless = new Set<PodClass>();
   const makeRoom = (candidate: C): string | undefined => {
+    if (hopeless.has(candidate.podClass)) return undefined;
     const plan = planFor(candidate.podClass);
-    if (plan?.node === undefined) return undefined;
+    if (plan?.node === undefined) {
+      hopeless.add(candidate.podClass);
+      return undefined;
+    }
     evictions.push({ candidate, node: plan.node, victims: plan.victims });
     away.push(...plan.victims.flatMap(({ uid }) => cluster.removePod(uid) ?? []));
     return plan.node;

@@ -67,6 +67,8 @@ function attempt<C extends Candidate>(question: GroupQuestion<C>, candidates: re
     const node = nodeFor(question, candidate) ?? (mayMakeRoom ? question.makeRoom?.(candidate) : undefined);
     if (node === undefined) {
       left.push(candidate);
+      // Room is made for enough of them or not at all.
+      if (question.makeRoom !== undefined && candidates.length - left.length < question.needed) break;
       continue;
     }
     question.cluster.setPod(toAssumed(candidate, node));
