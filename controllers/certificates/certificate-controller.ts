@@ -13,7 +13,7 @@ import { type ControllerContext, loopOptions } from '../context.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
 import { type Recognized, recognize } from './approval.ts';
 import { layBeatKey } from './beat-key.ts';
-import { NodeNames } from './node-names.ts';
+import { isNodeName, NodeNames } from './node-names.ts';
 import { factsOf, parseRequest, RequestError } from './request-facts.ts';
 import { endOfRequest, hasCondition } from './request-life.ts';
 import { kubeletServing, nodePrefix, signers } from './signers.ts';
@@ -116,7 +116,7 @@ export class CertificateController implements ControlLoop {
       const decision =
         taken === undefined
           ? { type: 'Approved', status: 'True', reason: 'AutoApproved', message }
-          : { type: 'Denied', status: 'True', reason: 'NodeNameTaken', message: taken };
+          : { type: 'Denied', status: 'True', reason: 'NodeNameRefused', message: taken };
       const next = withCondition(request, decision);
       await client.update(certificatesigningrequests, next, { subresource: 'approval' });
       return false;
@@ -128,6 +128,7 @@ export class CertificateController implements ControlLoop {
   async #claimName(request: Request): Promise<string | undefined> {
     const claim = this.#names.claimOf(request);
     if (claim === undefined) return undefined;
+    if (!isNodeName(claim.node)) return `${JSON.stringify(claim.node)} is no name that a node can have`;
     // Asked of the API itself: a Node that has just been registered counts.
     if (await this.#exists(claim.node))
       return `node "${claim.node}" exists: delete it before another machine joins by its name, or join by another name`;

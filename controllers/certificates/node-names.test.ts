@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
 import { createPrivateKeyPem, createSigningRequest } from '../../client/signing-request.ts';
-import { NodeNames, nameClaimOf } from './node-names.ts';
+import { isNodeName, NodeNames, nameClaimOf } from './node-names.ts';
 import { apiserverClient, kubeletClient } from './signers.ts';
 
 const keys = { mine: createPrivateKeyPem(), theirs: createPrivateKeyPem() };
@@ -58,6 +58,10 @@ describe('the name of a node', () => {
     names.forget('one');
     expect(ask(names, aRequest('two', { key: 'theirs' }))).toBeUndefined();
   });
+
+  it.each(['', 'a/b', '../x', 'A', '-a', 'a'.repeat(245)])('is not %j', (name) =>
+    expect(isNodeName(name)).toBe(false),
+  );
 
   it('is wanted by bootstrap tokens only', () => {
     expect(nameClaimOf(aRequest('one'))?.node).toBe('host-9');

@@ -38,6 +38,9 @@ export function nameClaimOf({ spec }: CertificateSigningRequest): NameClaim | un
   }
 }
 
+/** A DNS subdomain, and short enough for the name of the Secret with its heartbeat key. */
+export const isNodeName = (name: string): boolean => /^[a-z0-9]([-a-z0-9.]{0,242}[a-z0-9])?$/.test(name);
+
 export class NodeNames {
   /** Approved in this process; that the API shows it too may take a moment. */
   readonly #approved = new Map<string, NameClaim>();

@@ -72,6 +72,13 @@ test('a token is made, listed and deleted', async () => {
   });
 });
 
+test('there is no line to join by while the cluster publishes nothing, and no token is left behind', async () => {
+  const nothing = { code: 1, err: expect.stringContaining('has no ConfigMap kube-public/cluster-info') };
+  expect(await run('join-command')).toMatchObject(nothing);
+  expect(await run('token', 'create', '--print-join-command')).toMatchObject(nothing);
+  expect((await run('token', 'list')).out.trim().split('\n')).toHaveLength(1);
+});
+
 test('a token that is none is refused', async () => {
   expect(await run('token', 'create', 'short')).toMatchObject({
     code: 1,
