@@ -25,6 +25,16 @@ describe('Expectations', () => {
     expect(expectations.satisfied('other')).toBe(true);
   });
 
+  it('do not wait for what was created before all that the cache has seen', () => {
+    const expectations = new Expectations(new ManualClock());
+    expectations.expectCreation('rs', 'a');
+    expect(expectations.satisfied('rs', '900')).toBe(false);
+    expectations.creationAnswered('rs', 'a', '1000');
+    expect(expectations.satisfied('rs', '900')).toBe(false);
+    expect(expectations.satisfied('rs', undefined)).toBe(false);
+    expect(expectations.satisfied('rs', '1000')).toBe(true);
+  });
+
   it('expire, so that a lost event does not stop a controller for ever', async () => {
     const clock = new ManualClock();
     const expectations = new Expectations(clock);

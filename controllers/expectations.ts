@@ -4,7 +4,8 @@ import type { Clock } from '../base/clock.ts';
 const expectationTimeoutMs = 5 * 60_000;
 
 interface Pending {
-  readonly creations: Set<string>;
+  /** By name the version that was answered; undefined before the answer. */
+  readonly creations: Map<string, number | undefined>;
   readonly deletions: Set<string>;
   sinceMs: number;
 }
@@ -27,15 +28,26 @@ export class Expectations {
     this.#clock = clock;
   }
 
-  /** True when the cache shows everything that was done for `owner`. */
-  satisfied(owner: string): boolean {
+  /**
+   * True when the cache shows everything that was done for `owner`. A creation that is older than all the cache has
+   * seen (`seen`, a resourceVersion) is not waited for: what was created and deleted between two lists is never shown.
+   */
+  satisfied(owner: string, seen?: string): boolean {
+    for (const [name, version] of this.#pending.get(owner)?.creations ?? [])
+      if (version !== undefined && version <= Number(seen)) this.creationObserved(owner, name);
     const pending = this.#pending.get(owner);
     if (pending === undefined) return true;
     return this.#clock.monotonicMs() - pending.sinceMs > expectationTimeoutMs;
   }
 
   expectCreation(owner: string, name: string): void {
-    this.#of(owner).creations.add(name);
+    this.#of(owner).creations.set(name, undefined);
+  }
+
+  /** The server has created it under this resourceVersion. */
+  creationAnswered(owner: string, name: string, resourceVersion: string): void {
+    const creations = this.#pending.get(owner)?.creations;
+    if (creations?.has(name) === true) creations.set(name, Number(resourceVersion));
   }
 
   expectDeletion(owner: string, uid: string): void {
@@ -59,7 +71,7 @@ export class Expectations {
   #of(owner: string): Pending {
     let pending = this.#pending.get(owner);
     if (pending === undefined) {
-      pending = { creations: new Set(), deletions: new Set(), sinceMs: 0 };
+      pending = { creations: new Map(), deletions: new Set(), sinceMs: 0 };
       this.#pending.set(owner, pending);
     }
     pending.sinceMs = this.#clock.monotonicMs();

@@ -61,6 +61,8 @@ export class PodWriter {
     try {
       const created = await createPod(request, owner, pod);
       if (created === undefined) return;
+      const { resourceVersion } = created.metadata;
+      this.#options.expectations.creationAnswered(keyOf(owner), name, resourceVersion);
       this.#report(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${name}`);
     } catch (error) {
       this.#options.expectations.creationObserved(keyOf(owner), name);

@@ -80,7 +80,8 @@ export class ReplicaLoop<T extends ApiObject> implements ControlLoop {
       return undefined;
     }
     const view = this.#kind.viewOf(object);
-    const settled = this.#expectations.satisfied(key);
+    const seen = this.#context.informers.pods.lastResourceVersion;
+    const settled = this.#expectations.satisfied(key, seen);
     const selector = fromLabelSelector(view.spec.selector);
     if (selector === undefined || selector.length === 0) return undefined;
     const owned = await this.#claim(object, selector);
