@@ -62,9 +62,9 @@ function podDifferences({ history, hosts }: World): string[] {
   return history.all<StoredPod>('/pods').flatMap((pod) => {
     const { name, uid } = pod.metadata;
     const host = hosts.find((one) => one.name === pod.spec.nodeName);
-    if (!owners.has(controllerOf(pod) ?? '')) return [`pod ${name} has no owner any more`];
     // Nobody is there to say that its containers have ended: it stays until its node is back or removed.
     if (host?.isOn === false && pod.metadata.deletionTimestamp !== undefined) return [];
+    if (!owners.has(controllerOf(pod) ?? '')) return [`pod ${name} has no owner any more`];
     if (!isLive(pod)) return [`pod ${name} is ending or has failed`];
     if (host?.isOn !== true) return [`pod ${name} is on ${pod.spec.nodeName ?? 'no node'}, which is dead`];
     const runs = host.running.get(uid ?? '')?.ip;
