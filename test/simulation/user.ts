@@ -112,8 +112,13 @@ export class User {
   }
 
   #patch(name: string, body: object): void {
-    const patch = { type: 'strategic', body } as const;
-    this.#insist(name, () => this.#client.patch(deployments, { namespace, name }, patch), isNotFound);
+    // An attempt that was never answered may be carried out late: then it must not undo what was wished since.
+    const attempt = async (): Promise<unknown> => {
+      const { metadata } = await this.#client.get(deployments, { namespace, name });
+      const patch = { ...body, metadata: { resourceVersion: metadata.resourceVersion } };
+      return this.#client.patch(deployments, { namespace, name }, { type: 'strategic', body: patch });
+    };
+    this.#insist(name, attempt, isNotFound);
   }
 
   #any(): [string, Wanted | undefined] {
