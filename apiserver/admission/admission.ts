@@ -1,5 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { forbidden, type StatusError } from '../../api/status-error.ts';
+import { annotationsOf } from '../audit/annotations.ts';
 import type { KindStrategy, UserInfo } from '../registry/strategy.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -29,7 +30,8 @@ export interface AdmissionAttributes extends AdmissionRequest {
 }
 
 export function toAttributes(request: AdmissionRequest): AdmissionAttributes {
-  return { ...request, warnings: [], auditAnnotations: new Map(), committer: undefined };
+  const auditAnnotations = annotationsOf(request.user) ?? new Map<string, string>();
+  return { ...request, warnings: [], auditAnnotations, committer: undefined };
 }
 
 /** 403 in Kubernetes' words; an object that has no name yet goes by the prefix of its name. */

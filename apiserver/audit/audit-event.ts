@@ -1,5 +1,6 @@
 import { toMicroTime } from '../../base/clock.ts';
 import type { UserInfo } from '../registry/strategy.ts';
+import { maxBodyBytes } from './captured-body.ts';
 import type { AuditedRequest, AuditLevel, AuditStage } from './policy.ts';
 
 /** One request, as it is told of. */
@@ -15,7 +16,8 @@ export interface AuditFacts {
   readonly sourceIps: readonly string[];
   readonly userAgent: string;
   readonly receivedMs: number;
-  readonly annotations: Readonly<Record<string, string>>;
+  readonly annotations: ReadonlyMap<string, string>;
+  readonly omitManagedFields: boolean;
 }
 
 export interface AuditOutcome {
@@ -30,15 +32,12 @@ export interface AuditOutcome {
   readonly responseBody?: Buffer | undefined;
 }
 
-/** Larger ones are left out: the event says so. */
-const maxBodyBytes = 100 * 1024;
-
 /** One line of the log. @see https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io-v1-Event */
 export function toAuditLine(facts: AuditFacts, outcome: AuditOutcome): string {
   const { level, request } = facts;
   const hasBody = level === 'Request' || level === 'RequestResponse';
-  const requestObject = hasBody ? bodyOf(outcome.requestBody) : undefined;
-  const responseObject = level === 'RequestResponse' ? bodyOf(outcome.responseBody) : undefined;
+  const requestObject = hasBody ? bodyOf(outcome.requestBody, facts) : undefined;
+  const responseObject = level === 'RequestResponse' ? bodyOf(outcome.responseBody, facts) : undefined;
   const isCut = requestObject === tooLarge || responseObject === tooLarge;
   return JSON.stringify({
     kind: 'Event',
@@ -65,15 +64,29 @@ export function toAuditLine(facts: AuditFacts, outcome: AuditOutcome): string {
 const tooLarge = Symbol('too large');
 
 /** A body that is JSON; others (YAML, protobuf, streams) are not told. */
-function bodyOf(body: Buffer | undefined): unknown {
+function bodyOf(
+  body: Buffer | undefined,
+  { omitManagedFields }: Pick<AuditFacts, 'omitManagedFields'>,
+): unknown {
   if (body === undefined || body[0] !== 0x7b) return undefined;
   if (body.length > maxBodyBytes) return tooLarge;
   try {
-    return JSON.parse(body.toString());
+    const object: unknown = JSON.parse(body.toString());
+    if (omitManagedFields) dropManagedFields(object);
+    return object;
   } catch {
     // What the client sent is not what it said: the status tells so.
     return undefined;
   }
+}
+
+/** Of an object, or of the items of a list. */
+function dropManagedFields(object: unknown): void {
+  if (typeof object !== 'object' || object === null) return;
+  if ('metadata' in object && typeof object.metadata === 'object' && object.metadata !== null)
+    Reflect.deleteProperty(object.metadata, 'managedFields');
+  if ('items' in object && Array.isArray(object.items))
+    for (const item of object.items) dropManagedFields(item);
 }
 
 function toUser({ name, uid, groups, extra }: UserInfo): object {
@@ -109,7 +122,8 @@ function toStatus({ code, status }: AuditOutcome): object {
   };
 }
 
-function toAnnotations(annotations: Readonly<Record<string, string>>, isCut: boolean): object {
-  const all = isCut ? { ...annotations, 'audit.k8s.io/truncated': 'true' } : annotations;
+function toAnnotations(annotations: ReadonlyMap<string, string>, isCut: boolean): object {
+  const told = Object.fromEntries(annotations);
+  const all = isCut ? { ...told, 'audit.k8s.io/truncated': 'true' } : told;
   return Object.keys(all).length === 0 ? {} : { annotations: all };
 }

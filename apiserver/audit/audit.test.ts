@@ -94,7 +94,8 @@ describe('an audit event', () => {
     sourceIps: ['127.0.0.1'],
     userAgent: 'kubectl',
     receivedMs: 0,
-    annotations: {},
+    annotations: new Map(),
+    omitManagedFields: false,
   };
 
   test('tells who did what to which object, and how it ended', () => {

@@ -15,7 +15,6 @@ export interface AuditStart {
   readonly userAgent: string;
   /** What the client calls the request, if it does. */
   readonly auditId: string | undefined;
-  readonly annotations: Readonly<Record<string, string>>;
   readonly receivedMs: number;
 }
 
@@ -26,9 +25,13 @@ export interface AuditedCourse {
   /** Whether the policy wants the bodies. */
   readonly wantsRequest: boolean;
   readonly wantsResponse: boolean;
+  /** What is told of the request beside how it ended, by full key. */
+  readonly annotations: Map<string, string>;
   /** A long answer has begun. */
   started(code: number): void;
   complete(outcome: Omit<AuditOutcome, 'stage' | 'atMs'>): void;
+  /** In place of `complete`: the server failed at it in a way that nobody foresaw. */
+  panicked(outcome: Omit<AuditOutcome, 'stage' | 'atMs'>): void;
 }
 
 /** Tells of requests what the policy wants told. Costs a request that is not told of one look at the rules. */
@@ -59,10 +62,11 @@ export class Auditor {
   begin(start: AuditStart): AuditedCourse | undefined {
     const rule = ruleFor(this.#policy, start.request, start.impersonated ?? start.user);
     if (rule === undefined) return undefined;
+    const annotations = new Map<string, string>();
     const facts: AuditFacts = {
       ...start,
       auditId: start.auditId?.slice(0, maxIdLength) ?? randomUuid(this.#random),
-      level: rule.level,
+      ...{ annotations, level: rule.level, omitManagedFields: rule.omitManagedFields },
       sourceIps: [start.sourceIp],
     };
     const tell = (stage: AuditStage, outcome: Omit<AuditOutcome, 'stage' | 'atMs'>): void => {
@@ -73,8 +77,10 @@ export class Auditor {
     return {
       wantsRequest: rule.level === 'Request' || rule.level === 'RequestResponse',
       wantsResponse: rule.level === 'RequestResponse',
+      annotations,
       started: (code) => tell('ResponseStarted', { code }),
       complete: (outcome) => tell('ResponseComplete', outcome),
+      panicked: (outcome) => tell('Panic', outcome),
     };
   }
 

@@ -14,6 +14,8 @@ export interface AuditRule {
   readonly namespaces: readonly string[];
   readonly nonResourceUrls: readonly string[];
   readonly omitStages: ReadonlySet<AuditStage>;
+  /** Whether bodies go without `metadata.managedFields`. */
+  readonly omitManagedFields: boolean;
 }
 
 export interface AuditResources {
@@ -107,7 +109,8 @@ export function parseAuditPolicy(text: string): AuditPolicy {
   const rules = toList(file['rules'], 'rules');
   if (rules.length === 0) throw new AuditPolicyError('rules: at least one is required');
   if (rules.length > maxRules) throw new AuditPolicyError(`rules: at most ${maxRules}, not ${rules.length}`);
-  return { rules: rules.map((rule, at) => toRule(rule, `rules[${at}]`, omitted)) };
+  const omitManagedFields = toFlag(file['omitManagedFields'], 'omitManagedFields') ?? false;
+  return { rules: rules.map((rule, at) => toRule(rule, `rules[${at}]`, { omitted, omitManagedFields })) };
 }
 
 /** Undefined: nothing is written of such a request. */
@@ -158,7 +161,11 @@ function isAboutPath(url: string, path: string): boolean {
   return url.endsWith('*') ? path.startsWith(url.slice(0, -1)) : url === path;
 }
 
-function toRule(value: unknown, at: string, omitted: ReadonlySet<AuditStage>): AuditRule {
+function toRule(
+  value: unknown,
+  at: string,
+  common: { readonly omitted: ReadonlySet<AuditStage>; readonly omitManagedFields: boolean },
+): AuditRule {
   const rule = toRecord(value, at);
   const { level } = rule;
   if (typeof level !== 'string' || !levels.includes(level))
@@ -173,7 +180,9 @@ function toRule(value: unknown, at: string, omitted: ReadonlySet<AuditStage>): A
     resources: toList(rule['resources'], `${at}.resources`).map((each, index) =>
       toResources(each, `${at}.resources[${index}]`),
     ),
-    omitStages: new Set([...omitted, ...toStages(rule['omitStages'], `${at}.omitStages`)]),
+    omitStages: new Set([...common.omitted, ...toStages(rule['omitStages'], `${at}.omitStages`)]),
+    omitManagedFields:
+      toFlag(rule['omitManagedFields'], `${at}.omitManagedFields`) ?? common.omitManagedFields,
   };
   if (parsed.nonResourceUrls.length > 0 && (parsed.resources.length > 0 || parsed.namespaces.length > 0))
     throw new AuditPolicyError(`${at}: rules cannot apply to both regular resources and non-resource URLs`);
@@ -198,6 +207,12 @@ function toStages(value: unknown, at: string): ReadonlySet<AuditStage> {
       return stage as AuditStage;
     }),
   );
+}
+
+function toFlag(value: unknown, at: string): boolean | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'boolean') throw new AuditPolicyError(`${at}: must be true or false`);
+  return value;
 }
 
 function toNames(value: unknown, at: string): string[] {

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
+import type { CapturedBody } from '../audit/captured-body.ts';
 
 /** What the responses of HTTP/1.1 and of HTTP/2 (in Node's compatible form) have in common. */
 export interface NodeResponse {
@@ -31,6 +32,8 @@ export class ClientResponse {
   #gone = false;
   #onHead: ((status: number) => void) | undefined;
   #ended = false;
+  /** What is told of the answer's body, when something is. */
+  captured: CapturedBody | undefined;
   /** For metrics. */
   status = 0;
   bytes = 0;
@@ -68,6 +71,11 @@ export class ClientResponse {
     return this.#abort.signal;
   }
 
+  /** From now on what is sent is kept, too. */
+  capture(body: CapturedBody): void {
+    this.captured = body;
+  }
+
   setHeader(name: string, value: string | string[]): void {
     if (!this.#gone && !this.#ended) this.#raw.setHeader(name, value);
   }
@@ -87,6 +95,7 @@ export class ClientResponse {
   /** False when the client wants a pause. */
   write(chunk: Buffer): boolean {
     if (this.#gone || this.#ended) return true;
+    this.captured?.add(chunk);
     this.bytes += chunk.length;
     return this.#raw.write(chunk);
   }
@@ -94,6 +103,7 @@ export class ClientResponse {
   /** Resolves when `chunk` is with the system, and so out of use, or the client has gone. */
   writeOut(chunk: Buffer): Promise<void> {
     if (this.#gone || this.#ended) return Promise.resolve();
+    this.captured?.add(chunk);
     this.bytes += chunk.length;
     return new Promise((resolve) => {
       this.#written = resolve;
@@ -111,6 +121,7 @@ export class ClientResponse {
     if (this.#gone || this.#ended) return;
     this.#ended = true;
     this.bytes += chunk?.length ?? 0;
+    if (chunk !== undefined) this.captured?.add(chunk);
     this.#raw.end(chunk ?? nothing);
   }
 

@@ -3,7 +3,9 @@ import { everything, type Selector } from '../../api/selector.ts';
 import { StatusError } from '../../api/status-error.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { userWithAnnotations } from '../audit/annotations.ts';
 import type { AuditedCourse, Auditor } from '../audit/auditor.ts';
+import { CapturedBody } from '../audit/captured-body.ts';
 import type { Authenticator } from '../authentication/authenticator.ts';
 import { impersonate } from '../authentication/impersonation.ts';
 import type { OpenIdDocuments } from '../authentication/openid.ts';
@@ -82,6 +84,7 @@ export class FrontDoor {
       course.failure ??= error instanceof Overloaded ? tooManyRequests() : toStatusError(error);
       if (error instanceof Overloaded) cutOff(incoming.connection);
       else this.#tell(error, course.failure, incoming, response);
+      course.isUnforeseen = course.failure.reason === 'InternalError' && !(error instanceof StatusError);
     }
     deadline?.cancel();
     if (course.audited?.wantsRequest === true) course.requestBody = incoming.body;
@@ -121,8 +124,11 @@ export class FrontDoor {
       info,
       course,
     );
-    const user = await impersonate(authenticated, headers, authorizer);
-    course.audited = this.#audit(incoming, info, authenticated, user);
+    const effective = await impersonate(authenticated, headers, authorizer);
+    const audited = this.#audit(incoming, info, authenticated, effective);
+    course.audited = audited;
+    const user = audited === undefined ? effective : userWithAnnotations(effective, audited.annotations);
+    if (audited?.wantsResponse === true && info.verb !== 'watch') response?.capture(new CapturedBody());
     const fields = fieldsAsked(info, incoming.url);
     const name = info.name === '' ? (selectedName(fields) ?? '') : info.name;
     const attributes = { ...info, name, fields, user };
@@ -133,6 +139,8 @@ export class FrontDoor {
       response.setHeader(levelHeader, course.seat.levelUid);
     }
     const decision = await authorizer.authorize(attributes);
+    audited?.annotations.set('authorization.k8s.io/decision', decision.allowed ? 'allow' : 'forbid');
+    audited?.annotations.set('authorization.k8s.io/reason', decision.reason ?? '');
     if (!decision.allowed) throw deniedError(attributes, decision.reason);
     return user;
   }
@@ -164,7 +172,6 @@ export class FrontDoor {
       sourceIp: addressOf(incoming.socket) ?? '',
       userAgent: incoming.headers['user-agent'] ?? '',
       auditId: headerOf(incoming.headers, 'audit-id'),
-      annotations: {},
       receivedMs: clock.nowMs(),
     });
   }
@@ -215,6 +222,8 @@ interface Course {
   seat: Seat | undefined;
   audited: AuditedCourse | undefined;
   failure: StatusError | undefined;
+  /** Whether the server failed in a way that nobody foresaw. */
+  isUnforeseen?: boolean;
   requestBody?: Buffer;
 }
 
@@ -239,7 +248,10 @@ interface Conclusion {
 function conclude({ course, response, end, clock, startMs }: Conclusion): void {
   const { seat, audited, failure, requestBody } = course;
   seat?.release();
-  audited?.complete({ code: failure?.code ?? response.status, status: failure, requestBody });
+  const responseBody = response.captured?.read();
+  const outcome = { code: failure?.code ?? response.status, status: failure, requestBody, responseBody };
+  if (course.isUnforeseen === true) audited?.panicked(outcome);
+  else audited?.complete(outcome);
   end({ code: response.status, bytes: response.bytes, seconds: (clock.monotonicMs() - startMs) / 1000 });
 }
 

@@ -152,3 +152,102 @@ describe('a rotating file', () => {
     expect(readFileSync(path, 'utf8')).toBe('kept\n');
   });
 });
+
+describe('an event of a server that is told to tell everything', () => {
+  const path = join(directory, 'all', 'audit.log');
+  let telling: ApiServerProcess;
+  let asked: ClosableApiClient;
+  interface Full extends Line {
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly responseObject?: { readonly metadata?: object; readonly data?: unknown; readonly kind?: string };
+  }
+  const find = (matches: (line: Full) => boolean): Promise<Full> =>
+    eventually(async () => {
+      const found = (linesOf(path) as Full[]).find(matches);
+      if (found === undefined) throw new Error('not told');
+      return found;
+    });
+
+  beforeAll(async () => {
+    const policy = join(directory, 'all.yaml');
+    writeFileSync(
+      policy,
+      `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitManagedFields: true
+rules:
+- level: Metadata
+  omitStages: [RequestReceived]
+  nonResourceURLs: ["/*"]
+- level: RequestResponse
+`,
+    );
+    telling = await ApiServerProcess.start({
+      flags: [`--audit-log-path=${path}`, `--audit-policy-file=${policy}`],
+    });
+    asked = await telling.client('admin');
+  });
+  afterAll(() => telling.stop());
+
+  const create = async (path: string, id: string, body: object, as?: string): Promise<Full> => {
+    const user = as === undefined ? {} : { 'impersonate-user': as };
+    const headers = { 'content-type': 'application/json', 'audit-id': id, ...user };
+    await asked.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
+    return find(({ auditID, stage }) => auditID === id && stage !== 'RequestReceived');
+  };
+  const configMap = (value: string): object => ({
+    ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { generateName: 'a-' }, data: { value } },
+  });
+  const configMapsPath = '/api/v1/namespaces/default/configmaps';
+
+  test('carries the answer without field owners, and that the request was allowed', async () => {
+    const line = await create(configMapsPath, 'small', configMap('told'));
+    expect(line.stage).toBe('ResponseComplete');
+    expect(line.responseObject).toMatchObject({ kind: 'ConfigMap', data: { value: 'told' } });
+    expect(line.responseObject?.metadata).not.toHaveProperty('managedFields');
+    expect(line.annotations).toMatchObject({ 'authorization.k8s.io/decision': 'allow' });
+    await find(({ auditID, stage }) => auditID === 'small' && stage === 'RequestReceived');
+  });
+
+  test('is cut when the answer is long', async () => {
+    const line = await create(configMapsPath, 'large', configMap('x'.repeat(110_000)));
+    expect(line).not.toHaveProperty('responseObject');
+    expect(line.annotations).toMatchObject({ 'audit.k8s.io/truncated': 'true' });
+  });
+
+  test('says who was refused, and carries the refusal', async () => {
+    const line = await create(configMapsPath, 'refused', configMap('a'), 'jane');
+    expect(line.annotations).toEqual({
+      'authorization.k8s.io/decision': 'forbid',
+      'authorization.k8s.io/reason': '',
+    });
+    expect(line.responseObject).toMatchObject({ kind: 'Status', reason: 'Forbidden' });
+  });
+
+  test('carries what admission has to say, of that request alone', async () => {
+    const labels = { 'pod-security.kubernetes.io/audit': 'restricted' };
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'strict', labels } };
+    await create('/api/v1/namespaces', 'strict', namespace);
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } };
+    await create('/api/v1/namespaces/strict/serviceaccounts', 'account', account);
+    const spec = { containers: [{ name: 'c', image: 'nginx' }] };
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec };
+    const line = await create('/api/v1/namespaces/strict/pods', 'pod', pod);
+    expect(line.responseStatus?.code).toBe(201);
+    const key = 'pod-security.kubernetes.io/audit-violations';
+    expect(line.annotations?.[key]).toContain('restricted');
+    const next = await create(configMapsPath, 'next', configMap('a'));
+    expect(next.annotations).not.toHaveProperty([key]);
+  });
+
+  test('never carries what answers about credentials say', async () => {
+    const tokens = '/api/v1/namespaces/default/serviceaccounts/default/token';
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } };
+    await create('/api/v1/namespaces/default/serviceaccounts', 'account-2', account);
+    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
+    const line = await create(tokens, 'token', body);
+    expect(line).toMatchObject({ level: 'Metadata', responseStatus: { code: 201 } });
+    expect(line).not.toHaveProperty('responseObject');
+    expect(readFileSync(path, 'utf8')).not.toMatch(/eyJhbGciOi/);
+  });
+});
