@@ -6,6 +6,7 @@ import { LeaderElector } from '../../client/leader-elector.ts';
 import { Expectations } from '../../controllers/expectations.ts';
 import { CidrPool } from '../../controllers/node-ipam/cidr-pool.ts';
 import { Cluster } from '../../scheduler/cache/cluster.ts';
+import { PodGroups } from '../../scheduler/groups/pod-groups.ts';
 import { simulate } from './simulation.ts';
 
 const mostSeeds = 12;
@@ -34,6 +35,11 @@ describe('the simulation rejects', () => {
       if (!placed.isAssumed) setPod.call(this, placed);
     });
     expect(await complaints('bindings')).toContain('bindings');
+  });
+
+  it('a scheduler that binds members of a group alone', async () => {
+    vi.spyOn(PodGroups.prototype, 'heldGroupOf').mockReturnValue(undefined);
+    expect(await complaints('groups', 4)).toContain('groups');
   });
 
   it('a range of pod addresses that is given out twice', async () => {

@@ -1,6 +1,7 @@
 import type { Logger } from '../../base/logger.ts';
 import { BindingChecker } from './checkers/bindings.ts';
 import { EvictionChecker } from './checkers/evictions.ts';
+import { GroupChecker } from './checkers/groups.ts';
 import { LastEndpointChecker } from './checkers/last-endpoint.ts';
 import { PodCidrChecker } from './checkers/pod-cidrs.ts';
 import { SurplusChecker } from './checkers/surplus.ts';
@@ -81,6 +82,7 @@ function check(world: World): EvictionChecker {
     evictions,
     new BindingChecker(context),
     new SurplusChecker(context),
+    new GroupChecker(context),
     new PodCidrChecker(context),
     new LastEndpointChecker(context),
   ];

@@ -7,18 +7,24 @@ import { isAlreadyExists, isNotFound } from '../../api/status-error.ts';
 import { delay } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
+import { groupLabel, leastLabel } from './checkers/groups.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
 const namespace = 'default';
 const maxDeployments = 5;
 const retryMs = 300;
+/** Every third deployment is a group. */
+const groupEach = 3;
+const leastOfGroup = 2;
 /** Of all hosts together; what is wanted must fit in with hosts missing. */
 const wantedCpuMillis = 4_000;
 
 interface Wanted {
   readonly cpuMillis: number;
   readonly hostPort: number | undefined;
+  /** Its pods run together or not at all. */
+  readonly isGroup: boolean;
   replicas: number;
   image: number;
 }
@@ -66,8 +72,9 @@ export class User {
     const name = `app-${this.#created}`;
     const hostPort = this.#random.next() < 0.25 ? 8_000 + this.#created : undefined;
     const cpuMillis = [100, 200, 700][Math.floor(3 * this.#random.next())] ?? 100;
-    const replicas = this.#fitting(cpuMillis, hostPort);
-    this.#wanted.set(name, { cpuMillis, hostPort, replicas, image: 1 });
+    const isGroup = this.#created % groupEach === 0;
+    const replicas = sizeOf(isGroup, this.#fitting(cpuMillis, hostPort));
+    this.#wanted.set(name, { cpuMillis, hostPort, isGroup, replicas, image: 1 });
     this.#world.note(`user creates ${name} with ${replicas}`);
     const wanted = this.#wanted.get(name);
     if (wanted === undefined) return;
@@ -80,7 +87,7 @@ export class User {
     const [name, wanted] = this.#any();
     if (wanted === undefined) return;
     wanted.replicas = 0;
-    wanted.replicas = this.#fitting(wanted.cpuMillis, wanted.hostPort);
+    wanted.replicas = sizeOf(wanted.isGroup, this.#fitting(wanted.cpuMillis, wanted.hostPort));
     this.#world.note(`user scales ${name} to ${wanted.replicas}`);
     const { replicas } = wanted;
     this.#patch(name, { spec: { replicas } });
@@ -154,8 +161,13 @@ export class User {
   }
 }
 
+/** A group of one would wait for ever. */
+const sizeOf = (isGroup: boolean, replicas: number): number =>
+  isGroup && replicas < leastOfGroup ? 0 : replicas;
+
 function toDeployment(name: string, wanted: Wanted): NewObject<Deployment> {
   const labels = { app: name };
+  const groupLabels = wanted.isGroup ? { [groupLabel]: name, [leastLabel]: `${leastOfGroup}` } : {};
   const { hostPort } = wanted;
   const container = {
     name: 'main',
@@ -172,7 +184,7 @@ function toDeployment(name: string, wanted: Wanted): NewObject<Deployment> {
       spec: {
         replicas: wanted.replicas,
         selector: { matchLabels: labels },
-        template: { metadata: { labels }, spec: { containers: [container] } },
+        template: { metadata: { labels: { ...labels, ...groupLabels } }, spec: { containers: [container] } },
       },
     }),
   ) as NewObject<Deployment>;
