@@ -8,6 +8,10 @@ export const wishAnnotation = 'coracle.dev/rebalance';
 
 const surging: ReadonlySet<string> = new Set(['ReplicaSet', 'ReplicationController']);
 
+/** Whether its owner can keep one pod more for a moment. */
+export const canSurge = ({ metadata }: Pod): boolean =>
+  (metadata.ownerReferences ?? []).some(({ controller, kind }) => controller === true && surging.has(kind));
+
 /** Why the pod has to stay; undefined: it may be moved. */
 export function reasonToStay({ metadata, spec, status }: Pod): string | undefined {
   const wish = metadata.annotations?.[wishAnnotation];

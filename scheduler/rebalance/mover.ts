@@ -9,9 +9,11 @@ import { deployments, pods, replicasets, replicationcontrollers } from '../../ap
 import { movingAnnotation } from '../../api/moving-pod.ts';
 import { isNotFound, StatusError } from '../../api/status-error.ts';
 import { type Clock, delay, toTime } from '../../base/clock.ts';
+import { messageOf } from '../../base/invariant.ts';
 import type { ApiClient } from '../../client/client.ts';
+import { isTransportError } from '../../client/transport-error.ts';
 import type { Cluster, PlacedPod } from '../cache/cluster.ts';
-import { type OwnerState, ownerUnrest, reasonToStay, rolloutUnrest } from './movable.ts';
+import { canSurge, type OwnerState, ownerUnrest, reasonToStay, rolloutUnrest } from './movable.ts';
 import type { Move } from './next-move.ts';
 import type { PodSightings } from './pod-sightings.ts';
 
@@ -55,7 +57,11 @@ export class Mover {
     const reason =
       stored === undefined || stored.spec.nodeName !== from ? 'it has left' : reasonToStay(stored);
     if (reason !== undefined || stored === undefined)
-      return { outcome: 'refused', what: 'pod', reason: reason ?? 'it has left' };
+      return {
+        outcome: 'refused',
+        what: stored === undefined || canSurge(stored) ? 'pod' : 'owner',
+        reason: reason ?? 'it has left',
+      };
     const { replicas, deployment } = await this.#ownersOf(stored);
     const unrest =
       ownerUnrest(replicas) ?? (deployment === undefined ? undefined : rolloutUnrest(deployment));
@@ -82,6 +88,10 @@ export class Mover {
       return refusal === undefined
         ? { outcome: 'moved', to: replacement.node }
         : await this.#giveUp(move, refusal);
+    } catch (error) {
+      // Left alone the mark would run out by itself; the reason for giving up is the error, not what follows from it.
+      await this.#giveUp(move, '').catch(() => undefined);
+      throw error;
     } finally {
       watch.stop();
     }
@@ -140,8 +150,8 @@ export class Mover {
       } catch (error) {
         // It left by itself, which is what we want.
         if (isNotFound(error)) return undefined;
-        if (!(error instanceof StatusError) || error.code !== 429) throw error;
-        if (clock.monotonicMs() >= endMs) return 'its disruption budget does not let it go';
+        if (!isPassing(error)) throw error;
+        if (clock.monotonicMs() >= endMs) return `it could not be evicted: ${messageOf(error)}`;
         await delay(clock, evictAgainMs, trouble);
       }
     }
@@ -203,6 +213,11 @@ function uidsOf(cluster: Cluster, owner: string): ReadonlySet<string> {
       if (podClass.owner === owner) uids.add(uid);
   return uids;
 }
+
+/** A budget that allows nothing now, somebody who was faster, a server that has no time: asking again may help. */
+const isPassing = (error: unknown): boolean =>
+  isTransportError(error) ||
+  (error instanceof StatusError && (error.code === 429 || error.code === 409 || error.code >= 500));
 
 const isReady = ({ metadata, status }: Pod): boolean =>
   metadata.deletionTimestamp === undefined &&

@@ -23,6 +23,8 @@ import { PodSightings } from './pod-sightings.ts';
 
 const longestRoundMs = 10_000;
 const roundsPerSettling = 4;
+/** Pods that are asked about in one round. */
+const maxTries = 16;
 
 export interface RebalancerOptions {
   readonly client: ApiClient;
@@ -111,18 +113,28 @@ export class Rebalancer {
     await new Promise<void>((resolve) => void clock.setImmediate(resolve));
     if (signal.aborted) return;
     if (this.#health.unrest(settings.settleMs, nowMs) !== undefined || waiting() > 0) return;
-    const move = this.#balance.next();
-    if (move === undefined) return;
+    const move = await this.#nextAllowed();
+    if (move === undefined || signal.aborted) return;
     if (modeOf(move.pod.podClass.schedulerName) === 'advise') await this.#advise(move);
     else if (nowMs - this.#lastMoveMs >= 60_000 / settings.movesPerMinute) await this.#move(move, signal);
   }
 
+  /** Who the search finds may still have to stay, which only a look at the pod and its owner shows. */
+  async #nextAllowed(): Promise<Move | undefined> {
+    for (let tries = 0; tries < maxTries; tries += 1) {
+      const move = this.#balance.next();
+      const objection = move && (await this.#mover().objection(move));
+      if (move === undefined || objection === undefined) return move;
+      this.#options.onOutcome(objection.outcome);
+      this.#balance.refuse(move.pod, objection.what);
+    }
+    return undefined;
+  }
+
   async #advise(move: Move): Promise<void> {
     const { onOutcome, logger } = this.#options;
-    const objection = await this.#mover().objection(move);
     // One advice for an owner is enough: after that move all would be judged anew.
-    this.#balance.refuse(move.pod, objection?.what ?? 'owner');
-    if (objection !== undefined) return;
+    this.#balance.refuse(move.pod, 'owner');
     onOutcome('advised');
     logger.info({ pod: move.pod.name, from: move.from, to: move.to, for: move.reason }, 'would move');
     await this.#report(move, 'RebalanceAdvised', `would move from ${move.from} to ${move.to}`);
