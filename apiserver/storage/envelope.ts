@@ -108,7 +108,11 @@ export function readHeader(key: string, value: Buffer): EnvelopeHeader {
 
 /** @throws StorageError `STORAGE_CORRUPT` when `value` is not an envelope that this program can read */
 export function openEnvelope(key: string, value: Buffer, cipher?: ValueCipher): OpenedEnvelope {
-  const header = readHeader(key, value);
+  return openBody(key, readHeader(key, value), cipher);
+}
+
+/** The rest of an envelope whose header has been read. @throws StorageError as `openEnvelope` */
+export function openBody(key: string, header: EnvelopeHeader, cipher?: ValueCipher): OpenedEnvelope {
   const json = header.isEncrypted ? decrypted(key, header, cipher) : header.body;
   const { offset } = header;
   if (offset >= json.length || json[offset] !== quote) throw corrupt(key, 'has no place for resourceVersion');

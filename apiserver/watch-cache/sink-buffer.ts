@@ -22,6 +22,7 @@ export class SinkBuffer implements CacheWatch {
   #waiting: Buffer[] | undefined;
   #waitingBytes = 0;
   #blocked = false;
+  #wasBlocked = false;
   #ended = false;
   #onWritable: (() => void) | undefined;
   /** Once it has caught up. */
@@ -46,9 +47,13 @@ export class SinkBuffer implements CacheWatch {
     this.#waiting ??= [];
     this.#waiting.push(frames);
     this.#waitingBytes += frames.length;
-    if (this.#waitingBytes <= this.#owner.bufferBytes) return;
-    this.stop();
-    this.#sink.end(true);
+    if (this.#waitingBytes > this.#owner.bufferBytes) this.#cutOff();
+  }
+
+  /** Called from time to time: a receiver that has taken nothing since the last time is cut off. */
+  look(): void {
+    if (this.#blocked && this.#wasBlocked) this.#cutOff();
+    this.#wasBlocked = this.#blocked;
   }
 
   /** Calls back once, at once if nothing waits; never when the watch has ended. */
@@ -75,6 +80,11 @@ export class SinkBuffer implements CacheWatch {
     this.#owner.ended(this);
   }
 
+  #cutOff(): void {
+    this.stop();
+    this.#sink.end(true);
+  }
+
   #pass(frames: Buffer): void {
     if (this.#sink.write(frames)) return;
     this.#blocked = true;
@@ -84,6 +94,7 @@ export class SinkBuffer implements CacheWatch {
   #resume(): void {
     if (this.#ended || !this.#blocked) return;
     this.#blocked = false;
+    this.#wasBlocked = false;
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     this.#waitingBytes = 0;

@@ -3,6 +3,7 @@ import type { AnyObject } from '../../api/kind-info.ts';
 import { everything } from '../../api/selector.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { keyOf } from '../storage/keys.ts';
 import { MemoryStorage } from '../storage/memory-storage.ts';
 import type { StoredObject } from '../storage/storage.ts';
@@ -196,5 +197,29 @@ describe('watch cache', () => {
     expect(limited.watchers).toBe(0);
     abort.abort();
     await limitedRun;
+  });
+
+  it('cuts off a watcher that takes nothing for minutes, also while it catches up', async () => {
+    const clock = new ManualClock();
+    const patient = new WatchCache({ storage, clock, logger: silentLogger, fieldsOf: () => new Map() });
+    const running = patient.run(abort.signal);
+    await clock.advance(0);
+    await patient.whenReady();
+    for (let at = 0; at < 250; at += 1) await put(pod(`pod-${at}`));
+    await clock.advance(0);
+    const [stalled, slow] = [new Lines(), new Lines()];
+    for (const sink of [stalled, slow]) {
+      sink.paused = true;
+      patient.watch(request({ sendInitialEvents: true }), sink);
+    }
+    await clock.advance(60_000);
+    expect([stalled.ended, slow.ended]).toEqual([false, false]);
+    slow.resume?.();
+    await clock.advance(60_000);
+    expect([stalled.ended, slow.ended]).toEqual([true, false]);
+    expect(patient.watchers).toBe(1);
+    abort.abort();
+    await clock.advance(0);
+    await running;
   });
 });

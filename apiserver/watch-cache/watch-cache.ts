@@ -343,7 +343,9 @@ export class WatchCache implements ReadCache {
     while (!signal.aborted) {
       await delay(clock, bookmarkPeriodMs, signal);
       for (const { ring } of this.#resources.values()) ring.trim(clock.monotonicMs());
-      if (this.isReady && !signal.aborted) this.#hub.bookmark(this.#version);
+      if (signal.aborted) return;
+      this.#hub.endStalled();
+      if (this.isReady) this.#hub.bookmark(this.#version);
     }
   }
 

@@ -98,6 +98,11 @@ export class WatchHub implements SinkOwner {
       }
   }
 
+  /** Cuts off those that have taken nothing since the last call, though something waits for them. */
+  endStalled(): void {
+    for (const watcher of [...this.#watchers.keys()]) watcher.look();
+  }
+
   /** Ends every watch, with `status` as its last frame if given. */
   endAll(status?: StatusBody): void {
     for (const [buffer, encoding] of [...this.#watchers]) buffer.end(status && encoding.error(status));

@@ -15,7 +15,7 @@ import { type Clock, delay } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { systemRandom } from '../../../base/random.ts';
 import type { ValueCipher } from '../encryption/value-cipher.ts';
-import { openEnvelope, readHeader, spliceVersion } from '../envelope.ts';
+import { openBody, readHeader, spliceVersion } from '../envelope.ts';
 import { registryPrefix } from '../keys.ts';
 import { type StorageBatch, StorageError, type StorageEvent } from '../storage.ts';
 import { revisionOf, versionOf, wholeVersion } from '../version.ts';
@@ -170,10 +170,10 @@ function toVisible(event: EtcdEvent, at: number, reader: EventReader): StorageEv
 function toEvent({ type, kv }: EtcdEvent, at: number, { own, cipher }: EventReader): StorageEvent {
   const { key, modRevision } = kv;
   if (type === 'delete') return { type, key, version: versionOf(modRevision, at) };
-  const { index, writeId } = readHeader(key, kv.value);
-  const version = versionOf(modRevision, index);
+  const header = readHeader(key, kv.value);
+  const version = versionOf(modRevision, header.index);
   const created = kv.createRevision === modRevision;
-  const written = own.event(writeId, version);
+  const written = own.event(header.writeId, version);
   if (written !== undefined) return { type, key, version, created, ...written };
-  return { type, key, version, created, json: spliceVersion(openEnvelope(key, kv.value, cipher), version) };
+  return { type, key, version, created, json: spliceVersion(openBody(key, header, cipher), version) };
 }

@@ -98,7 +98,7 @@ export async function measureIdleWatches(bench: ApiBench, watchers: number, alon
 /** Watchers that never read are ended, and neither the server's memory nor the other watchers have to bear them. */
 export async function measureSlowWatchers(bench: ApiBench, slow: number, others: number): Promise<void> {
   const { load } = bench;
-  const path = `${maps}?watch=true&resourceVersion=0`;
+  const path = `${maps}?watch=true&labelSelector=size%3Dlarge`;
   let seen = 0;
   await load.watch(
     () => path,
@@ -117,7 +117,7 @@ export async function measureSlowWatchers(bench: ApiBench, slow: number, others:
   const before = bench.residentMb;
   const value = 'v'.repeat(largeBytes);
   const body = (index: number): string =>
-    JSON.stringify({ metadata: { name: `large-${index}` }, data: { value } });
+    JSON.stringify({ metadata: { name: `large-${index}`, labels: { size: 'large' } }, data: { value } });
   let peak = before;
   await inParallel(largeEvents, 4, async (index) => {
     await load.send('POST', maps, body(index));
