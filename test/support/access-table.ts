@@ -24,6 +24,7 @@ const versions: Readonly<Record<string, string>> = {
   core: 'v1',
   autoscaling: 'v2',
   'admissionregistration.k8s.io': 'v1',
+  'metrics.k8s.io': 'v1beta1',
 };
 const methods: Readonly<Record<string, 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'>> = {
   get: 'GET',
