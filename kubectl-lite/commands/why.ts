@@ -1,7 +1,17 @@
+import { StatusError } from '../../api/status-error.ts';
 import { usageError } from '../cli-error.ts';
 import { type Command, outputFlag } from '../command.ts';
 import { placementFlags } from '../placement/flags.ts';
 import { parseOne } from '../targets.ts';
+
+async function unlessForbidden<V>(read: () => Promise<V>): Promise<V | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof StatusError && error.reason === 'Forbidden') return undefined;
+    throw error;
+  }
+}
 
 export const whyCommand: Command = {
   name: 'why',
@@ -18,7 +28,15 @@ export const whyCommand: Command = {
     // The scheduler's core is loaded only where it is asked.
     const { readSnapshot } = await import('../placement/live-snapshot.ts');
     const { whyText } = await import('../placement/why.ts');
-    const snapshot = await readSnapshot(session);
+    const snapshot = await unlessForbidden(() => readSnapshot(session));
+    if (snapshot === undefined) {
+      // Whoever may not look at the nodes may be allowed to ask the scheduler.
+      const placement = await (await session.api()).get({ kind, namespace, name, subresource: 'placement' });
+      session.io.out(
+        format === 'json' ? `${JSON.stringify(placement, undefined, 4)}\n` : `${placement['text']}`,
+      );
+      return undefined;
+    }
     const known = snapshot.pods.get(pod.metadata.uid ?? '');
     if (known === undefined)
       throw usageError(`pod ${namespace}/${name} is over: it takes no room on any node`);

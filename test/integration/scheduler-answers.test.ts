@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { leases, pods } from '../../api/generated/resources.ts';
+import { leases, pods, rolebindings, roles } from '../../api/generated/resources.ts';
 import type { PodPlacement } from '../../scheduler/answers/placement-answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { runKubectlLite } from '../support/kubectl-lite.ts';
@@ -90,6 +90,26 @@ test('a placed pod has the points of the nodes that would take it', async () => 
 test('who may get pods/placement gets it, others do not; what is not there is not found', async () => {
   expect((await placement('nobody')).status).toBe(404);
   expect((await placement('nobody', 'detector')).status).toBe(403);
+});
+
+test('why asks the scheduler for whoever may not look at nodes', async () => {
+  const metadata = { name: 'asker', namespace: 'default' };
+  const apiGroup = 'rbac.authorization.k8s.io';
+  await cluster.client.create(roles, {
+    ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata },
+    rules: [{ apiGroups: [''], resources: ['pods', 'pods/placement'], verbs: ['get'] }],
+  });
+  await cluster.client.create(rolebindings, {
+    ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata },
+    roleRef: { apiGroup, kind: 'Role', name: 'asker' },
+    subjects: [{ kind: 'User', apiGroup, name: 'coracle:detector' }],
+  });
+  await cluster.addPod({ name: 'mine', cpu: '8' });
+  await eventually(() => expect(cluster.condition('mine', 'PodScheduled')?.status).toBe('False'));
+  const asAdmin = await runKubectlLite(cluster.server.kubeconfig('admin'), ['why', 'mine']);
+  const asUser = await runKubectlLite(cluster.server.kubeconfig('detector'), ['why', 'mine']);
+  expect([asUser.code, asUser.out]).toEqual([0, asAdmin.out]);
+  await cluster.removeEnded('mine');
 });
 
 test('a dry run answers with the node, or with why there is none, and stores nothing', async () => {
