@@ -11,7 +11,7 @@ import type { CertificateSubject } from './authenticator.ts';
 export interface FrontProxyFlags {
   /** Certificates of the authority that signs proxies' certificates, PEM; without it no header is believed. */
   readonly caFile: string | undefined;
-  /** Common names; empty: any. */
+  /** Common names; when there are none, every one is good. */
   readonly allowedNames: readonly string[];
   readonly usernameHeaders: readonly string[];
   readonly groupHeaders: readonly string[];
