@@ -62,6 +62,36 @@ describe('refusalOf', () => {
     );
   });
 
+  it('refuses what required node affinity keeps away', () => {
+    const asks = (values: string[]) => {
+      const matchExpressions = [{ key: 'disk', operator: 'In', values }];
+      const required = { nodeSelectorTerms: [{ matchExpressions }] };
+      return aPod({
+        affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } },
+      });
+    };
+    expect(refusalOf({ pod: asks(['hdd']), admitted: [], node })?.reason).toBe('NodeAffinity');
+    expect(refusalOf({ pod: asks(['ssd', 'hdd']), admitted: [], node })).toBeUndefined();
+  });
+
+  it.each([
+    [undefined, '10.0.0.1', 'NodePorts'],
+    ['10.0.0.1', '0.0.0.0', 'NodePorts'],
+    ['10.0.0.1', '10.0.0.2', undefined],
+  ])('knows whether a port on %s is free beside one on %s', (hostIP, other, reason) => {
+    const on = (address: string | undefined) =>
+      aPod({ containers: [aContainer({ ports: [{ containerPort: 80, hostPort: 80, hostIP: address }] })] });
+    expect(refusalOf({ pod: on(hostIP), admitted: [on(other)], node })?.reason).toBe(reason);
+  });
+
+  it('names what is lacking before anything else', () => {
+    const pod = {
+      ...asking({ cpu: '9' }),
+      spec: { ...asking({ cpu: '9' }).spec, nodeSelector: { disk: 'hdd' } },
+    };
+    expect(refusalOf({ pod, admitted: [], node })?.reason).toBe('OutOfcpu');
+  });
+
   it('refuses one pod too many', () => {
     expect(refusalOf({ pod: aPod(), admitted: [aPod(), aPod()], node })?.reason).toBe('OutOfpods');
   });

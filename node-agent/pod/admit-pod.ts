@@ -1,5 +1,6 @@
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { toMillis, toUnits } from '../../api/quantity.ts';
+import { matchesNode } from './node-match.ts';
 import type { Verdict } from './pod-facts.ts';
 import { containersOf } from './pod-spec.ts';
 import { podRequestsOf } from './qos.ts';
@@ -12,12 +13,12 @@ export interface AdmissionInput {
   readonly node: Pick<Node, 'metadata' | 'status'>;
 }
 
-/** The node's own last word on a pod that was bound to it. @returns undefined when it may run. */
+/** The node's own last word on a pod that was bound to it, in the kubelet's order. @returns undefined when it may run. */
 export function refusalOf(input: AdmissionInput): Verdict | undefined {
   return (
+    lackOf(input) ??
     selectorMismatch(input) ??
     portConflict(input) ??
-    lackOf(input) ??
     foreignSystem(input) ??
     unsafeSysctl(input)
   );
@@ -29,9 +30,7 @@ export function refused(reason: string, why: string): Verdict {
 }
 
 function selectorMismatch({ pod, node }: AdmissionInput): Verdict | undefined {
-  const labels = node.metadata.labels ?? {};
-  const matches = Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
-  return matches
+  return matchesNode(pod, node)
     ? undefined
     : refused(
         'NodeAffinity',
@@ -40,8 +39,8 @@ function selectorMismatch({ pod, node }: AdmissionInput): Verdict | undefined {
 }
 
 function portConflict({ pod, admitted }: AdmissionInput): Verdict | undefined {
-  const taken = new Set(admitted.flatMap(hostPortsOf));
-  return hostPortsOf(pod).some((port) => taken.has(port))
+  const taken = admitted.flatMap(hostPortsOf);
+  return hostPortsOf(pod).some((port) => taken.some((other) => clash(port, other)))
     ? refused(
         'NodePorts',
         "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
@@ -49,13 +48,26 @@ function portConflict({ pod, admitted }: AdmissionInput): Verdict | undefined {
     : undefined;
 }
 
-/** The address is left out: two pods that differ only by it still share the port on `0.0.0.0`. */
-function hostPortsOf(pod: Pod): string[] {
+interface HostPort {
+  readonly protocol: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+const everyAddress = '0.0.0.0';
+
+const clash = (one: HostPort, other: HostPort): boolean =>
+  one.port === other.port &&
+  one.protocol === other.protocol &&
+  (one.address === other.address || one.address === everyAddress || other.address === everyAddress);
+
+function hostPortsOf(pod: Pod): HostPort[] {
   const isHostNetwork = pod.spec.hostNetwork === true;
   return containersOf(pod).flatMap(({ spec }) =>
-    (spec.ports ?? []).flatMap(({ hostPort, containerPort, protocol, hostIP }) => {
+    (spec.ports ?? []).flatMap(({ hostPort, containerPort, protocol = 'TCP', hostIP = '' }) => {
       const port = isHostNetwork ? (hostPort ?? containerPort) : hostPort;
-      return port === undefined || port === 0 ? [] : [`${protocol ?? 'TCP'} ${hostIP ?? ''} ${port}`];
+      const address = hostIP === '' ? everyAddress : hostIP;
+      return port === undefined || port === 0 ? [] : [{ protocol, address, port }];
     }),
   );
 }
