@@ -59,3 +59,8 @@ test('without a schema lists are written whole', () => {
     spec: { list: [1] },
   });
 });
+
+test('a key that is called like what every object has is taken out like the others', () => {
+  const before = { data: { hasOwnProperty: 'x', a: 'y' } };
+  expect(planMergePatch(before, { data: { a: 'y' } }, before)).toEqual({ data: { hasOwnProperty: null } });
+});

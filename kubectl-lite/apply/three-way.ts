@@ -39,17 +39,22 @@ function diffMaps(sides: Sides<Fields>, schema: Schema): Record<string, unknown>
   const patch: Record<string, unknown> = {};
   // What nobody has any more needs no deletion.
   for (const field of Object.keys(original))
-    if (isAbsent(modified[field]) && !isAbsent(current[field])) patch[field] = null;
+    if (isAbsent(own(modified, field)) && !isAbsent(own(current, field))) patch[field] = null;
   for (const [field, wanted] of Object.entries(modified)) {
     if (isAbsent(wanted)) {
-      if (field in modified && !isAbsent(current[field])) patch[field] = null;
+      if (!isAbsent(own(current, field))) patch[field] = null;
       continue;
     }
     const facts = fieldFacts(schema, field);
-    const at = { original: original[field], modified: wanted, current: current[field] };
+    const at = { original: own(original, field), modified: wanted, current: own(current, field) };
     diffField(patch, field, at, facts);
   }
   return patch;
+}
+
+/** A field may be called like something that every object has: `hasOwnProperty`, `toString`. */
+function own(fields: Fields, field: string): unknown {
+  return Object.hasOwn(fields, field) ? fields[field] : undefined;
 }
 
 function diffField(
