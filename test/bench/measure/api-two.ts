@@ -26,7 +26,7 @@ export async function measureTwo(bench: ApiBench, requests: number): Promise<voi
   await inParallel(4 * warmUp, clients, create(bench, 'again'));
   const two = await measure(bench, 'two', requests);
   await bench.endFirst();
-  await inParallel(warmUp, clients, create(bench, 'alone'));
+  await inParallel(warmUp, clients, create(bench, 'single'));
   const one = await measure(bench, 'one', requests);
   bench.add('create at two servers, CPU of both', 'ms', two.create);
   bench.add('create at two servers, CPU of one', '%', (100 * two.create) / one.create, 110);
