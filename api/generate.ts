@@ -263,7 +263,8 @@ function writeResources(kinds: readonly KindInfo[]): void {
 mkdirSync(here('generated'), { recursive: true });
 const recorded = readFact<{ schemas: Readonly<Record<string, Schema>> }>('schemas');
 const discovery = readFact<Discovery>('discovery');
-const added = readFact<{ schemas: Readonly<Record<string, Schema>> } & Pick<Discovery, 'apis'>>('additions');
-const schemas = { ...recorded.schemas, ...added.schemas };
+type Added = { schemas: Readonly<Record<string, Schema>> } & Pick<Discovery, 'apis'>;
+const added = [readFact<Added>('additions'), readFact<Added>('dynamic-resources')];
+const schemas = Object.assign({}, recorded.schemas, ...added.map((facts) => facts.schemas));
 writeTypes(schemas);
-writeKinds(schemas, { ...discovery, apis: [...discovery.apis, ...added.apis] });
+writeKinds(schemas, { ...discovery, apis: [...discovery.apis, ...added.flatMap(({ apis }) => apis)] });

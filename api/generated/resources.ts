@@ -58,6 +58,10 @@ import type { EndpointSlice } from './discovery-v1.ts';
 import type { FlowSchema } from './flowcontrol-v1.ts';
 import type { PriorityLevelConfiguration } from './flowcontrol-v1.ts';
 import type { PodGroup } from './scheduling-x-v1alpha1.ts';
+import type { DeviceClass } from './resource-v1.ts';
+import type { ResourceClaim } from './resource-v1.ts';
+import type { ResourceClaimTemplate } from './resource-v1.ts';
+import type { ResourceSlice } from './resource-v1.ts';
 
 export const componentstatuses: ResourceType<ComponentStatus> = {"group":"","version":"v1","kind":"ComponentStatus","plural":"componentstatuses","namespaced":false};
 export const configmaps: ResourceType<ConfigMap> = {"group":"","version":"v1","kind":"ConfigMap","plural":"configmaps","namespaced":true};
@@ -117,3 +121,7 @@ export const endpointslices: ResourceType<EndpointSlice> = {"group":"discovery.k
 export const flowschemas: ResourceType<FlowSchema> = {"group":"flowcontrol.apiserver.k8s.io","version":"v1","kind":"FlowSchema","plural":"flowschemas","namespaced":false};
 export const prioritylevelconfigurations: ResourceType<PriorityLevelConfiguration> = {"group":"flowcontrol.apiserver.k8s.io","version":"v1","kind":"PriorityLevelConfiguration","plural":"prioritylevelconfigurations","namespaced":false};
 export const podgroups: ResourceType<PodGroup> = {"group":"scheduling.x-k8s.io","version":"v1alpha1","kind":"PodGroup","plural":"podgroups","namespaced":true};
+export const deviceclasses: ResourceType<DeviceClass> = {"group":"resource.k8s.io","version":"v1","kind":"DeviceClass","plural":"deviceclasses","namespaced":false};
+export const resourceclaims: ResourceType<ResourceClaim> = {"group":"resource.k8s.io","version":"v1","kind":"ResourceClaim","plural":"resourceclaims","namespaced":true};
+export const resourceclaimtemplates: ResourceType<ResourceClaimTemplate> = {"group":"resource.k8s.io","version":"v1","kind":"ResourceClaimTemplate","plural":"resourceclaimtemplates","namespaced":true};
+export const resourceslices: ResourceType<ResourceSlice> = {"group":"resource.k8s.io","version":"v1","kind":"ResourceSlice","plural":"resourceslices","namespaced":false};

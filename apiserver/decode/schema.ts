@@ -1,4 +1,5 @@
 import additions from '../../api/facts/additions.json' with { type: 'json' };
+import devices from '../../api/facts/dynamic-resources.json' with { type: 'json' };
 import facts from '../../api/facts/schemas.json' with { type: 'json' };
 import { invariant } from '../../base/invariant.ts';
 import { type Presence, presenceOf } from './presence.ts';
@@ -93,7 +94,9 @@ export interface JsonSchema {
 }
 
 export const schemaFacts: ReadonlyMap<string, JsonSchema> = new Map(
-  Object.entries({ ...facts.schemas, ...additions.schemas } as Readonly<Record<string, JsonSchema>>),
+  Object.entries({ ...facts.schemas, ...additions.schemas, ...devices.schemas } as Readonly<
+    Record<string, JsonSchema>
+  >),
 );
 
 const scalars: ReadonlyMap<string, ScalarType> = new Map<string, ScalarType>([

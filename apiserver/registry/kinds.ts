@@ -14,6 +14,12 @@ import {
 } from './cluster-kinds.ts';
 import { configMapRules, secretRules, serviceAccountRules } from './config.ts';
 import { deploymentRules, replicaSetRules } from './deployment.ts';
+import {
+  deviceClassRules,
+  resourceClaimRules,
+  resourceClaimTemplateRules,
+  resourceSliceRules,
+} from './device-kinds.ts';
 import { endpointSliceRules, endpointsRules } from './endpoints.ts';
 import { eventRules, newEventRules } from './event.ts';
 import type { AnyKindRules } from './kind-rules.ts';
@@ -105,4 +111,8 @@ export const kindRules: readonly AnyKindRules[] = [
   serviceCidrRules,
   volumeAttachmentRules,
   volumeAttributesClassRules,
+  deviceClassRules,
+  resourceClaimRules,
+  resourceClaimTemplateRules,
+  resourceSliceRules,
 ];

@@ -1,4 +1,5 @@
 import additions from '../../api/facts/additions.json' with { type: 'json' };
+import devices from '../../api/facts/dynamic-resources.json' with { type: 'json' };
 import facts from '../../api/facts/schemas.json' with { type: 'json' };
 
 interface Schema {
@@ -27,6 +28,7 @@ export interface FieldFacts {
 const schemas: Readonly<Record<string, Schema>> = {
   ...(facts.schemas as Readonly<Record<string, Schema>>),
   ...additions.schemas,
+  ...devices.schemas,
 };
 
 export function schemaOf(definition: string): Schema | undefined {
