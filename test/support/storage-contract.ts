@@ -78,6 +78,7 @@ const at = (namespace: string, name = 'a'): { namespace: string; name: string } 
 export function storageContract(storage: () => Storage): void {
   singleWrites(storage);
   manyWrites(storage);
+  batchWrites(storage);
   scans(storage);
   watches(storage);
 }
@@ -140,7 +141,9 @@ function manyWrites(storage: () => Storage): void {
     await expect(storage().commit([...again, check])).rejects.toMatchObject({ conflict: { key: fence.key } });
     expect(await storage().get(puts[0]?.key ?? '')).toEqual(stored[0]);
   });
+}
 
+function batchWrites(storage: () => Storage): void {
   it('commits each on its own condition', async () => {
     const namespace = fresh();
     const names = Array.from({ length: 300 }, (_, index) => `n${String(index).padStart(3, '0')}`);
