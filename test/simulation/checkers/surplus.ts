@@ -35,7 +35,10 @@ class RecentSizes {
   }
 }
 
-/** No ReplicaSet ever has more live pods than it was asked for, and one more while a pod of it is being moved, and no Deployment asks for more than its surge allows. */
+/**
+ * No ReplicaSet ever has more live pods than it was asked for, but for one while a pod of it is being moved, and no
+ * Deployment asks for more than its surge allows.
+ */
 export class SurplusChecker implements Checker {
   readonly #context: CheckContext;
   readonly #replicaSets = new RecentSizes();
@@ -77,7 +80,8 @@ export class SurplusChecker implements Checker {
     const nowMs = this.#context.nowMs();
     const live = history.all<StoredPod>('/pods').filter(isLive);
     const siblings = live.filter((one) => controllerOf(one) === owner);
-    const surge = (this.#moving.get(owner) ?? 0) >= nowMs ? 1 : 0;
+    const movingUntil = this.#moving.get(owner);
+    const surge = movingUntil !== undefined && movingUntil >= nowMs ? 1 : 0;
     const allowed = this.#replicaSets.largest(owner, nowMs) + surge;
     if (siblings.length > allowed)
       this.#context.violate(
