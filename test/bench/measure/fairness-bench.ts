@@ -47,12 +47,18 @@ const kubernetesLimits = ['--max-requests-inflight=400', '--max-mutating-request
 
 export async function measureFairness(options: FairnessOptions): Promise<FairnessResult> {
   const etcd = await EtcdProcess.start();
-  const quota = new CpuQuota(`coracle-bench-${process.pid}`, {
-    periodUs: options.periodUs,
-    quotaUs: options.periodUs * half,
-  });
+  try {
+    return await measureServer(options, etcd.url);
+  } finally {
+    await etcd.stop();
+  }
+}
+
+async function measureServer(options: FairnessOptions, etcdServers: string): Promise<FairnessResult> {
   const flags = options.fairness ? [] : ['--enable-priority-and-fairness=false', ...kubernetesLimits];
-  const server = await ApiServerProcess.start({ etcdServers: etcd.url, program: options.program, flags });
+  const server = await ApiServerProcess.start({ etcdServers, program: options.program, flags });
+  const { periodUs } = options;
+  const quota = new CpuQuota(`coracle-bench-${process.pid}`, { periodUs, quotaUs: periodUs * half });
   try {
     await allowUsers(await server.client('admin'));
     await warmUp(server, options.warmUpSeconds);
@@ -61,7 +67,6 @@ export async function measureFairness(options: FairnessOptions): Promise<Fairnes
   } finally {
     await server.stop();
     quota.remove();
-    await etcd.stop();
   }
 }
 
