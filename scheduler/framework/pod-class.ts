@@ -5,6 +5,7 @@
 import type { Pod, PodSpec, PreferredSchedulingTerm, Toleration } from '../../api/generated/core-v1.ts';
 import { type AffinityTerms, affinityTermsOf } from './affinity-term.ts';
 import { type HostPort, hostPortsOf } from './host-port.ts';
+import { specInForce } from './resize.ts';
 import { podEstimate, podRequests, type Resources } from './resources.ts';
 import { type SpreadConstraint, spreadConstraintsOf } from './spread-constraint.ts';
 import { noVolumeNeeds, type VolumeNeeds } from './volume-needs.ts';
@@ -71,7 +72,8 @@ function ownerOf(pod: Pod): string | undefined {
 }
 
 function classKeyOf(pod: Pod, volumes: VolumeNeeds): string {
-  const { metadata, spec } = pod;
+  const { metadata } = pod;
+  const spec = specInForce(pod);
   const needs = (container: PodSpec['containers'][number]): unknown => [
     container.resources?.requests,
     container.ports,
@@ -98,7 +100,8 @@ function classKeyOf(pod: Pod, volumes: VolumeNeeds): string {
 }
 
 function compile(pod: Pod, key: string, volumes: VolumeNeeds): PodClass {
-  const { metadata, spec } = pod;
+  const { metadata } = pod;
+  const spec = specInForce(pod);
   const nodeAffinity = spec.affinity?.nodeAffinity;
   const labels = metadata.labels ?? {};
   const namespace = metadata.namespace ?? 'default';
