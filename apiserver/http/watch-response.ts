@@ -8,6 +8,8 @@ import type { ClientResponse } from './client-response.ts';
 
 /** Watches without a time of their own end after this, and up to twice it, so that clients spread out. */
 const defaultWatchSeconds = 1800;
+/** A longer timer would run out at once. */
+const maxTimerMs = 2 ** 31 - 1;
 
 /** What the client wants of the stream itself. */
 export interface StreamOptions {
@@ -56,7 +58,7 @@ export class WatchStreams {
   /** In whole seconds: timers of the same length share a list. */
   #watchMs(timeoutSeconds: number | undefined): number {
     const seconds = timeoutSeconds ?? 0;
-    if (seconds > 0) return seconds * 1000;
+    if (seconds > 0) return Math.min(seconds * 1000, maxTimerMs);
     return Math.round(defaultWatchSeconds * (1 + this.#options.random.next())) * 1000;
   }
 
