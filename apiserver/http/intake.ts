@@ -11,6 +11,9 @@ import type { Clock } from '../../base/clock.ts';
 import { TurnQueue } from '../watch-cache/turn-queue.ts';
 import { Handshakes } from './handshakes.ts';
 
+/** Of requests begun in one turn: what comes together should reach the store together, so longer than others' work. */
+const requestsMs = 12;
+
 /** Takes a stream; false when it is for the server's own listeners. */
 type TakeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
 
@@ -20,7 +23,7 @@ export class Intake {
 
   constructor(clock: Clock) {
     this.#handshakes = new Handshakes(clock);
-    this.#requests = new TurnQueue({ clock });
+    this.#requests = new TurnQueue({ clock, turnMs: requestsMs });
   }
 
   /** Begins with a connection when its turn has come. */
