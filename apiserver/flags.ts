@@ -104,7 +104,7 @@ const options = {
   'kubelet-certificate-authority': text(),
   'proxy-client-cert-file': text(),
   'proxy-client-key-file': text(),
-  'anonymous-auth': text('false'),
+  'anonymous-auth': text('true'),
   'shutdown-delay-duration': text('0s'),
   'admission-control-config-file': text(),
   'warn-no-actor': text('false'),

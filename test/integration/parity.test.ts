@@ -17,7 +17,7 @@ const cases = mkdtempSync(join(tmpdir(), 'coracle-parity-'));
 
 beforeAll(async () => {
   etcd = await EtcdProcess.start();
-  const flags = ['--service-cluster-ip-range=10.0.0.0/16', '--anonymous-auth=true'];
+  const flags = ['--service-cluster-ip-range=10.0.0.0/16'];
   server = await ApiServerProcess.start({ etcdServers: etcd.url, flags });
   cpSync(join(parity, 'cases'), cases, {
     recursive: true,

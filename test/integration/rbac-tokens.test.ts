@@ -184,7 +184,7 @@ test('without credentials only health and version are answered', async () => {
   for (const path of ['/healthz', '/livez', '/readyz', '/version'])
     expect((await withToken(undefined, path)).status, path).toBe(200);
   for (const path of ['/api', '/openid/v1/jwks', '/api/v1/pods', '/metrics'])
-    expect((await withToken(undefined, path)).status, path).toBe(401);
+    expect((await withToken(undefined, path)).status, path).toBe(403);
 });
 
 test('who acts as somebody else needs the right to each part of them', async () => {
