@@ -40,6 +40,8 @@ export interface ReflectorOptions<T extends ApiObject> {
   readonly type: ResourceType<T>;
   readonly selection: Selection;
   readonly sink: ReflectorSink<T>;
+  /** What is kept of an object, asked as it arrives; all of it unless given. */
+  readonly keep?: (object: T) => T;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -47,12 +49,14 @@ export interface ReflectorOptions<T extends ApiObject> {
 
 export class Reflector<T extends ApiObject> {
   readonly #options: ReflectorOptions<T>;
+  readonly #keep: (object: T) => T;
   #resourceVersion: string | undefined;
   #watchListRefused = false;
   #attempt = 0;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
+    this.#keep = options.keep ?? ((object) => object);
   }
 
   /** Up to which version the sink has seen everything; undefined before the first replacement. */
@@ -109,7 +113,7 @@ export class Reflector<T extends ApiObject> {
     for await (const event of this.#watch(request, signal)) {
       if (synced) this.#apply(event);
       else if (event.type === 'DELETED') initial.delete(event.object.metadata.uid);
-      else if (event.type !== 'BOOKMARK') initial.set(event.object.metadata.uid, event.object);
+      else if (event.type !== 'BOOKMARK') initial.set(event.object.metadata.uid, this.#keep(event.object));
       else if (event.object.metadata.annotations?.[initialEventsEnd] === 'true') {
         synced = true;
         this.#replace([...initial.values()], event.object.metadata.resourceVersion);
@@ -133,10 +137,10 @@ export class Reflector<T extends ApiObject> {
     const { client, type, selection } = this.#options;
     const objects: T[] = [];
     let page = await client.list(type, { ...selection, limit: listPageSize });
-    objects.push(...page.items);
+    objects.push(...page.items.map(this.#keep));
     while (page.continue !== undefined && !signal.aborted) {
       page = await client.list(type, { ...selection, limit: listPageSize, continue: page.continue });
-      objects.push(...page.items);
+      objects.push(...page.items.map(this.#keep));
     }
     if (!signal.aborted) this.#replace(objects, page.resourceVersion);
   }
@@ -155,8 +159,8 @@ export class Reflector<T extends ApiObject> {
 
   #apply(event: WatchEvent<T>): void {
     const { sink } = this.#options;
-    if (event.type === 'DELETED') sink.remove(event.object);
-    else if (event.type !== 'BOOKMARK') sink.upsert(event.object);
+    if (event.type === 'DELETED') sink.remove(this.#keep(event.object));
+    else if (event.type !== 'BOOKMARK') sink.upsert(this.#keep(event.object));
     this.#resourceVersion = event.object.metadata.resourceVersion;
     this.#attempt = 0;
   }

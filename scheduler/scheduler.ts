@@ -33,6 +33,7 @@ import type { PodClass } from './framework/pod-class.ts';
 import { GroupCycle } from './groups/group-cycle.ts';
 import { groupKey } from './groups/pod-group.ts';
 import { PodGroups } from './groups/pod-groups.ts';
+import { leanPod } from './lean-pod.ts';
 import { LoadFeed } from './load-feed.ts';
 import { SchedulerMetrics } from './metrics.ts';
 import { serveMetrics } from './metrics-server.ts';
@@ -211,7 +212,7 @@ function reflectorsOf(
     nodes: rebalancer?.watchingNodes(nodeSink) ?? nodeSink,
   };
   return [
-    new Reflector({ ...options, type: pods, selection: {}, sink: sinks.pods }),
+    new Reflector({ ...options, type: pods, selection: {}, sink: sinks.pods, keep: leanPod }),
     new Reflector({ ...options, type: nodes, selection: {}, sink: sinks.nodes }),
     new Reflector({ ...options, type: leases, selection: { namespace: nodeLeases }, sink: loadFeed }),
   ];

@@ -16,6 +16,7 @@ import { PodFeed } from '../../../scheduler/feed.ts';
 import { toPodClass } from '../../../scheduler/framework/pod-class.ts';
 import { noVolumeNeeds } from '../../../scheduler/framework/volume-needs.ts';
 import { PodGroups } from '../../../scheduler/groups/pod-groups.ts';
+import { leanPod } from '../../../scheduler/lean-pod.ts';
 import { defaultPlugins } from '../../../scheduler/plugin-registry.ts';
 import { SchedulingQueue } from '../../../scheduler/queue/scheduling-queue.ts';
 import { schedule } from '../../../scheduler/schedule.ts';
@@ -87,7 +88,9 @@ async function* events(): AsyncGenerator<WatchEvent<Pod>> {
 }
 
 const common = { clock: systemClock, random: seededRandom(1), logger: silentLogger };
-await new Reflector({ ...common, client, type: pods, selection: {}, sink: feed }).run(abort.signal);
+await new Reflector({ ...common, client, type: pods, selection: {}, sink: feed, keep: leanPod }).run(
+  abort.signal,
+);
 const seconds = (performance.now() - watchedAtMs) / 1_000;
 const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
 for (let i = 0; i < 200; i += 1)
