@@ -78,6 +78,7 @@ export function createApp(options: HttpServerOptions): App {
     http2: true,
     https: tlsOptions(options),
     bodyLimit: bodyLimitBytes,
+    http2SessionTimeout: idleConnectionMs,
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
