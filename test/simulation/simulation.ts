@@ -19,6 +19,8 @@ export interface SimulationOptions {
   /** How long the user and the faults go on. */
   readonly turmoilMs?: number | undefined;
   readonly faults?: boolean | undefined;
+  /** One of so many deployments is a group. */
+  readonly groupEach?: number | undefined;
   readonly keepTrace?: boolean | undefined;
   readonly loggerOf?: ((process: SimulatedProcess) => Logger) | undefined;
 }
@@ -55,7 +57,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   });
   const evictions = check(world);
   await world.boot();
-  const user = new User(world);
+  const user = new User(world, options.groupEach);
   await turmoil(world, user, options, evictions);
   await converge(world, user);
   return {

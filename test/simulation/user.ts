@@ -14,9 +14,9 @@ import type { World } from './world.ts';
 const namespace = 'default';
 const maxDeployments = 5;
 const retryMs = 300;
-/** Every third deployment is a group. */
-const groupEach = 3;
-const leastOfGroup = 2;
+/** Every third deployment is a group, unless more are wanted. */
+const usualGroupEach = 3;
+const leastOfGroup = 3;
 /** Of all hosts together; what is wanted must fit in with hosts missing. */
 const wantedCpuMillis = 4_000;
 
@@ -34,14 +34,16 @@ export class User {
   readonly #process: SimulatedProcess;
   readonly #client: ApiClient;
   readonly #random: Random;
+  readonly #groupEach: number;
   readonly #wanted = new Map<string, Wanted>();
   /** Requests about one deployment are made one after the other. */
   readonly #turns = new Map<string, Promise<void>>();
   #created = 0;
   #busy = 0;
 
-  constructor(world: World) {
+  constructor(world: World, groupEach = usualGroupEach) {
     this.#world = world;
+    this.#groupEach = groupEach;
     this.#process = world.createProcess('user');
     this.#client = world.clientOf(this.#process, 'admin', ['system:masters']);
     this.#random = world.fork();
@@ -72,7 +74,7 @@ export class User {
     const name = `app-${this.#created}`;
     const hostPort = this.#random.next() < 0.25 ? 8_000 + this.#created : undefined;
     const cpuMillis = [100, 200, 700][Math.floor(3 * this.#random.next())] ?? 100;
-    const isGroup = this.#created % groupEach === 0;
+    const isGroup = this.#created % this.#groupEach === 0;
     const replicas = sizeOf(isGroup, this.#fitting(cpuMillis, hostPort));
     this.#wanted.set(name, { cpuMillis, hostPort, isGroup, replicas, image: 1 });
     this.#world.note(`user creates ${name} with ${replicas}`);
