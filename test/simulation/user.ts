@@ -41,7 +41,7 @@ export class User {
   #created = 0;
   #busy = 0;
 
-  constructor(world: World, groupEach = usualGroupEach) {
+  constructor(world: World, groupEach: number = usualGroupEach) {
     this.#world = world;
     this.#groupEach = groupEach;
     this.#process = world.createProcess('user');
