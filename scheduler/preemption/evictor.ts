@@ -8,6 +8,9 @@ import type { ApiClient } from '../../client/client.ts';
 import type { EventSink } from '../../client/event-recorder.ts';
 import type { PlacedPod } from '../cache/cluster.ts';
 
+/** Evictions under way at a time: more would only wait in the API server, which refuses what waits too long. */
+const maxUnderWay = 64;
+
 export interface EvictorOptions {
   readonly client: Pick<ApiClient, 'patch' | 'delete'>;
   readonly events: EventSink;
@@ -20,26 +23,37 @@ export interface Eviction {
   readonly nodeName: string;
   readonly victims: readonly PlacedPod[];
   /** Called for every victim that could not be evicted. */
-  readonly onFailure: () => void;
+  readonly onFailure: (victim: PlacedPod) => void;
 }
 
 export class Evictor {
   readonly #options: EvictorOptions;
   readonly #underWay = new Set<Promise<void>>();
+  readonly #waiting: { readonly eviction: Eviction; readonly victim: PlacedPod }[] = [];
 
   constructor(options: EvictorOptions) {
     this.#options = options;
   }
 
   start(eviction: Eviction): void {
-    for (const victim of eviction.victims) {
-      const evicting = this.#evict(eviction, victim).finally(() => this.#underWay.delete(evicting));
-      this.#underWay.add(evicting);
-    }
+    for (const victim of eviction.victims) this.#waiting.push({ eviction, victim });
+    this.#next();
   }
 
   async drain(): Promise<void> {
-    await Promise.all(this.#underWay);
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  #next(): void {
+    while (this.#underWay.size < maxUnderWay) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      const evicting = this.#evict(next.eviction, next.victim).finally(() => {
+        this.#underWay.delete(evicting);
+        this.#next();
+      });
+      this.#underWay.add(evicting);
+    }
   }
 
   async #evict({ preemptor, nodeName, onFailure }: Eviction, victim: PlacedPod): Promise<void> {
@@ -68,7 +82,7 @@ export class Evictor {
       // Not found: it left by itself, which is what we want.
       if (isNotFound(error)) return;
       logger.warn({ err: error, pod: victim.name }, 'preempt');
-      onFailure();
+      onFailure(victim);
     }
   }
 }

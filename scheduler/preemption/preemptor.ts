@@ -68,9 +68,14 @@ export class Preemptor {
     preemptor: Pod,
     { node, victims }: { readonly node: string; readonly victims: readonly PlacedPod[] },
   ): void {
-    for (const victim of victims) cluster.setPod({ ...victim, isLive: false });
-    const onFailure = (): void => this.#onFailure(preemptor.metadata.uid);
-    this.#evictor.start({ preemptor, nodeName: node, victims, onFailure });
+    const leaving = victims.map((victim): PlacedPod => ({ ...victim, isLive: false }));
+    for (const victim of leaving) cluster.setPod(victim);
+    const onFailure = (victim: PlacedPod): void => {
+      // Unless the watch has told of it since, it stays: nobody must wait for its end.
+      if (cluster.pod(victim.uid) === victim) cluster.setPod({ ...victim, isLive: true });
+      this.#onFailure(preemptor.metadata.uid);
+    };
+    this.#evictor.start({ preemptor, nodeName: node, victims: leaving, onFailure });
   }
 
   drain(): Promise<void> {
