@@ -117,6 +117,14 @@ describe('the eviction check', () => {
     world.put('/pods', plantedPod('one', { node: 'a', evicted: true }));
     expect(world.found).toHaveLength(2);
   });
+
+  it('accepts the death of one that had been silent by itself just before', () => {
+    heard = false;
+    check.fellSilent('a');
+    check.hold(['a']);
+    world.put('/nodes', plantedNode('a', dead));
+    expect(world.found).toEqual([]);
+  });
 });
 
 describe('the last-endpoint check', () => {

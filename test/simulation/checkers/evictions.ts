@@ -17,16 +17,19 @@ export class EvictionChecker implements Checker {
   readonly #context: CheckContext;
   readonly #hosts: HostFacts;
   readonly #lastSilentMs = new Map<string, number>();
-  readonly #held = new Map<string, number>();
+  readonly #held = new Set<string>();
 
   constructor(context: CheckContext, hosts: HostFacts) {
     this.#context = context;
     this.#hosts = hosts;
   }
 
-  /** `nodes` fall silent together, and are too many: none of them may lose pods until they are released. */
+  /**
+   * `nodes` fall silent together, and are too many: none of them may lose pods until they are released. One that was
+   * silent by itself just before may have been declared dead for that.
+   */
   hold(nodes: readonly string[]): void {
-    for (const node of nodes) this.#held.set(node, this.#context.nowMs());
+    for (const node of nodes) if (this.#sinceSilenceMs(node) > lateMs) this.#held.add(node);
   }
 
   release(nodes: readonly string[]): void {
@@ -41,6 +44,11 @@ export class EvictionChecker implements Checker {
     this.#lastSilentMs.set(node, this.#context.nowMs());
   }
 
+  /** How long ago its last silence began or ended. */
+  #sinceSilenceMs(node: string): number {
+    return this.#context.nowMs() - (this.#lastSilentMs.get(node) ?? Number.NEGATIVE_INFINITY);
+  }
+
   observe({ resource, before, after }: Change): void {
     if (resource === '/nodes' && after !== undefined)
       this.#checkNode(before as StoredNode | undefined, after as StoredNode);
@@ -51,8 +59,7 @@ export class EvictionChecker implements Checker {
   #checkNode(before: StoredNode | undefined, { metadata, spec }: StoredNode): void {
     if (hasDeadTaint(before?.spec) || !hasDeadTaint(spec)) return;
     const name = metadata.name ?? '';
-    const sinceMs = this.#context.nowMs() - (this.#lastSilentMs.get(name) ?? Number.NEGATIVE_INFINITY);
-    if (this.#hosts.isHeard(name) && sinceMs > lateMs)
+    if (this.#hosts.isHeard(name) && this.#sinceSilenceMs(name) > lateMs)
       this.#context.violate('evictions', `${name} is declared dead and beats`);
     if (this.#held.has(name))
       this.#context.violate('evictions', `${name} is declared dead though too many are silent together`);
