@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { cgroupPath } from './cgroups.ts';
 import { encryptionFile, frontProxyDirectory, frontProxyName } from './identities.ts';
 import type { Layout } from './layout.ts';
+import { nodeOptionsOf } from './node-options.ts';
 import type { ClusterChoices, ClusterSettings } from './settings.ts';
 import { serverAddress } from './underlay.ts';
 import type { Unit } from './units.ts';
@@ -31,7 +32,7 @@ export function programCommand(
   flags: Readonly<Record<string, string>>,
 ): string[] {
   const rendered = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  return [layout.node, join(layout.dist, program, 'main.js'), ...rendered];
+  return [layout.node, ...nodeOptionsOf(program), join(layout.dist, program, 'main.js'), ...rendered];
 }
 
 const clientUrl = (port: number): string => `https://127.0.0.1:${port}`;

@@ -5,6 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { nodeOptionsOf } from '../../deploy/node-options.ts';
 import type { PodDraft } from '../support/scheduling-objects.ts';
 import { type Figure, report } from './measure/figures.ts';
 import { type Backlog, SchedulingBench } from './measure/scheduling-api.ts';
@@ -52,7 +53,10 @@ function measureCore(): void {
 function measureMemory(): void {
   const script = join(import.meta.dirname, 'measure/scheduling-memory.ts');
   for (const podCount of [10_000, 150_000]) {
-    const output = execFileSync(process.execPath, ['--expose-gc', script, `${nodeCount}`, `${podCount}`]);
+    const output = execFileSync(process.execPath, [
+      ...[...nodeOptionsOf('scheduler'), '--expose-gc'],
+      ...[script, `${nodeCount}`, `${podCount}`],
+    ]);
     const [megabytes, peak, seconds] = output.toString().split(' ').map(Number);
     const state = `5,000 nodes, ${podCount.toLocaleString('en')} pods`;
     add(`${state}: all read by a new scheduler`, 's', seconds ?? 0, { goal: 1 });

@@ -10,6 +10,7 @@ import { silentLogger } from '../../../base/logger.ts';
 import { systemRandom } from '../../../base/random.ts';
 import type { ApiClient } from '../../../client/client.ts';
 import { Informer } from '../../../client/informer.ts';
+import { nodeOptionsOf } from '../../../deploy/node-options.ts';
 import { ApiServerProcess } from '../../support/api-server-process.ts';
 import { EtcdProcess } from '../../support/etcd-process.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -202,7 +203,8 @@ export class SchedulingBench {
   #startScheduler(): void {
     const main = join(import.meta.dirname, '../../../scheduler/main.ts');
     const flags = [`--kubeconfig=${this.#server.kubeconfig('scheduler')}`, '--leader-elect=false'];
-    this.#scheduler = spawn(process.execPath, [main, ...flags, '--log-level=error'], { stdio: 'inherit' });
+    const args = [...nodeOptionsOf('scheduler'), main, ...flags, '--log-level=error'];
+    this.#scheduler = spawn(process.execPath, args, { stdio: 'inherit' });
   }
 
   /** An informer, because a stream that falls behind is closed and has to be begun again. */
