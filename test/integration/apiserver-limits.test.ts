@@ -147,16 +147,19 @@ describe('a connection that is abused is closed, and others live on', () => {
   test.each([
     ['pings that nobody reads the answers to', ping, 200_000],
     ['settings that nobody reads the answers to', settings, 200_000],
-    ['continuations without an end', Buffer.concat([headers, continuation]), 1],
+    [
+      'continuations without an end',
+      Buffer.concat([headers, ...Array.from({ length: 20 }, () => continuation)]),
+      1,
+    ],
   ])('by %s', async (_what, piece, count) => {
     const socket = await secureSocket('h2');
     socket.on('error', () => undefined);
     const closed = new Promise((resolve) => socket.once('close', resolve));
     socket.pause();
     socket.write(Buffer.concat([Buffer.from(preface), settings]));
-    socket.write(Buffer.concat(Array.from({ length: count }, () => piece)));
-    for (let more = 0; more < 20; more += 1) socket.write(continuation);
-    setTimeout(() => socket.resume(), 1_000);
+    // Nothing is read until the server has taken it all, or has closed the connection.
+    socket.write(Buffer.concat(Array.from({ length: count }, () => piece)), () => socket.resume());
     await closed;
     const via = session();
     expect((await ask(via, {})).status).toBe(200);
