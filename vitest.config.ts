@@ -1,10 +1,14 @@
 import { defineConfig } from 'vitest/config';
+import { gateReporter } from './test/gate-reporter.ts';
 import { folders } from './test/tidy/source-files.ts';
 
 const tested = folders.filter((folder) => folder !== 'test');
 
+const reportFile = process.env['GATE_REPORT'];
+
 export default defineConfig({
   test: {
+    reporters: ['default', ...(reportFile === undefined ? [] : [gateReporter(reportFile)])],
     projects: [
       {
         test: {

@@ -3,28 +3,20 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Failure, GateReport } from './gate-reporter.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const gates = ['tidy', 'unit', 'integration', 'simulation', 'e2e'] as const;
 type Gate = (typeof gates)[number];
 
-interface Count {
+interface Outcome {
   readonly passed: number;
-  readonly failed: number;
+  readonly failures: readonly Failure[];
 }
 
-interface VitestReport {
-  readonly success: boolean;
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
-  }[];
-}
-
-const sum = (counts: readonly Count[]): Count => ({
-  passed: counts.reduce((total, count) => total + count.passed, 0),
-  failed: counts.reduce((total, count) => total + count.failed, 0),
+const together = (outcomes: readonly Outcome[]): Outcome => ({
+  passed: outcomes.reduce((total, outcome) => total + outcome.passed, 0),
+  failures: outcomes.flatMap((outcome) => outcome.failures),
 });
 
 const environment = {
@@ -32,15 +24,18 @@ const environment = {
   PATH: `${dirname(process.execPath)}:${join(root, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`,
 };
 
-function runTool(file: string, args: readonly string[]): boolean {
-  return spawnSync(file, [...args], { cwd: root, stdio: 'inherit', env: environment }).status === 0;
+const failed = (what: string, message: string): Outcome => ({ passed: 0, failures: [{ what, message }] });
+
+function runTool(file: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): boolean {
+  const env = { ...environment, ...more };
+  return spawnSync(file, [...args], { cwd: root, stdio: 'inherit', env }).status === 0;
 }
 
-function check(name: string, file: string, args: readonly string[]): Count {
+function check(name: string, file: string, args: readonly string[]): Outcome {
   process.stdout.write(`--- ${name}\n`);
   const passed = runTool(file, args);
   process.stdout.write(`${name}: ${passed ? 'ok' : 'FAILED'}\n`);
-  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1 };
+  return passed ? { passed: 1, failures: [] } : failed(name, 'see its output above');
 }
 
 /** Names of tests that may be skipped: the list under "Skipped" in docs/testing.md. */
@@ -52,25 +47,23 @@ function allowedSkips(): readonly string[] {
   return [...section.matchAll(/^- `(.+?)`/gm)].map((match) => match[1] ?? '');
 }
 
-function runVitest(gate: Gate): Count {
-  if (!hasTests(gate)) return { passed: 0, failed: 0 };
+function runVitest(gate: Gate): Outcome {
+  if (!hasTests(gate)) return { passed: 0, failures: [] };
   process.stdout.write(`--- ${gate} tests\n`);
-  const report = join(root, `.bench/${gate}-report.json`);
-  mkdirSync(dirname(report), { recursive: true });
-  rmSync(report, { force: true });
-  const args = [
-    'run',
-    '--project',
-    gate,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-  ];
-  const passed = runTool(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), ...args]);
-  if (!existsSync(report)) return { passed: 0, failed: 1 };
-  const count = countReport(JSON.parse(readFileSync(report, 'utf8')) as VitestReport);
-  // An error outside any test (an unhandled rejection, a file that does not load) must not vanish.
-  return passed || count.failed > 0 ? count : { ...count, failed: 1 };
+  const file = join(root, `.bench/${gate}-report.json`);
+  mkdirSync(dirname(file), { recursive: true });
+  rmSync(file, { force: true });
+  const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', gate];
+  const passed = runTool(process.execPath, args, { GATE_REPORT: file });
+  if (!existsSync(file)) return failed(gate, 'its run ended without a report; see its output above');
+  const report = JSON.parse(readFileSync(file, 'utf8')) as GateReport;
+  const skips = allowedSkips();
+  const skipped = report.skipped
+    .filter((name) => !skips.includes(name))
+    .map((name) => ({ what: name, message: 'skipped, and not named in docs/testing.md' }));
+  const failures = [...report.failures, ...skipped];
+  if (!passed && failures.length === 0) return failed(gate, 'vitest says so, and names no test');
+  return { passed: report.passed, failures };
 }
 
 function hasTests(gate: Gate): boolean {
@@ -81,24 +74,10 @@ function hasTests(gate: Gate): boolean {
   );
 }
 
-function countReport(report: VitestReport): Count {
-  const skips = allowedSkips();
-  let passed = 0;
-  let failed = 0;
-  for (const file of report.testResults) {
-    if (file.assertionResults.length === 0 && file.status !== 'passed') failed += 1;
-    for (const result of file.assertionResults) {
-      if (result.status === 'passed') passed += 1;
-      else if (result.status === 'failed' || !skips.includes(result.fullName)) failed += 1;
-    }
-  }
-  return { passed, failed };
-}
-
-function runGate(gate: Gate): Count {
+function runGate(gate: Gate): Outcome {
   if (gate !== 'tidy') return runVitest(gate);
   const bin = (name: string): string => join(root, 'node_modules/.bin', name);
-  return sum([
+  return together([
     check('tsc', bin('tsc'), ['--noEmit']),
     check('biome', bin('biome'), ['check', '--error-on-warnings', '.']),
     check('knip', bin('knip'), []),
@@ -106,7 +85,7 @@ function runGate(gate: Gate): Count {
   ]);
 }
 
-function runScript(folder: string, name: string | undefined): Count {
+function runScript(folder: string, name: string | undefined): Outcome {
   const scripts = readdirSync(join(root, 'test', folder)).filter(
     (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
   );
@@ -115,7 +94,7 @@ function runScript(folder: string, name: string | undefined): Count {
     process.stderr.write(`test/run ${folder}: no "${name}" (there are: ${names.join(', ')})\n`);
     process.exit(2);
   }
-  return sum(
+  return together(
     names
       .filter((each) => name === undefined || each === name)
       .map((each) =>
@@ -140,6 +119,8 @@ if (
   process.exit(2);
 }
 const chosen = gates.filter((gate) => what === undefined || gate === what);
-const count = what === 'bench' || what === 'soak' ? runScript(what, name) : sum(chosen.map(runGate));
-process.stdout.write(`${count.passed} passed, ${count.failed} failed\n`);
-process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
+const outcome = what === 'bench' || what === 'soak' ? runScript(what, name) : together(chosen.map(runGate));
+// What failed stands once more at the end: the tail of a log is what is kept of it.
+for (const { what, message } of outcome.failures) process.stdout.write(`FAILED ${what}\n${message}\n`);
+process.stdout.write(`${outcome.passed} passed, ${outcome.failures.length} failed\n`);
+process.exit(outcome.failures.length === 0 && outcome.passed > 0 ? 0 : 1);
