@@ -96,11 +96,24 @@ it('two servers let exactly as many in as there is room for, in few transactions
 
 it('is seen to let too many in when a quota is written without its condition', async () => {
   const storage = await aStore('50');
-  const unconditional = async (writes: readonly StorageWrite[]) => {
+  let asked = 0;
+  let bothHaveDecided: () => void = () => undefined;
+  // The first charges of both servers rest on the same quota; after them one is written at a time.
+  let turn = new Promise<void>((resolve) => {
+    bothHaveDecided = resolve;
+  });
+  const overwrite = async (writes: readonly StorageWrite[]) => {
     const { version = 0 } = (await storage.get(quotaKey)) ?? {};
     return storage.commit(
       writes.map((write) => (write.key === quotaKey ? { ...write, expected: version } : write)),
     );
+  };
+  const unconditional = (writes: readonly StorageWrite[]) => {
+    asked += 1;
+    if (asked === 2) bothHaveDecided();
+    const written = turn.then(() => overwrite(writes));
+    turn = written.then(() => undefined);
+    return written;
   };
   expect(await race(storage, unconditional)).toBeGreaterThan(50);
 });
