@@ -47,6 +47,29 @@ describe('decodeObject', () => {
     expect(object['data']).toEqual({ k: '2', z: '3' });
   });
 
+  it('tells of unknown and repeated fields in the order of the text, each once', () => {
+    const spec = '"unknown":{"a":1,"a":2},"unknown":3,"replicas":1,"replicas":2,"replicas":3,"other":1';
+    const body = `{"metadata":{"name":"a","name":"b"},"spec":{${spec}}}`;
+    const told =
+      'duplicate field "metadata.name", unknown field "spec.unknown", duplicate field "spec.replicas", unknown field "spec.other"';
+    expect(decode('Deployment', body).warnings).toEqual(told.split(', '));
+    expect(() => decode('Deployment', body, 'Strict')).toThrow(`strict decoding error: ${told}`);
+  });
+
+  it('tells of repeated keys in YAML by their lines, and then of unknown fields by the alphabet', () => {
+    const body =
+      'metadata:\n  name: a\n  name: b\nspec:\n  zoo: 1\n  paused: true\n  "paused": false\n  bar: 2\n';
+    const lines = ['line 3: key "name" already set in map', 'line 7: key "paused" already set in map'];
+    const unknown = ['unknown field "spec.bar"', 'unknown field "spec.zoo"'];
+    const { object, warnings } = decode('Deployment', body, 'Warn', 'application/yaml');
+    expect(warnings).toEqual([...lines, ...unknown]);
+    expect(object.metadata.name).toBe('b');
+    expect(decode('Deployment', body, 'Ignore', 'application/yaml').warnings).toEqual([]);
+    expect(() => decode('Deployment', body, 'Strict', 'application/yaml')).toThrow(
+      `strict decoding error: yaml: unmarshal errors:\n  ${lines.join('\n  ')}, ${unknown.join(', ')}`,
+    );
+  });
+
   it.each([
     [
       'ConfigMap',

@@ -1,13 +1,13 @@
 import { type AnyObject, toApiVersion } from '../../api/kind-info.ts';
 import { badRequest, StatusError } from '../../api/status-error.ts';
 import { codeOf } from '../../base/invariant.ts';
-import { type ParsedJson, parseJson } from './json-text.ts';
+import { parseJson, type RepeatedField } from './json-text.ts';
 import { protobufType, readEnvelope } from './protobuf/body.ts';
 import type { MessageReader } from './protobuf/message-reader.ts';
 import { WireError } from './protobuf/wire.ts';
 import type { StructType } from './schema.ts';
 import { jsonType, TypedReader } from './walk.ts';
-import { parseYaml } from './yaml-text.ts';
+import { readYaml, repeatedKeys } from './yaml-text.ts';
 
 /** What to do about fields that are unknown or stand twice. @see meta/v1 CreateOptions.fieldValidation */
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
@@ -62,12 +62,24 @@ function unrecognized(request: DecodeRequest, why: string): StatusError {
   );
 }
 
-function parseBody(request: DecodeRequest): ParsedJson {
+/** A body's value, and what is told of it when fields are validated, once the unknown ones are known. */
+interface ParsedBody {
+  readonly value: unknown;
+  readonly problems: (unknown: readonly string[]) => string[];
+}
+
+const unknownField = (path: string): string => `unknown field "${path}"`;
+
+function parseBody(request: DecodeRequest): ParsedBody {
   const text = request.body.toString('utf8');
   const isYaml = request.contentType.startsWith('application/yaml');
   try {
-    if (isYaml) return { value: parseYaml(text), duplicates: [] };
-    return parseJson(text);
+    if (isYaml) {
+      const { value, repeated } = readYaml(text);
+      return { value, problems: (unknown) => yamlProblems(unknown, repeated, request.fieldValidation) };
+    }
+    const { value, duplicates, places } = parseJson(text);
+    return { value, problems: (unknown) => strictProblems(unknown, duplicates, places) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const message = isYaml ? error.message : `couldn't get version/kind; json parse error: ${error.message}`;
@@ -76,7 +88,7 @@ function parseBody(request: DecodeRequest): ParsedJson {
 }
 
 /** The kind is settled first: it tells which message the bytes are. */
-function parseProtobuf(request: DecodeRequest): ParsedJson {
+function parseProtobuf(request: DecodeRequest): ParsedBody {
   let envelope: ReturnType<typeof readEnvelope>;
   try {
     envelope = readEnvelope(request.body);
@@ -88,7 +100,7 @@ function parseProtobuf(request: DecodeRequest): ParsedJson {
   checkEnvelope(request, { apiVersion, kind });
   try {
     const fields = request.messages.read(request.schema.definition, raw);
-    return { value: { ...fields, apiVersion, kind }, duplicates: [] };
+    return { value: { ...fields, apiVersion, kind }, problems: (unknown) => unknown.map(unknownField) };
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     throw cannotDecode(request.kind, request.kind.kind, error.message);
@@ -150,14 +162,41 @@ function refuseKind(request: DecodeRequest, apiVersion: string, kind: string): n
   );
 }
 
-/** Unknown and repeated fields as Kubernetes words them; what stands inside an unknown field is not told. */
-export function strictProblems(unknown: readonly string[], duplicates: readonly string[]): string[] {
-  const isInside = (path: string): boolean =>
-    unknown.some((parent) => path.startsWith(`${parent}.`) || path.startsWith(`${parent}[`));
-  return [
-    ...duplicates.filter((path) => !isInside(path)).map((path) => `duplicate field "${path}"`),
-    ...unknown.map((path) => `unknown field "${path}"`),
-  ];
+/**
+ * Unknown and repeated fields as Kubernetes words them, in the order of the text, each once. What stands inside an unknown
+ * field is not told, nor that it is repeated.
+ */
+export function strictProblems(
+  unknown: readonly string[],
+  duplicates: readonly RepeatedField[],
+  places: ReadonlyMap<string, number>,
+): string[] {
+  if (duplicates.length === 0) return unknown.map(unknownField);
+  const unknowns = new Set(unknown);
+  const found = unknown.map((path) => ({ place: places.get(path) ?? Infinity, text: unknownField(path) }));
+  for (const { path, place } of duplicates)
+    if (!isWithin(path, unknowns)) found.push({ place, text: `duplicate field "${path}"` });
+  found.sort((left, right) => (left.place === right.place ? 0 : left.place - right.place));
+  return [...new Set(found.map(({ text }) => text))];
+}
+
+/** Is it one of the fields, or a part of one? */
+function isWithin(path: string, fields: ReadonlySet<string>): boolean {
+  if (fields.has(path)) return true;
+  for (let at = 0; at < path.length; at++)
+    if ((path[at] === '.' || path[at] === '[') && fields.has(path.slice(0, at))) return true;
+  return false;
+}
+
+/** A refusal quotes go-yaml's error as a whole; warnings are its lines. */
+function yamlProblems(
+  unknown: readonly string[],
+  repeated: readonly string[],
+  fieldValidation: FieldValidation,
+): string[] {
+  const unknowns = unknown.map(unknownField);
+  if (repeated.length === 0) return unknowns;
+  return fieldValidation === 'Strict' ? [repeatedKeys(repeated), ...unknowns] : [...repeated, ...unknowns];
 }
 
 /**
@@ -176,7 +215,7 @@ export function decodeObject(request: DecodeRequest): Decoded {
   checkEnvelope(request, parsed.value);
   const reader = new TypedReader();
   const object = readTyped(request, reader, parsed.value);
-  const problems = strictProblems(reader.unknownFields, parsed.duplicates);
+  const problems = parsed.problems(reader.unknownFields);
   if (problems.length > 0 && request.fieldValidation === 'Strict')
     throw cannotDecode(request.kind, request.kind.kind, `strict decoding error: ${problems.join(', ')}`);
   return { object, warnings: request.fieldValidation === 'Warn' ? problems : [] };

@@ -9,9 +9,21 @@ const maxDepth = 1000;
 
 export interface ParsedJson {
   readonly value: unknown;
-  /** Paths of repeated fields, in the order of the text. */
-  readonly duplicates: readonly string[];
+  /** Repeated fields, in the order of the text. */
+  readonly duplicates: readonly RepeatedField[];
+  /** Where fields stand first, by path; only when some stand twice, and of the first of them. */
+  readonly places: ReadonlyMap<string, number>;
 }
+
+export interface RepeatedField {
+  readonly path: string;
+  /** Number of the repetition among the fields of the text. */
+  readonly place: number;
+}
+
+/** Where more fields stand, nobody reads in which order they are complained about. */
+const maxPlaces = 10_000;
+const noPlaces: ReadonlyMap<string, number> = new Map();
 
 /** Text that is no JSON; the message is Go's. */
 export class JsonSyntaxError extends Error {
@@ -38,7 +50,7 @@ export function wellFormed(value: unknown): unknown {
 function parseAnyJson(text: string): ParsedJson {
   try {
     const value: unknown = JSON.parse(text);
-    if (countFieldsOfText(text) === countFields(value, 0)) return { value, duplicates: [] };
+    if (countFieldsOfText(text) === countFields(value, 0)) return { value, duplicates: [], places: noPlaces };
   } catch (error) {
     if (error instanceof RangeError) throw new JsonSyntaxError('exceeded max depth');
     if (!(error instanceof SyntaxError)) throw error;
@@ -88,6 +100,13 @@ function countFields(value: unknown, depth: number): number {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** A later object is merged into an earlier one, as Go decodes twice into the same struct or map. */
+function put(object: Record<string, unknown>, key: string, later: unknown): void {
+  const earlier = Object.hasOwn(object, key) ? object[key] : undefined;
+  const value = isRecord(earlier) && isRecord(later) ? { ...earlier, ...later } : later;
+  Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
+}
+
 const literals: readonly (readonly [string, unknown])[] = [
   ['true', true],
   ['false', false],
@@ -96,7 +115,9 @@ const literals: readonly (readonly [string, unknown])[] = [
 
 class JsonReader {
   readonly #text: string;
-  readonly #duplicates: string[] = [];
+  readonly #duplicates: RepeatedField[] = [];
+  readonly #places = new Map<string, number>();
+  #fields = 0;
   #at = 0;
 
   constructor(text: string) {
@@ -107,7 +128,7 @@ class JsonReader {
     const value = this.#value('', 0);
     this.#skipSpace();
     if (this.#at < this.#text.length) this.#fail('after top-level value');
-    return { value, duplicates: this.#duplicates };
+    return { value, duplicates: this.#duplicates, places: this.#places };
   }
 
   #skipSpace(): void {
@@ -148,7 +169,8 @@ class JsonReader {
       this.#skipSpace();
       if (this.#text[this.#at] !== ':') this.#fail('after object key');
       this.#at++;
-      this.#put(object, { key, value: this.#value(fieldPath, depth + 1), path: fieldPath });
+      this.#place(fieldPath, Object.hasOwn(object, key));
+      put(object, key, this.#value(fieldPath, depth + 1));
       this.#skipSpace();
       if (this.#text[this.#at] === '}') return this.#closed(object);
       if (this.#text[this.#at] !== ',') this.#fail('after object key:value pair');
@@ -161,12 +183,10 @@ class JsonReader {
     return value;
   }
 
-  /** A later object is merged into an earlier one, as Go decodes twice into the same struct or map. */
-  #put(object: Record<string, unknown>, entry: { key: string; value: unknown; path: string }): void {
-    const earlier = Object.hasOwn(object, entry.key) ? object[entry.key] : undefined;
-    if (Object.hasOwn(object, entry.key)) this.#duplicates.push(entry.path);
-    const value = isRecord(earlier) && isRecord(entry.value) ? { ...earlier, ...entry.value } : entry.value;
-    Object.defineProperty(object, entry.key, { value, enumerable: true, writable: true, configurable: true });
+  #place(path: string, isRepeated: boolean): void {
+    const place = this.#fields++;
+    if (isRepeated) this.#duplicates.push({ path, place });
+    else if (place < maxPlaces && !this.#places.has(path)) this.#places.set(path, place);
   }
 
   #array(path: string, depth: number): unknown[] {

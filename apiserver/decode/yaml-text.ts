@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml';
+import { parseDocument, type YAMLParseError } from 'yaml';
 import { wellFormed } from './json-text.ts';
 
 /** Text that is no YAML. */
@@ -13,12 +13,21 @@ const foreignTags = new Set(
 
 /** Aliases expand: a small text must not become a large object. */
 const maxAliasCount = 1000;
+/** More are not told: each costs a look for its line. */
+const maxRepeatedTold = 100;
+
+export interface ReadYaml {
+  readonly value: unknown;
+  /** Of keys that stand twice in a mapping, in go-yaml's words; the last one counts. */
+  readonly repeated: readonly string[];
+}
 
 /**
  * The first document of a YAML text as JSON values, read as YAML 1.1: `yes` and `on` are booleans, `0x2` a number.
+ * The fields of mappings come in alphabetical order, as Go hands them on.
  * @throws YamlSyntaxError
  */
-export function parseYaml(text: string): unknown {
+export function readYaml(text: string): ReadYaml {
   const document = parseDocument(text, {
     version: '1.1',
     uniqueKeys: true,
@@ -26,18 +35,42 @@ export function parseYaml(text: string): unknown {
     logLevel: 'silent',
     customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !foreignTags.has(tag.tag)),
   });
-  const error = document.errors[0];
-  if (error !== undefined && error.code !== 'MULTIPLE_DOCS') {
-    const line = text.slice(0, error.pos[0]).split('\n').length;
-    throw new YamlSyntaxError(`error converting YAML to JSON: yaml: line ${line}: ${error.message}`);
-  }
+  const errors = document.errors.filter(({ code }) => code !== 'MULTIPLE_DOCS');
+  const lineOf = ({ pos }: YAMLParseError): number => text.slice(0, pos[0]).split('\n').length;
+  const error = errors.find(({ code }) => code !== 'DUPLICATE_KEY');
+  if (error !== undefined)
+    throw new YamlSyntaxError(`error converting YAML to JSON: yaml: line ${lineOf(error)}: ${error.message}`);
+  const keyAt = ({ pos }: YAMLParseError): string => JSON.stringify(keyOf(text.slice(pos[0])));
+  const repeated = errors
+    .slice(0, maxRepeatedTold)
+    .map((found) => `line ${lineOf(found)}: key ${keyAt(found)} already set in map`);
   try {
     const value = toJson(document.toJS({ maxAliasCount }));
-    return /\\[uU]/.test(text) ? wellFormed(value) : value;
+    return { value: /\\[uU]/.test(text) ? wellFormed(value) : value, repeated };
   } catch (cause) {
     if (cause instanceof YamlSyntaxError) throw cause;
     throw new YamlSyntaxError(`error converting YAML to JSON: yaml: ${String(cause)}`, { cause });
   }
+}
+
+/** Like `readYaml`, for what must not say a thing twice. @throws YamlSyntaxError */
+export function parseYaml(text: string): unknown {
+  const { value, repeated } = readYaml(text);
+  if (repeated.length > 0)
+    throw new YamlSyntaxError(`error converting YAML to JSON: ${repeatedKeys(repeated)}`);
+  return value;
+}
+
+/** Repeated keys as one error of go-yaml. */
+export function repeatedKeys(repeated: readonly string[]): string {
+  return `yaml: unmarshal errors:\n  ${repeated.join('\n  ')}`;
+}
+
+/** The key that a text begins with, plain or in quotes. */
+function keyOf(text: string): string {
+  const [, double, single, plain = ''] =
+    /^(?:"((?:[^"\\]|\\.)*)"|'((?:[^']|'')*)'|([^\n]*?)\s*:(?:\s|$))/.exec(text) ?? [];
+  return double ?? single ?? plain;
 }
 
 /** What JSON cannot say is refused. */
@@ -47,5 +80,6 @@ function toJson(value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value))
     throw new YamlSyntaxError(`json: unsupported value: ${value}`);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toJson(item)]));
+  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, toJson(item)]));
 }

@@ -1,6 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { badRequest, conflict, StatusError } from '../../api/status-error.ts';
-import { applyConfiguration, applyPatchType } from '../patch/apply/apply.ts';
+import { applyConfiguration, applyPatchType, readApplied } from '../patch/apply/apply.ts';
 import { applyPatch, jsonPatchType, mergePatchType, strategicMergePatchType } from '../patch/patch.ts';
 import { keyOf } from '../storage/keys.ts';
 import { type Answer, objectAnswer, successStatus } from './answer.ts';
@@ -106,9 +106,10 @@ async function applyResource(deps: WriteDependencies, request: ResourceRequest):
   const options = parseWriteOptions(request.query, 'PatchOptions', true);
   const { fieldManager, dryRun } = options;
   const { namespace, name, subresource } = info;
+  const { value: applied, warnings } = readApplied(body, options.fieldValidation);
   const apply = (current: AnyObject | undefined): AnyObject => {
     const writer = { fieldManager, subresource, nowMs: deps.clock.nowMs() };
-    return applyConfiguration({ strategy, current, name, body, writer, force: options.force === true });
+    return applyConfiguration({ strategy, current, name, applied, writer, force: options.force === true });
   };
   const written = await deps.store.mutate({
     ...{ strategy, user, namespace, name, subresource, dryRun, fieldManager, fieldsTracked: true },
@@ -116,8 +117,10 @@ async function applyResource(deps: WriteDependencies, request: ResourceRequest):
     next: apply,
     whenAbsent: subresource === '' ? () => apply(undefined) : undefined,
   });
-  const status = written.created ? 201 : 200;
-  return shapedAnswer(deps, request, { status, json: written.json, negotiated, warnings: written.warnings });
+  return shapedAnswer(deps, request, {
+    ...{ status: written.created ? 201 : 200, json: written.json, negotiated },
+    warnings: [...warnings, ...written.warnings],
+  });
 }
 
 function patchOnce(

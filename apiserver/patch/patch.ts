@@ -9,7 +9,7 @@ import {
   isMismatch,
   strictProblems,
 } from '../decode/decode.ts';
-import { parseJson } from '../decode/json-text.ts';
+import { type ParsedJson, parseJson } from '../decode/json-text.ts';
 import type { StructType } from '../decode/schema.ts';
 import { jsonType, TypedReader } from '../decode/walk.ts';
 import { applyJsonPatch, JsonPatchError, maxJsonPatchOperations } from './json-patch.ts';
@@ -35,16 +35,33 @@ export const strategicMergePatchType = 'application/strategic-merge-patch+json';
 export function applyPatch(request: PatchRequest): Decoded {
   const parsed = parsePatch(request);
   const patched = applyParsed(request, parsed.value);
-  return readPatched(request, patched, parsed.duplicates);
+  return readPatched(request, patched, patchProblems(request, parsed));
 }
 
-function parsePatch(request: PatchRequest): ReturnType<typeof parseJson> {
+function parsePatch(request: PatchRequest): ParsedJson {
   try {
     return parseJson(request.body.toString('utf8'));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw badRequest(`error decoding patch: ${error.message}`);
   }
+}
+
+const isJsonPatch = (request: PatchRequest): boolean =>
+  request.contentType.split(';')[0]?.trim() === jsonPatchType;
+
+const operationFields: ReadonlySet<string> = new Set(['op', 'path', 'from', 'value']);
+
+/** What is wrong with the fields of the patch itself: operations have a type, other patches have none. */
+function patchProblems(request: PatchRequest, { value, duplicates, places }: ParsedJson): string[] {
+  if (request.fieldValidation === 'Ignore') return [];
+  if (!isJsonPatch(request)) return duplicates.map(({ path }) => `duplicate field "${path}"`);
+  const unknown = (Array.isArray(value) ? value : []).flatMap((operation: object, index) =>
+    Object.keys(operation)
+      .filter((key) => !operationFields.has(key))
+      .map((key) => `[${index}].${key}`),
+  );
+  return strictProblems(unknown, duplicates, places).map((problem) => `json patch ${problem}`);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -58,8 +75,8 @@ function refuseShape(value: unknown, goType: string): never {
 }
 
 function applyParsed(request: PatchRequest, patch: unknown): unknown {
+  if (isJsonPatch(request)) return applyOperations(request, patch);
   const mediaType = request.contentType.split(';')[0]?.trim();
-  if (mediaType === jsonPatchType) return applyOperations(request, patch);
   const object = patch ?? {};
   if (!isObject(object)) refuseShape(patch, 'map[string]interface {}');
   try {
@@ -120,7 +137,7 @@ function sorted(value: unknown): unknown {
 /** A text as it is, anything else as JSON: an object's own `toString` is not called. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
-function readPatched(request: PatchRequest, patched: unknown, duplicates: readonly string[]): Decoded {
+function readPatched(request: PatchRequest, patched: unknown, ofPatch: readonly string[]): Decoded {
   if (!isObject(patched)) refuseShape(patched, 'map[string]interface {}');
   const apiVersion = toApiVersion(request.kind);
   const writtenVersion = textOf(patched['apiVersion'] ?? apiVersion);
@@ -135,7 +152,8 @@ function readPatched(request: PatchRequest, patched: unknown, duplicates: readon
   const identity = { apiVersion, kind: request.kind.kind };
   const metadata = (object['metadata'] ?? {}) as AnyObject['metadata'];
   // The patched object goes through a map on its way, and a map is read in alphabetical order.
-  const problems = strictProblems([...reader.unknownFields].sort(), duplicates);
+  const ofObject = [...reader.unknownFields].sort().map((path) => `unknown field "${path}"`);
+  const problems = [...ofPatch, ...ofObject];
   if (problems.length > 0 && request.fieldValidation === 'Strict')
     throw invalidPatch(patched, `strict decoding error: ${problems.join(', ')}`);
   return {

@@ -1,7 +1,7 @@
 import type { Scale } from '../../api/generated/autoscaling-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { badRequest, notFound, StatusError } from '../../api/status-error.ts';
-import { parseYaml } from '../decode/yaml-text.ts';
+import { readYaml } from '../decode/yaml-text.ts';
 import { type Answer, objectAnswer } from '../http/answer.ts';
 import { fieldManagerOf, mediaType, type ResourceRequest } from '../http/api-request.ts';
 import { readBody } from '../http/body.ts';
@@ -85,7 +85,7 @@ async function patchScale(deps: WriteDependencies, request: ResourceRequest): Pr
 
 function fromYaml(body: Buffer): Buffer {
   try {
-    return Buffer.from(JSON.stringify(parseYaml(body.toString('utf8'))));
+    return Buffer.from(JSON.stringify(readYaml(body.toString('utf8')).value));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw badRequest(`error decoding YAML: ${error.message}`);

@@ -191,7 +191,7 @@ describe('server-side apply', () => {
     object: AnyObject,
   ): AnyObject =>
     applyConfiguration({
-      ...{ strategy, current, name: 'a', force: false, body: Buffer.from(JSON.stringify(object)) },
+      ...{ strategy, current, name: 'a', force: false, applied: object },
       writer: { fieldManager: manager, subresource: '', nowMs: 0 },
     });
   const bare = ({ apiVersion, kind }: AnyObject): AnyObject =>

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AnyObject } from '../../../api/kind-info.ts';
 import { invariant } from '../../../base/invariant.ts';
 import { createRegistry } from '../../registry/registry.ts';
-import { applyConfiguration } from './apply.ts';
+import { applyConfiguration, readApplied } from './apply.ts';
 import { updateManagedFields } from './managed-fields.ts';
 
 const strategy = createRegistry().byResource('', 'v1', 'configmaps');
@@ -18,7 +18,7 @@ function apply(
     strategy: strategy ?? (undefined as never),
     current,
     name: 'a',
-    body: Buffer.from(JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data })),
+    applied: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data },
     writer: { fieldManager: manager, subresource: '', nowMs: 0 },
     force,
   });
@@ -74,5 +74,18 @@ describe('server-side apply', () => {
     next['data'] = { k: '2' };
     updateManagedFields(strategy, next, object, { fieldManager: 'editor', subresource: '', nowMs: 0 });
     expect(owners(next)).toEqual({ editor: { 'f:data': { 'f:k': {} } } });
+  });
+
+  it('tells of keys that stand twice, or refuses them', () => {
+    const body = Buffer.from('kind: ConfigMap\ndata:\n  a: "1"\n  "a": "2"\n');
+    const line = 'line 4: key "a" already set in map';
+    expect(readApplied(body, 'Warn')).toEqual({
+      value: { data: { a: '2' }, kind: 'ConfigMap' },
+      warnings: [line],
+    });
+    expect(readApplied(body, 'Ignore').warnings).toEqual([]);
+    expect(() => readApplied(body, 'Strict')).toThrow(
+      `error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  ${line}`,
+    );
   });
 });

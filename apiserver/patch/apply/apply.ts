@@ -2,10 +2,10 @@ import type { ManagedFieldsEntry } from '../../../api/generated/meta-v1.ts';
 import { type AnyObject, toApiVersion } from '../../../api/kind-info.ts';
 import { badRequest, StatusError } from '../../../api/status-error.ts';
 import { toTime } from '../../../base/clock.ts';
-import { cannotDecode, isMismatch } from '../../decode/decode.ts';
+import { cannotDecode, type FieldValidation, isMismatch } from '../../decode/decode.ts';
 import { emptyStruct } from '../../decode/schema.ts';
 import { TypedReader } from '../../decode/walk.ts';
-import { parseYaml } from '../../decode/yaml-text.ts';
+import { type ReadYaml, readYaml, repeatedKeys } from '../../decode/yaml-text.ts';
 import type { KindStrategy } from '../../registry/strategy.ts';
 import { findSchemaProblem } from './applied-shape.ts';
 import { FieldSet } from './field-set.ts';
@@ -32,7 +32,8 @@ export interface ApplyRequest {
   readonly current: AnyObject | undefined;
   /** Name on the URL. */
   readonly name: string;
-  readonly body: Buffer;
+  /** Not changed. */
+  readonly applied: unknown;
   readonly writer: FieldWriter;
   /** Take over fields that others own. */
   readonly force: boolean;
@@ -125,7 +126,7 @@ function readTyped({ kind, schema }: KindStrategy, next: unknown): Record<string
 
 function readConfiguration(request: ApplyRequest): Record<string, unknown> {
   const { kind, schema } = request.strategy;
-  const config = parse(request.body);
+  const config = request.applied;
   if (!isObject(config)) throw badRequest('error decoding YAML: the body is no object');
   const metadata = isObject(config['metadata']) ? config['metadata'] : {};
   checkKind(request, config);
@@ -153,9 +154,24 @@ function readConfiguration(request: ApplyRequest): Record<string, unknown> {
   return { ...config, metadata: plain };
 }
 
-function parse(body: Buffer): unknown {
+/** What is applied, read once for all attempts. */
+export interface Applied {
+  readonly value: unknown;
+  /** Of keys that stand twice. */
+  readonly warnings: readonly string[];
+}
+
+/** @throws StatusError 400 for what is no YAML, and for keys that stand twice when fields are validated strictly */
+export function readApplied(body: Buffer, fieldValidation: FieldValidation): Applied {
+  const { value, repeated } = read(body);
+  if (repeated.length > 0 && fieldValidation === 'Strict')
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${repeatedKeys(repeated)}`);
+  return { value, warnings: fieldValidation === 'Warn' ? repeated : [] };
+}
+
+function read(body: Buffer): ReadYaml {
   try {
-    return parseYaml(body.toString('utf8'));
+    return readYaml(body.toString('utf8'));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw badRequest(`error decoding YAML: ${error.message}`);
