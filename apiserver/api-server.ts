@@ -94,7 +94,7 @@ export class ApiServer {
       watchers: () => this.#cache.watchers,
       objects: () => this.#cache.sizes(),
       levels: () => this.#flow.levels,
-      lostAuditEvents: () => this.#auditor?.lost ?? 0,
+      audit: () => this.#auditor?.figures,
     });
     const metrics = this.#metrics;
     const storage = new MeasuredStorage(options.storage, clock, (...done) => metrics.stored(...done));

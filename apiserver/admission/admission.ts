@@ -1,6 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { forbidden, type StatusError } from '../../api/status-error.ts';
-import { annotationsOf } from '../audit/annotations.ts';
+import { annotationsOf } from '../audit/audit-notes.ts';
 import type { KindStrategy, UserInfo } from '../registry/strategy.ts';
 import type { Storage } from '../storage/storage.ts';
 

@@ -1,5 +1,6 @@
 import { toMicroTime } from '../../base/clock.ts';
 import type { UserInfo } from '../registry/strategy.ts';
+import type { AuditedStatus, AuditNotes } from './audit-notes.ts';
 import { maxBodyBytes } from './captured-body.ts';
 import type { AuditedRequest, AuditLevel, AuditStage } from './policy.ts';
 
@@ -11,12 +12,12 @@ export interface AuditFacts {
   readonly uri: string;
   /** Who asked, before impersonation. */
   readonly user: UserInfo;
-  /** As whom, when that is another. */
-  readonly impersonated: UserInfo | undefined;
+  /** As whom, when that is another and allowed. */
+  impersonated: UserInfo | undefined;
   readonly sourceIps: readonly string[];
   readonly userAgent: string;
   readonly receivedMs: number;
-  readonly annotations: ReadonlyMap<string, string>;
+  readonly notes: AuditNotes;
   readonly omitManagedFields: boolean;
 }
 
@@ -24,13 +25,14 @@ export interface AuditOutcome {
   readonly stage: AuditStage;
   readonly atMs: number;
   readonly code: number;
-  /** Of an error. */
-  readonly status?:
-    | { readonly reason?: string | undefined; readonly message?: string | undefined }
-    | undefined;
+  /** Of an answer that is a status. */
+  readonly status?: AuditedStatus | undefined;
   readonly requestBody?: Buffer | undefined;
   readonly responseBody?: Buffer | undefined;
 }
+
+/** Longer ones end in `...TRUNCATED`. */
+const maxUserAgentLength = 1_024;
 
 /** One line of the log. @see https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io-v1-Event */
 export function toAuditLine(facts: AuditFacts, outcome: AuditOutcome): string {
@@ -50,14 +52,14 @@ export function toAuditLine(facts: AuditFacts, outcome: AuditOutcome): string {
     user: toUser(facts.user),
     ...(facts.impersonated === undefined ? {} : { impersonatedUser: toUser(facts.impersonated) }),
     sourceIPs: facts.sourceIps,
-    ...(facts.userAgent === '' ? {} : { userAgent: facts.userAgent }),
-    ...(request.isResource ? { objectRef: toReference(request) } : {}),
-    ...(outcome.stage === 'RequestReceived' ? {} : { responseStatus: toStatus(outcome) }),
+    ...(facts.userAgent === '' ? {} : { userAgent: toUserAgent(facts.userAgent) }),
+    ...(request.isResource ? { objectRef: toReference(request, facts.notes) } : {}),
+    ...(outcome.stage === 'RequestReceived' ? {} : { responseStatus: toStatus(outcome, facts.notes) }),
     ...(requestObject === undefined || isCut ? {} : { requestObject }),
     ...(responseObject === undefined || isCut ? {} : { responseObject }),
     requestReceivedTimestamp: toMicroTime(facts.receivedMs),
     stageTimestamp: toMicroTime(outcome.atMs),
-    ...toAnnotations(facts.annotations, isCut),
+    ...toAnnotations(facts.notes.annotations, isCut),
   });
 }
 
@@ -91,33 +93,47 @@ function dropManagedFields(object: unknown): void {
 
 function toUser({ name, uid, groups, extra }: UserInfo): object {
   return {
-    username: name,
+    ...(name === '' ? {} : { username: name }),
     ...(uid === '' ? {} : { uid }),
     ...(groups.length === 0 ? {} : { groups }),
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
   };
 }
 
-function toReference(request: AuditFacts['request']): object {
-  const { resource, namespace, name, group, version, subresource } = request;
+function toUserAgent(userAgent: string): string {
+  return userAgent.length <= maxUserAgentLength
+    ? userAgent
+    : `${userAgent.slice(0, maxUserAgentLength)}...TRUNCATED`;
+}
+
+/** What the path names, and where it leaves something open, what the body names. */
+function toReference(request: AuditFacts['request'], { object }: AuditNotes): object {
+  const { resource, group, version, subresource } = request;
+  const namespace = request.namespace || object?.namespace;
+  const name = request.name || object?.name;
   return {
     resource,
-    ...(namespace === '' ? {} : { namespace }),
-    ...(name === '' ? {} : { name }),
+    ...(namespace ? { namespace } : {}),
+    ...(name ? { name } : {}),
+    ...(object?.uid ? { uid: object.uid } : {}),
     ...(group === '' ? {} : { apiGroup: group }),
     apiVersion: version,
+    ...(object?.resourceVersion ? { resourceVersion: object.resourceVersion } : {}),
     ...(subresource === '' ? {} : { subresource }),
   };
 }
 
-function toStatus({ code, status }: AuditOutcome): object {
-  if (status === undefined) return { metadata: {}, code };
-  const { reason, message } = status;
+function toStatus({ code, status }: AuditOutcome, { answer }: AuditNotes): object {
+  const told = status ?? answer;
+  if (told === undefined) return { metadata: {}, code };
+  const { reason, message, details } = told;
+  const isNamed = told.status ?? (reason === undefined ? undefined : 'Failure');
   return {
     metadata: {},
-    status: 'Failure',
+    ...(isNamed === undefined ? {} : { status: isNamed }),
     ...(message === undefined ? {} : { message }),
     ...(reason === undefined ? {} : { reason }),
+    ...(details === undefined ? {} : { details }),
     code,
   };
 }

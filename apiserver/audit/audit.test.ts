@@ -94,7 +94,7 @@ describe('an audit event', () => {
     sourceIps: ['127.0.0.1'],
     userAgent: 'kubectl',
     receivedMs: 0,
-    annotations: new Map(),
+    notes: { annotations: new Map() },
     omitManagedFields: false,
   };
 
@@ -118,6 +118,35 @@ describe('an audit event', () => {
       responseStatus: { code: 403, status: 'Failure', reason: 'Forbidden', message: 'no' },
       requestReceivedTimestamp: '1970-01-01T00:00:00.000000Z',
       stageTimestamp: '1970-01-01T00:00:00.005000Z',
+    });
+  });
+
+  test('names what the body names where the path names nothing', () => {
+    const request = aRequest('create', '/configmaps');
+    const object = { name: 'a', namespace: 'other', uid: 'u', resourceVersion: '7' };
+    const read = (named: AuditFacts['notes']['object']): unknown => {
+      const notes = {
+        annotations: new Map<string, string>(),
+        ...(named === undefined ? {} : { object: named }),
+      };
+      const line = toAuditLine(
+        { ...facts, request, notes },
+        { stage: 'ResponseComplete', atMs: 5, code: 201 },
+      );
+      return (JSON.parse(line) as { objectRef: unknown }).objectRef;
+    };
+    const path = { resource: 'configmaps', namespace: 'default', apiVersion: 'v1' };
+    expect(read(undefined)).toEqual(path);
+    expect(read({ name: undefined })).toEqual(path);
+    expect(read(object)).toEqual({ ...path, name: 'a', uid: 'u', resourceVersion: '7' });
+  });
+
+  test('tells of an answer that is a status, with what it is about', () => {
+    const details = { name: 'web', kind: 'deployments' };
+    const notes = { annotations: new Map<string, string>(), answer: { status: 'Success', details } as const };
+    const line = toAuditLine({ ...facts, notes }, { stage: 'ResponseComplete', atMs: 5, code: 200 });
+    expect(JSON.parse(line)).toMatchObject({
+      responseStatus: { metadata: {}, status: 'Success', details, code: 200 },
     });
   });
 

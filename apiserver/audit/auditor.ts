@@ -2,36 +2,58 @@ import type { Clock } from '../../base/clock.ts';
 import { type Random, randomUuid } from '../../base/random.ts';
 import type { UserInfo } from '../registry/strategy.ts';
 import { type AuditFacts, type AuditOutcome, toAuditLine } from './audit-event.ts';
-import { type AuditedRequest, type AuditPolicy, type AuditStage, ruleFor } from './policy.ts';
+import type { AuditNotes } from './audit-notes.ts';
+import {
+  type AuditedRequest,
+  type AuditLevel,
+  type AuditPolicy,
+  type AuditStage,
+  ruleFor,
+} from './policy.ts';
 import type { RotatingFile } from './rotating-file.ts';
 
 /** What is known of a request when it is known who asks. */
 export interface AuditStart {
   readonly request: AuditedRequest & { readonly version: string };
   readonly uri: string;
-  readonly user: UserInfo;
-  readonly impersonated: UserInfo | undefined;
-  readonly sourceIp: string;
+  /** Undefined when they could not say who they are. */
+  readonly user: UserInfo | undefined;
+  /** In the order in which the request passed them, as far as it says so; the last one is who connected. */
+  readonly sourceIps: readonly string[];
   readonly userAgent: string;
-  /** What the client calls the request, if it does. */
-  readonly auditId: string | undefined;
+  readonly auditId: string;
   readonly receivedMs: number;
 }
 
 const maxIdLength = 64;
+const nobody: UserInfo = { name: '', uid: '', groups: [], extra: {} };
+
+type Outcome = Omit<AuditOutcome, 'stage' | 'atMs'>;
 
 /** A request on its way. */
 export interface AuditedCourse {
   /** Whether the policy wants the bodies. */
   readonly wantsRequest: boolean;
   readonly wantsResponse: boolean;
-  /** What is told of the request beside how it ended, by full key. */
-  readonly annotations: Map<string, string>;
-  /** A long answer has begun. */
-  started(code: number): void;
-  complete(outcome: Omit<AuditOutcome, 'stage' | 'atMs'>): void;
+  /** What is told of the request beside how it ended. */
+  readonly notes: AuditNotes;
+  /** They may act as another. */
+  actsAs(impersonated: UserInfo): void;
+  /** A long answer has begun, or it is the only thing that is ever told of the request. */
+  started(outcome: Outcome): void;
+  complete(outcome: Outcome): void;
   /** In place of `complete`: the server failed at it in a way that nobody foresaw. */
-  panicked(outcome: Omit<AuditOutcome, 'stage' | 'atMs'>): void;
+  panicked(outcome: Outcome): void;
+}
+
+/** What an operator looks at. */
+export interface AuditFigures {
+  /** Events that were to be written. */
+  readonly events: number;
+  /** Of these, those that were not. */
+  readonly lost: number;
+  /** Requests by the level that the policy gave them. */
+  readonly levels: ReadonlyMap<AuditLevel, number>;
 }
 
 /** Tells of requests what the policy wants told. Costs a request that is not told of one look at the rules. */
@@ -40,6 +62,8 @@ export class Auditor {
   readonly #file: RotatingFile;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #levels = new Map<AuditLevel, number>();
+  #events = 0;
 
   constructor(options: {
     readonly policy: AuditPolicy;
@@ -53,38 +77,52 @@ export class Auditor {
     this.#random = options.random;
   }
 
-  /** Events that could not be written. */
-  get lost(): number {
-    return this.#file.lost;
+  get figures(): AuditFigures {
+    return { events: this.#events, lost: this.#file.lost, levels: this.#levels };
+  }
+
+  /** What a request is called in the log and in its answer. @param given by the client */
+  idOf(given: string | undefined): string {
+    return given === undefined || given === '' ? randomUuid(this.#random) : given.slice(0, maxIdLength);
   }
 
   /** Undefined when nothing is to be told of it. */
   begin(start: AuditStart): AuditedCourse | undefined {
-    const rule = ruleFor(this.#policy, start.request, start.impersonated ?? start.user);
+    const user = start.user ?? nobody;
+    const rule = ruleFor(this.#policy, start.request, user);
+    const level = rule?.level ?? 'None';
+    this.#levels.set(level, (this.#levels.get(level) ?? 0) + 1);
     if (rule === undefined) return undefined;
-    const annotations = new Map<string, string>();
+    const notes: AuditNotes = { annotations: new Map() };
     const facts: AuditFacts = {
-      ...start,
-      auditId: start.auditId?.slice(0, maxIdLength) ?? randomUuid(this.#random),
-      ...{ annotations, level: rule.level, omitManagedFields: rule.omitManagedFields },
-      sourceIps: [start.sourceIp],
+      ...{ ...start, user, notes, impersonated: undefined },
+      ...{ level: rule.level, omitManagedFields: rule.omitManagedFields },
     };
-    const tell = (stage: AuditStage, outcome: Omit<AuditOutcome, 'stage' | 'atMs'>): void => {
+    const tell = (stage: AuditStage, outcome: Outcome, atMs = this.#clock.nowMs()): void => {
       if (rule.omitStages.has(stage)) return;
-      this.#file.append(toAuditLine(facts, { ...outcome, stage, atMs: this.#clock.nowMs() }));
+      this.#events += 1;
+      this.#file.append(toAuditLine(facts, { ...outcome, stage, atMs }));
     };
-    tell('RequestReceived', { code: 0 });
+    if (start.user !== undefined) tell('RequestReceived', { code: 0 }, start.receivedMs);
     return {
       wantsRequest: rule.level === 'Request' || rule.level === 'RequestResponse',
       wantsResponse: rule.level === 'RequestResponse',
-      annotations,
-      started: (code) => tell('ResponseStarted', { code }),
+      notes,
+      actsAs: (impersonated) => {
+        facts.impersonated = impersonated;
+      },
+      started: (outcome) => tell('ResponseStarted', outcome),
       complete: (outcome) => tell('ResponseComplete', outcome),
-      panicked: (outcome) => tell('Panic', outcome),
+      panicked: (outcome) => tell('Panic', { ...outcome, status: panicOf(outcome.status) }),
     };
   }
 
   close(): Promise<void> {
     return this.#file.close();
   }
+}
+
+/** In Kubernetes' words. */
+function panicOf(status: Outcome['status']): Outcome['status'] {
+  return { reason: 'InternalError', message: `APIServer panic'd: ${status?.message ?? ''}` };
 }

@@ -1,10 +1,13 @@
 /**
  * Lines into a file that is put aside when it is full. Writing is in the background and in order; what waits to be
- * written is bounded, and what does not fit is counted and told of, so that a slow disk slows nobody's request.
+ * written is bounded, and what does not fit or cannot be written is counted and told of, so that a slow or full disk slows nobody's request.
+ *
+ * INVARIANTS: a file holds whole lines only, also after a write that the disk took a part of; none grows beyond `maxBytes`, but for a line that is longer by itself.
  */
 import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
+import { invariant } from '../../base/invariant.ts';
 import type { Logger } from '../../base/logger.ts';
 
 const maxWaitingBytes = 16 * 1024 * 1024;
@@ -29,6 +32,8 @@ export class RotatingFile {
   #file: FileHandle | undefined;
   #size = 0;
   #writing: Promise<void> | undefined;
+  /** When the run of losses that goes on began: `lost` as it was. */
+  #losingSince: number | undefined;
   /** Lines that were dropped for want of room, or could not be written. */
   lost = 0;
 
@@ -61,22 +66,54 @@ export class RotatingFile {
     while (this.#waiting.length > 0) {
       const lines = this.#waiting;
       this.#waiting = [];
-      try {
-        await this.#put(Buffer.from(`${lines.join('\n')}\n`));
-      } catch (error) {
-        this.#lose(lines.length, 'write the audit log', error);
-        await this.#abandon();
-      }
+      await this.#putAll(lines);
       this.#waitingBytes = this.#waiting.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
     }
     this.#writing = undefined;
   }
 
+  async #putAll(lines: readonly string[]): Promise<void> {
+    let written = 0;
+    try {
+      while (written < lines.length) {
+        this.#file ??= await this.#open();
+        const room = this.#options.maxBytes - this.#size;
+        const fitting = linesThatFit(lines, written, room);
+        if (fitting === 0 && this.#size > 0) {
+          await this.#rotate();
+          continue;
+        }
+        const next = written + Math.max(1, fitting);
+        await this.#put(Buffer.from(`${lines.slice(written, next).join('\n')}\n`));
+        written = next;
+      }
+      this.#recovered();
+    } catch (error) {
+      this.#lose(lines.length - written, 'write the audit log', error);
+      await this.#abandon();
+    }
+  }
+
+  /** All of it or nothing. */
   async #put(bytes: Buffer): Promise<void> {
-    this.#file ??= await this.#open();
-    if (this.#size > 0 && this.#size + bytes.length > this.#options.maxBytes) await this.#rotate();
-    await this.#file.write(bytes);
+    const file = this.#file;
+    invariant(file !== undefined, 'the file is open');
+    try {
+      for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+    } catch (error) {
+      await this.#takeBack(file);
+      throw error;
+    }
     this.#size += bytes.length;
+  }
+
+  async #takeBack(file: FileHandle): Promise<void> {
+    try {
+      await file.truncate(this.#size);
+    } catch (error) {
+      // A device, or a disk that is gone: the line that is cut stays, and the reader sees that it is.
+      this.#options.logger.debug({ err: error }, 'take a cut line of the audit log back');
+    }
   }
 
   async #open(): Promise<FileHandle> {
@@ -128,7 +165,27 @@ export class RotatingFile {
 
   #lose(lines: number, what: string, error?: unknown): void {
     // Once per run of losses is enough to know; the number stands in the metrics.
-    if (this.lost === 0) this.#options.logger.error({ err: error, path: this.#options.path }, what);
+    if (this.#losingSince === undefined) {
+      this.#losingSince = this.lost;
+      this.#options.logger.error({ err: error, path: this.#options.path }, what);
+    }
     this.lost += lines;
   }
+
+  #recovered(): void {
+    if (this.#losingSince === undefined) return;
+    const events = this.lost - this.#losingSince;
+    this.#losingSince = undefined;
+    this.#options.logger.warn({ events, path: this.#options.path }, 'the audit log is written again');
+  }
+}
+
+/** How many of `lines` from `from` on fit into `room` bytes. */
+function linesThatFit(lines: readonly string[], from: number, room: number): number {
+  let bytes = 0;
+  for (let at = from; at < lines.length; at += 1) {
+    bytes += Buffer.byteLength(lines[at] ?? '') + 1;
+    if (bytes > room) return at - from;
+  }
+  return lines.length - from;
 }

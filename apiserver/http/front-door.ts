@@ -3,10 +3,11 @@ import { everything, type Selector } from '../../api/selector.ts';
 import { StatusError } from '../../api/status-error.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import { userWithAnnotations } from '../audit/annotations.ts';
+import { userWithNotes } from '../audit/audit-notes.ts';
 import type { AuditedCourse, Auditor } from '../audit/auditor.ts';
 import { CapturedBody } from '../audit/captured-body.ts';
-import type { Authenticator } from '../authentication/authenticator.ts';
+import { attemptedMethods } from '../authentication/attempted-methods.ts';
+import type { Authenticator, Credentials } from '../authentication/authenticator.ts';
 import { impersonate } from '../authentication/impersonation.ts';
 import type { OpenIdDocuments } from '../authentication/openid.ts';
 import { peerSubject } from '../authentication/peer-certificate.ts';
@@ -16,7 +17,7 @@ import { Overloaded, type RequestGate, type Seat, tooManyRequests } from '../flo
 import type { Metrics } from '../metrics/metrics.ts';
 import type { MeasuredRequest } from '../metrics/request-metrics.ts';
 import type { UserInfo } from '../registry/strategy.ts';
-import { toStatusError } from '../store/storage-failure.ts';
+import { isUnforeseen, toStatusError } from '../store/storage-failure.ts';
 import { type Answer, errorAnswer, noSuchResource, pageNotFound, send } from './answer.ts';
 import { type ApiRequest, mediaType } from './api-request.ts';
 import { sendWhole } from './body-stream.ts';
@@ -31,6 +32,7 @@ import { isLongRunning, startDeadline, timeAllowed } from './request-deadline.ts
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { Handled, Router } from './router.ts';
 import type { IncomingRequest } from './server.ts';
+import { sourceIps } from './source-addresses.ts';
 import { versionAnswer } from './version.ts';
 
 export interface FrontDoorOptions {
@@ -84,7 +86,7 @@ export class FrontDoor {
       course.failure ??= error instanceof Overloaded ? tooManyRequests() : toStatusError(error);
       if (error instanceof Overloaded) cutOff(incoming.connection);
       else this.#tell(error, course.failure, incoming, response);
-      course.isUnforeseen = course.failure.reason === 'InternalError' && !(error instanceof StatusError);
+      course.isUnforeseen = isUnforeseen(error);
     }
     deadline?.cancel();
     if (course.audited?.wantsRequest === true) course.requestBody = incoming.body;
@@ -93,12 +95,12 @@ export class FrontDoor {
     else conclude({ course, response, end, clock, startMs });
   }
 
-  /** Who asks, when they may. @throws StatusError 401, 403 */
+  /** Who asks for an upgrade, when they may. @throws StatusError 401, 403 */
   async admit(incoming: Omit<IncomingRequest, 'body'>, info: RequestInfo): Promise<UserInfo> {
     const course: Course = { seat: undefined, audited: undefined, failure: undefined };
     try {
       const user = await this.#admit(incoming, info, course, undefined);
-      course.audited?.started(switchingProtocols);
+      if (course.audited !== undefined) followUpgrade(course.audited, incoming.socket);
       return user;
     } catch (error) {
       course.failure = toStatusError(error);
@@ -114,21 +116,17 @@ export class FrontDoor {
     course: Course,
     response: ClientResponse | undefined,
   ): Promise<UserInfo> {
-    const { headers, connection, socket } = incoming;
-    const certificate = peerSubject(connection, socket);
-    const credentials = { certificate, authorization: headers.authorization, headers };
-    const { authenticator, authorizer } = this.#options;
-    const authenticated = await this.#authenticated(
-      authenticator.authenticate(credentials, info.path),
-      incoming,
-      info,
-      course,
-    );
-    const effective = await impersonate(authenticated, headers, authorizer);
-    const audited = this.#audit(incoming, info, authenticated, effective);
+    const { headers } = incoming;
+    const { authorizer, auditor } = this.#options;
+    const auditId = auditor?.idOf(headerOf(headers, 'audit-id'));
+    if (auditId !== undefined) response?.setHeader('audit-id', auditId);
+    const authenticated = await this.#authenticated(incoming, info, auditId);
+    const audited = this.#audit(incoming, info, authenticated, auditId);
     course.audited = audited;
-    const user = audited === undefined ? effective : userWithAnnotations(effective, audited.annotations);
     if (audited?.wantsResponse === true && info.verb !== 'watch') response?.capture(new CapturedBody());
+    const effective = await impersonate(authenticated, headers, authorizer);
+    if (effective !== authenticated) audited?.actsAs(effective);
+    const user = audited === undefined ? effective : userWithNotes(effective, audited.notes);
     const fields = fieldsAsked(info, incoming.url);
     const name = info.name === '' ? (selectedName(fields) ?? '') : info.name;
     const attributes = { ...info, name, fields, user };
@@ -139,23 +137,27 @@ export class FrontDoor {
       response.setHeader(levelHeader, course.seat.levelUid);
     }
     const decision = await authorizer.authorize(attributes);
-    audited?.annotations.set('authorization.k8s.io/decision', decision.allowed ? 'allow' : 'forbid');
-    audited?.annotations.set('authorization.k8s.io/reason', decision.reason ?? '');
+    const annotations = audited?.notes.annotations;
+    annotations?.set('authorization.k8s.io/decision', decision.allowed ? 'allow' : 'forbid');
+    annotations?.set('authorization.k8s.io/reason', decision.reason ?? '');
     if (!decision.allowed) throw deniedError(attributes, decision.reason);
     return user;
   }
 
   /** Who could not say who they are is told of, too. */
   async #authenticated(
-    asking: Promise<UserInfo>,
     incoming: Omit<IncomingRequest, 'body'>,
     info: RequestInfo,
-    course: Course,
+    auditId: string | undefined,
   ): Promise<UserInfo> {
+    const { headers, connection, socket } = incoming;
+    const certificate = peerSubject(connection, socket);
+    const credentials: Credentials = { certificate, authorization: headers.authorization, headers };
     try {
-      return await asking;
+      return await this.#options.authenticator.authenticate(credentials, info.path);
     } catch (error) {
-      course.audited = this.#audit(incoming, info, nobody, nobody);
+      const audited = this.#audit(incoming, info, undefined, auditId);
+      audited?.started({ code: 401, status: { message: attemptedMethods(credentials) } });
       throw error;
     }
   }
@@ -163,15 +165,15 @@ export class FrontDoor {
   #audit(
     incoming: Omit<IncomingRequest, 'body'>,
     request: RequestInfo,
-    user: UserInfo,
-    effective: UserInfo,
+    user: UserInfo | undefined,
+    auditId: string | undefined,
   ): AuditedCourse | undefined {
     const { auditor, clock } = this.#options;
+    if (auditId === undefined) return undefined;
     return auditor?.begin({
-      ...{ request, uri: incoming.url, user, impersonated: effective === user ? undefined : effective },
-      sourceIp: addressOf(incoming.socket) ?? '',
+      ...{ request, uri: incoming.url, user, auditId },
+      sourceIps: sourceIps(incoming.headers, addressOf(incoming.socket)),
       userAgent: incoming.headers['user-agent'] ?? '',
-      auditId: headerOf(incoming.headers, 'audit-id'),
       receivedMs: clock.nowMs(),
     });
   }
@@ -227,14 +229,24 @@ interface Course {
   requestBody?: Buffer;
 }
 
-const nobody: UserInfo = { name: '', uid: '', groups: [], extra: {} };
 const switchingProtocols = 101;
 const schemaHeader = 'x-kubernetes-pf-flowschema-uid';
 const levelHeader = 'x-kubernetes-pf-prioritylevel-uid';
 /** From here on a watch costs only what happens. */
 function beginWatch(course: Course, status: number): void {
   course.seat?.release();
-  course.audited?.started(status);
+  course.audited?.started({ code: status });
+}
+
+/** Told of once it is known whether the connection was taken over, and when it is closed. */
+function followUpgrade(audited: AuditedCourse, socket: unknown): void {
+  audited.notes.upgraded = (failure) => {
+    const outcome = { code: failure?.code ?? switchingProtocols, status: failure };
+    audited.started(outcome);
+    if (failure === undefined && socket instanceof Socket && !socket.destroyed)
+      socket.once('close', () => audited.complete(outcome));
+    else audited.complete(outcome);
+  };
 }
 
 interface Conclusion {

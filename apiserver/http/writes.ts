@@ -1,5 +1,6 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import { badRequest, conflict, StatusError } from '../../api/status-error.ts';
+import { noteAnswer, noteObject } from '../audit/audit-notes.ts';
 import { applyConfiguration, applyPatchType, readApplied } from '../patch/apply/apply.ts';
 import { applyPatch, jsonPatchType, mergePatchType, strategicMergePatchType } from '../patch/patch.ts';
 import { keyOf } from '../storage/keys.ts';
@@ -24,6 +25,7 @@ export async function createResource(deps: WriteDependencies, request: ResourceR
   const { strategy, info, user, headers } = request;
   const options = parseWriteOptions(request.query, 'CreateOptions');
   const decoded = readBody(deps.registry, request, strategy.kind, options.fieldValidation);
+  noteObject(user, decoded.object.metadata);
   const written = await deps.store.create({
     ...{ strategy, user, object: decoded.object },
     ...{ namespace: info.namespace, name: '', subresource: '', dryRun: options.dryRun },
@@ -39,6 +41,7 @@ export async function updateResource(deps: WriteDependencies, request: ResourceR
   const { strategy, info, user, headers } = request;
   const options = parseWriteOptions(request.query, 'UpdateOptions');
   const decoded = readBody(deps.registry, request, strategy.kind, options.fieldValidation);
+  noteObject(user, decoded.object.metadata);
   const named = decoded.object.metadata.name ?? '';
   if (named !== '' && named !== info.name)
     throw badRequest(`the name of the object (${named}) does not match the name on the URL (${info.name})`);
@@ -180,6 +183,7 @@ export async function deleteResource(deps: WriteDependencies, request: ResourceR
     kind: plural,
     uid: deleted.uid,
   };
+  noteAnswer(user, { status: 'Success', details });
   return objectAnswer(status, successStatus(details), negotiated);
 }
 

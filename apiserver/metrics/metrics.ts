@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { AuditFigures } from '../audit/auditor.ts';
 import type { FlowObserver } from '../flow-control/flow-controller.ts';
 import { flowMetrics } from '../flow-control/flow-metrics.ts';
 import { LoopDelay } from './loop-delay.ts';
@@ -34,7 +35,7 @@ export interface ServerState {
     readonly used: number;
     readonly waiting: number;
   }>;
-  readonly lostAuditEvents: () => number;
+  readonly audit: () => AuditFigures | undefined;
 }
 
 /** Series of one kind of operation of the store. */
@@ -78,6 +79,18 @@ export class Metrics {
     'Bytes of the events sent to watchers.',
     eventSizeBounds,
   );
+  readonly #auditEvents = new NumberFamily(
+    'apiserver_audit_event_total',
+    'Audit events that were to be written.',
+  );
+  readonly #auditErrors = new NumberFamily(
+    'apiserver_audit_error_total',
+    'Audit events that could not be written, by backend.',
+  );
+  readonly #auditLevels = new NumberFamily(
+    'apiserver_audit_level_total',
+    'Requests by the level that the audit policy gives them.',
+  );
   readonly #storeSeries = new Map<string, StoreSeries>();
   readonly #watchSeries = new Map<string, WatchSeries>();
 
@@ -87,8 +100,6 @@ export class Metrics {
     for (const name of replaced) this.#registry.removeSingleMetric(name);
     this.#gauge('apiserver_open_connections', 'Connections of clients that are open.', state.connections);
     this.flow = flowMetrics(state, [this.#registry]);
-    const lost = 'Audit events that could not be written.';
-    this.#gauge('apiserver_audit_lost_events', lost, state.lostAuditEvents);
     this.#gauge('apiserver_registered_watchers', 'Watches that are open.', state.watchers);
   }
 
@@ -127,9 +138,10 @@ export class Metrics {
 
   async render(): Promise<{ readonly contentType: string; readonly body: string }> {
     this.#countObjects();
+    this.#countAudit();
     const families = [
       ...[this.#store, this.#storeTotal, this.#storeErrors, this.#objects, this.#resourceObjects],
-      ...[this.#events, this.#eventSizes],
+      ...[this.#events, this.#eventSizes, this.#auditEvents, this.#auditErrors, this.#auditLevels],
     ];
     const own = families.map((family) => family.render()).join('');
     const others = await this.#registry.metrics();
@@ -145,6 +157,14 @@ export class Metrics {
       this.#objects.with({ resource: group === '' ? resource : `${resource}.${group}` }).value = count;
       this.#resourceObjects.with({ group, resource }).value = count;
     }
+  }
+
+  #countAudit(): void {
+    const figures = this.#state.audit();
+    if (figures === undefined) return;
+    this.#auditEvents.with({}).value = figures.events;
+    this.#auditErrors.with({ plugin: 'log' }).value = figures.lost;
+    for (const [level, count] of figures.levels) this.#auditLevels.with({ level }).value = count;
   }
 
   #storeSeriesOf(operation: string, type: string): StoreSeries {

@@ -52,3 +52,10 @@ export function toStatusError(error: unknown): StatusError {
 
 export const isStorageConflict = (error: unknown): error is StorageError =>
   error instanceof StorageError && error.code === 'STORAGE_CONFLICT';
+
+/** Whether it was a mistake in the program and no answer that it meant to give: in Go, a panic. */
+export function isUnforeseen(error: unknown): boolean {
+  if (!(error instanceof StatusError)) return toStatusError(error).reason === 'InternalError';
+  const { cause } = error;
+  return cause instanceof TypeError || cause instanceof RangeError || cause instanceof ReferenceError;
+}

@@ -4,6 +4,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import { badRequest, notFound, StatusError } from '../../api/status-error.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
+import { noteUpgrade } from '../audit/audit-notes.ts';
 import { noSuchResource, statusBody } from '../http/answer.ts';
 import { parseRequestInfo, type RequestInfo } from '../http/request-info.ts';
 import type { IncomingRequest } from '../http/server.ts';
@@ -35,6 +36,12 @@ type Opened = () => Promise<ClientRequest>;
 
 /** What an upgrade comes to: a connection that is passed on, or a log that is sent as messages. */
 type Plan = { readonly open: Opened } | { readonly log: IncomingMessage };
+
+interface Admitted {
+  readonly info: RequestInfo;
+  readonly query: URLSearchParams;
+  readonly user: UserInfo;
+}
 
 /** Headers of the client that the agent sees: those of the upgrade itself, never its credentials. */
 const forwardedHeaders = [
@@ -83,6 +90,17 @@ export class Upgrades {
     const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
     const info = parseRequestInfo(method, path, false);
     const user = await this.#options.admit({ method, url, headers, connection: socket, socket }, info);
+    try {
+      const plan = await this.#planFor(incoming, { info, query, user });
+      noteUpgrade(user);
+      return plan;
+    } catch (error) {
+      noteUpgrade(user, toStatusError(error));
+      throw error;
+    }
+  }
+
+  async #planFor(incoming: IncomingMessage, { info, query, user }: Admitted): Promise<Plan> {
     if (info.group !== '' || info.name === '') throw noSuchResource();
     if (info.subresource === 'proxy') return { open: await this.#proxyOf(incoming, info) };
     if (info.resource !== 'pods') throw noSuchResource();
@@ -90,7 +108,7 @@ export class Upgrades {
     const found = await store.read(pods, info.namespace, info.name);
     if (found === undefined) throw notFound(pods.kind, info.name);
     const pod = JSON.parse(found.json.toString()) as Pod;
-    if (info.subresource === 'log') return { log: await this.#logOf({ pod, info, query }, socket) };
+    if (info.subresource === 'log') return { log: await this.#logOf({ pod, info, query }, incoming.socket) };
     await admitConnection(store, { strategy: pods, info, query, user });
     return { open: this.#agentOf(incoming, destinationOf(pod, info, query)) };
   }

@@ -1,12 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configmaps, secrets } from '../../api/generated/resources.ts';
-import { RotatingFile } from '../../apiserver/audit/rotating-file.ts';
-import { systemClock } from '../../base/clock.ts';
-import { silentLogger } from '../../base/logger.ts';
 import type { ClosableApiClient } from '../../client/http-client.ts';
 import { ApiServerProcess } from '../support/api-server-process.ts';
 import { eventually } from '../support/eventually.ts';
@@ -18,8 +15,8 @@ interface Line {
   readonly auditID: string;
   readonly user: { readonly username: string };
   readonly impersonatedUser?: { readonly username: string };
-  readonly objectRef?: { readonly resource: string; readonly name?: string };
-  readonly responseStatus?: { readonly code: number };
+  readonly objectRef?: { readonly resource: string; readonly name?: string; readonly uid?: string };
+  readonly responseStatus?: { readonly code: number; readonly status?: string };
   readonly requestObject?: { readonly data?: unknown };
 }
 
@@ -39,6 +36,22 @@ const told = (matches: (line: Line) => boolean): Promise<Line> =>
     if (found === undefined) throw new Error('not told');
     return found;
   });
+
+/** Without a certificate. */
+function fetchUntrusted(
+  { port }: ApiServerProcess,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<{ readonly status: number | undefined; readonly auditId: unknown }> {
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, path, headers, rejectUnauthorized: false };
+    const request = get(options, (answer) => {
+      answer.resume();
+      resolve({ status: answer.statusCode, auditId: answer.headers['audit-id'] });
+    });
+    request.once('error', reject);
+  });
+}
 
 beforeAll(async () => {
   const policy = join(directory, 'policy.yaml');
@@ -79,6 +92,44 @@ describe('the audit log', () => {
     });
   });
 
+  test('names what is made, also where the policy wants no body; a name yet to be generated is none', async () => {
+    const path = '/api/v1/namespaces/default/secrets';
+    const post = (id: string, metadata: object): Promise<unknown> =>
+      admin.request({
+        ...{ method: 'POST', path, headers: { 'content-type': 'application/json', 'audit-id': id } },
+        body: JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata }),
+      });
+    await post('named', { name: 'named' });
+    await post('unnamed', { generateName: 'unnamed-' });
+    expect((await told(({ auditID }) => auditID === 'named')).objectRef?.name).toBe('named');
+    expect((await told(({ auditID }) => auditID === 'unnamed')).objectRef).not.toHaveProperty('name');
+    await admin.request({ method: 'DELETE', path: `${path}/named`, headers: { 'audit-id': 'gone' } });
+    expect((await told(({ auditID }) => auditID === 'gone')).responseStatus).toMatchObject({
+      ...{ status: 'Success', details: { name: 'named', kind: 'secrets' }, code: 200 },
+    });
+  });
+
+  test('tells who tried to act as another and may not, and who was not believed', async () => {
+    const path = '/api/v1/namespaces/default/pods';
+    const as = { 'impersonate-user': 'system:admin', 'audit-id': 'pretends' };
+    const scheduler = await server.client('scheduler');
+    expect((await scheduler.request({ method: 'GET', path, headers: as })).status).toBe(403);
+    const pretends = await told(({ auditID }) => auditID === 'pretends');
+    expect(pretends).toMatchObject({
+      ...{ stage: 'ResponseComplete', user: { username: 'system:kube-scheduler' } },
+      responseStatus: { code: 403, reason: 'Forbidden', message: expect.stringContaining('impersonate') },
+    });
+    expect(pretends).not.toHaveProperty('impersonatedUser');
+    const answer = await fetchUntrusted(server, path, {
+      ...{ authorization: 'Bearer wrong', 'audit-id': 'unknown', 'x-forwarded-for': '10.9.8.7, nonsense' },
+    });
+    expect(answer).toMatchObject({ status: 401, auditId: 'unknown' });
+    expect(await told(({ auditID }) => auditID === 'unknown')).toMatchObject({
+      ...{ stage: 'ResponseStarted', user: {}, sourceIPs: ['10.9.8.7', '127.0.0.1'] },
+      responseStatus: { code: 401, message: 'Authentication failed, attempted: bearer' },
+    });
+  });
+
   test('never tells what a secret holds', async () => {
     const metadata = { name: 'hidden', namespace: 'default' };
     await admin.create(secrets, { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { p: 'hunter2' } });
@@ -112,44 +163,6 @@ describe('the audit log', () => {
     abort.abort();
     await first;
     await told((line) => isWatch(line) && line.stage === 'ResponseComplete');
-  });
-});
-
-describe('a rotating file', () => {
-  test('is put aside when it is full, and only so many are kept', async () => {
-    const path = join(directory, 'small', 'audit.log');
-    let nowMs = Date.UTC(2026, 0, 1);
-    const clock = { ...systemClock, nowMs: () => (nowMs += 1) };
-    const options = { path, maxBytes: 1_000, maxBackups: 3, maxAgeDays: 0 };
-    const file = new RotatingFile({ ...options, clock, logger: silentLogger });
-    for (let at = 0; at < 40; at += 1) {
-      file.append(`${at} ${'x'.repeat(90)}`);
-      await file.close();
-    }
-    const names = (await readdir(join(directory, 'small'))).sort();
-    expect(names).toHaveLength(4);
-    expect(names).toContain('audit.log');
-    const kept = names.flatMap((name) =>
-      readFileSync(join(directory, 'small', name), 'utf8')
-        .trim()
-        .split('\n'),
-    );
-    expect(kept.every((line) => line.length > 90)).toBe(true);
-    expect(kept.some((line) => line.startsWith('39 '))).toBe(true);
-  });
-
-  test('counts what it cannot write, and goes on when it can', async () => {
-    const path = join(directory, 'blocked', 'audit.log');
-    writeFileSync(join(directory, 'blocked'), 'a file where the folder should be');
-    const options = { path, maxBytes: 1_000, maxBackups: 3, maxAgeDays: 0 };
-    const file = new RotatingFile({ ...options, clock: systemClock, logger: silentLogger });
-    file.append('lost');
-    await file.close();
-    expect(file.lost).toBe(1);
-    rmSync(join(directory, 'blocked'));
-    file.append('kept');
-    await file.close();
-    expect(readFileSync(path, 'utf8')).toBe('kept\n');
   });
 });
 
