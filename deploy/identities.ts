@@ -58,8 +58,7 @@ export async function createIdentities(
     ca.ensure(pki, 'apiserver', { commonName: 'kube-apiserver', hosts: [...serving, ...kubernetes] }),
     ca.ensure(pki, 'apiserver-kubelet-client', { commonName: 'kube-apiserver-kubelet-client' }),
     ensureFrontProxy(pki, options),
-    // As API server towards the scheduler, which answers this name only; and the scheduler's own towards API servers.
-    ca.ensure(pki, 'front-proxy-client', { commonName: 'front-proxy-client' }),
+    // Towards API servers, who ask it for placements.
     ca.ensure(pki, 'scheduler-server', {
       commonName: 'kube-scheduler',
       hosts: ['kube-scheduler.kube-system.svc'],
@@ -86,7 +85,10 @@ export async function createIdentities(
   return ca;
 }
 
-/** Proxies in front of the API server have an authority of their own: what it signs speaks for anybody, so nothing else may. */
+/**
+ * Proxies in front of an API server have an authority of their own: what it signs speaks for anybody, so nothing else may. API servers are
+ * such proxies towards the scheduler, which answers nobody else.
+ */
 async function ensureFrontProxy(pki: string, options: { readonly renewAll?: boolean }): Promise<void> {
   const directory = join(pki, frontProxyDirectory);
   const authority = await CertificateAuthority.open(directory, {

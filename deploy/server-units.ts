@@ -106,8 +106,8 @@ function apiserverUnit(
       'kubelet-client-certificate': pki('apiserver-kubelet-client.crt'),
       'kubelet-client-key': pki('apiserver-kubelet-client.key'),
       'kubelet-certificate-authority': pki('ca.crt'),
-      'proxy-client-cert-file': pki('front-proxy-client.crt'),
-      'proxy-client-key-file': pki('front-proxy-client.key'),
+      'proxy-client-cert-file': pki(join(frontProxyDirectory, `${frontProxyName}.crt`)),
+      'proxy-client-key-file': pki(join(frontProxyDirectory, `${frontProxyName}.key`)),
     }),
   };
 }
@@ -144,7 +144,7 @@ export function serverUnits(layout: Layout, settings: ClusterSettings, choices: 
           'secure-port': String(schedulerPort(server)),
           'tls-cert-file': join(layout.pki, 'scheduler-server.crt'),
           'tls-private-key-file': join(layout.pki, 'scheduler-server.key'),
-          'client-ca-file': join(layout.pki, 'ca.crt'),
+          'client-ca-file': join(layout.pki, frontProxyDirectory, 'ca.crt'),
         }),
       );
     if (has('controllers')) {

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { layoutOf } from './layout.ts';
+import { serverUnits } from './server-units.ts';
+import { parseOptions, settingsOf } from './settings.ts';
 import { readUnits, writeUnit } from './units.ts';
 
 test('a unit that goes while the folder is read is no unit, and no failure', () => {
@@ -17,4 +19,22 @@ test('a unit that goes while the folder is read is no unit, and no failure', () 
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+});
+
+test('API servers speak to the scheduler as a proxy, by an authority that signs nothing else', () => {
+  const settings = settingsOf(parseOptions('up', ['--hosts', '0']).values);
+  const choices = { underlay: undefined, etcdPorts: [{ client: 1, peer: 2 }] };
+  const units = serverUnits(layoutOf('test'), settings, choices);
+  const flag = (unit: string, name: string): string | undefined => {
+    const command = units.find((each) => each.name === unit)?.command ?? [];
+    const given = command.find((word) => word.startsWith(`--${name}=`));
+    return given?.slice(given.indexOf('=') + 1) ?? command[command.indexOf(`--${name}`) + 1];
+  };
+  const authority = flag('apiserver-1', 'requestheader-client-ca-file');
+  expect(authority).toMatch(/\/pki\/front-proxy\/ca\.crt$/);
+  expect(flag('scheduler-1', 'client-ca-file')).toBe(authority);
+  expect(flag('apiserver-1', 'client-ca-file')).not.toBe(authority);
+  expect(flag('apiserver-1', 'proxy-client-cert-file')).toMatch(
+    /\/pki\/front-proxy\/front-proxy-client\.crt$/,
+  );
 });
