@@ -54,7 +54,7 @@ export class DiagnosisMemo {
     const { rules } = index.placementOf(pod);
     const changed = rules.length === 0 ? cluster.changes.since(diagnosis.position) : undefined;
     const slots = changed ?? Array.from({ length: cluster.slotCount }, (_, slot) => slot);
-    for (const slot of new Set(slots)) {
+    for (const slot of slots) {
       const node = cluster.nodeAt(slot);
       diagnosis.set(slot, node === undefined ? undefined : rejectionOn(this.#context, pod, node));
     }

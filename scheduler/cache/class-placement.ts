@@ -172,7 +172,7 @@ export class ClassPlacement implements Placement {
     if (changed === undefined) return false;
     this.#position = changes.position;
     if (this.#values.length < slotCount) this.#values = grown(this.#values, slotCount);
-    for (const slot of unique(changed)) this.#evaluate(slot);
+    for (const slot of changed) this.#evaluate(slot);
     return true;
   }
 
@@ -185,7 +185,7 @@ export class ClassPlacement implements Placement {
           const changed = changes.since(watched.position);
           watched.position = changes.position;
           if (changed === undefined) this.#allDomainsChanged(key);
-          else for (const domain of unique(changed)) this.#domainChanged(key, domain);
+          else for (const domain of changed) this.#domainChanged(key, domain);
         }
         this.#followThreshold(key, rule);
       }
@@ -207,8 +207,12 @@ export class ClassPlacement implements Placement {
   }
 
   #domainChanged({ topology, level }: Key, domain: number): void {
-    if (level !== undefined) this.#tree.setDomain(level, domain);
-    else for (const slot of topology.slotsIn(domain)) this.#put(slot);
+    if (level !== undefined) {
+      this.#tree.setDomain(level, domain);
+      return;
+    }
+    const { slots } = topology;
+    for (let slot = slots.first(domain); slot >= 0; slot = slots.next(slot)) this.#put(slot);
   }
 
   #allDomainsChanged({ level }: Key): void {
@@ -245,11 +249,6 @@ function valueOfDomain(key: Key | undefined, domain: number): number {
   }
   return value;
 }
-
-const fewAreScanned = 8;
-
-const unique = (numbers: readonly number[]): Iterable<number> =>
-  numbers.length <= fewAreScanned ? numbers.filter((n, i) => numbers.indexOf(n) === i) : new Set(numbers);
 
 function grown(values: Float64Array, size: number): Float64Array {
   const larger = new Float64Array(2 * size);

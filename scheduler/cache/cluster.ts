@@ -9,7 +9,6 @@
 import type { Node } from '../../api/generated/core-v1.ts';
 import type { NamespaceLabels } from '../framework/affinity-term.ts';
 import {
-  type ClassCount,
   type NodeFacts,
   type NodeInfo,
   type NodeLoad,
@@ -18,27 +17,18 @@ import {
   type Nomination,
   toNodeFacts,
 } from '../framework/node-info.ts';
-import type { PodClass } from '../framework/pod-class.ts';
+import { NodeRows } from '../framework/node-rows.ts';
+import { OwnerReplicas } from '../framework/owner-replicas.ts';
 import { ChangeLog } from './change-log.ts';
 import { Counters } from './counters.ts';
+import { type PlacedPod, PlacedPods } from './placed-pods.ts';
 
-export interface PlacedPod {
-  readonly uid: string;
-  readonly name: string;
-  readonly podClass: PodClass;
-  readonly nodeName: string;
-  /** Not being deleted. */
-  readonly isLive: boolean;
-  readonly isAssumed: boolean;
-  /** When it began to run, in ms since the epoch; for preemption, which spares the pods that ran longest. */
-  readonly startMs?: number | undefined;
-}
+export type { PlacedPod } from './placed-pods.ts';
 
 interface Entry {
   readonly name: string;
   readonly slot: number;
   readonly usage: NodeUsage;
-  readonly pods: Set<PlacedPod>;
   /** Undefined for a name that only pods mention. */
   known: { readonly facts: NodeFacts; readonly node: NodeInfo } | undefined;
 }
@@ -49,15 +39,14 @@ export class Cluster {
   readonly #entries = new Map<string, Entry>();
   readonly #slots: (Entry | undefined)[] = [];
   readonly #freeSlots: number[] = [];
-  readonly #pods = new Map<string, PlacedPod>();
-  readonly #placed = new Map<PodClass, Map<number, Readonly<ClassCount>>>();
-  /** Live pods by owner and slot. */
-  readonly #replicas = new Map<string, Map<number, number>>();
+  readonly #pods = new PlacedPods();
+  readonly #rows = new NodeRows();
+  readonly #replicas = new OwnerReplicas();
   readonly #nominated = new Map<string, string>();
   #nodeCount = 0;
 
   constructor(namespaceLabels: NamespaceLabels = () => undefined) {
-    this.counters = new Counters(namespaceLabels, this);
+    this.counters = new Counters(namespaceLabels, { eachNode: () => this.nodes, pods: this.#pods });
   }
 
   get nodeCount(): number {
@@ -78,12 +67,7 @@ export class Cluster {
   }
 
   get pods(): Iterable<PlacedPod> {
-    return this.#pods.values();
-  }
-
-  /** Each class that is on some node, with its pods by slot. */
-  get placedClasses(): ReadonlyMap<PodClass, ReadonlyMap<number, Readonly<ClassCount>>> {
-    return this.#placed;
+    return this.#pods.all;
   }
 
   /** The node in a slot, if there is one. */
@@ -99,8 +83,10 @@ export class Cluster {
     return this.#pods.get(uid);
   }
 
-  podsOn(nodeName: string): ReadonlySet<PlacedPod> {
-    return this.#entries.get(nodeName)?.pods ?? noPods;
+  /** In the order in which they came. */
+  podsOn(nodeName: string): readonly PlacedPod[] {
+    const entry = this.#entries.get(nodeName);
+    return entry === undefined ? [] : this.#pods.on(entry.slot);
   }
 
   /** @returns whether anything changed that scheduling looks at. */
@@ -150,15 +136,13 @@ export class Cluster {
   #set(pod: PlacedPod, isNews: boolean): void {
     const known = this.#pods.get(pod.uid);
     if (known !== undefined && isSamePlacement(known, pod)) {
-      this.#pods.set(pod.uid, pod);
-      const { pods } = this.#entryOf(pod.nodeName);
-      pods.delete(known);
-      pods.add(pod);
+      this.#pods.replace(pod);
       return;
     }
     if (known !== undefined) this.removePod(known.uid);
-    this.#pods.set(pod.uid, pod);
-    this.#count(this.#entryOf(pod.nodeName), pod, 1, isNews);
+    const entry = this.#entryOf(pod.nodeName);
+    this.#pods.add(pod, entry.slot);
+    this.#count(entry, pod, 1, isNews);
   }
 
   /** @returns the pod that was there. */
@@ -179,7 +163,7 @@ export class Cluster {
   #remove(uid: string, wasNews: boolean): PlacedPod | undefined {
     const pod = this.#pods.get(uid);
     if (pod === undefined) return undefined;
-    this.#pods.delete(uid);
+    this.#pods.remove(pod);
     const entry = this.#entryOf(pod.nodeName);
     this.#count(entry, pod, -1, wasNews);
     this.#dropIfUnused(entry);
@@ -219,60 +203,41 @@ export class Cluster {
 
   #count(entry: Entry, pod: PlacedPod, by: 1 | -1, isNews: boolean): void {
     const { podClass, isLive } = pod;
-    const { usage, slot, pods } = entry;
-    if (by === 1) {
-      pods.add(pod);
-      usage.add(podClass, isLive, isNews);
-    } else {
-      pods.delete(pod);
-      usage.remove(podClass, isLive, isNews);
-    }
-    if (isLive && podClass.owner !== undefined) this.#countReplica(podClass.owner, slot, by);
-    this.#countClass(podClass, slot, usage.classes.get(podClass));
+    const { usage, slot } = entry;
+    if (by === 1) usage.add(podClass, isLive, isNews);
+    else usage.remove(podClass, isLive, isNews);
     this.counters.add(podClass, slot, by, isLive ? by : 0);
     this.#changed(entry);
   }
 
   /** The slots with live pods of this owner, and how many. */
   replicasOf(owner: string | undefined): ReadonlyMap<number, number> {
-    return (owner === undefined ? undefined : this.#replicas.get(owner)) ?? noReplicas;
-  }
-
-  #countReplica(owner: string, slot: number, by: number): void {
-    const slots = this.#replicas.get(owner) ?? new Map<number, number>();
-    const count = (slots.get(slot) ?? 0) + by;
-    if (count > 0) slots.set(slot, count);
-    else slots.delete(slot);
-    if (slots.size > 0) this.#replicas.set(owner, slots);
-    else this.#replicas.delete(owner);
-  }
-
-  #countClass(podClass: PodClass, slot: number, count: Readonly<ClassCount> | undefined): void {
-    const slots = this.#placed.get(podClass);
-    if (count === undefined) {
-      slots?.delete(slot);
-      if (slots?.size === 0) this.#placed.delete(podClass);
-    } else if (slots === undefined) this.#placed.set(podClass, new Map([[slot, count]]));
-    else if (count.all === 1) slots.set(slot, count);
+    return this.#replicas.of(owner);
   }
 
   #entryOf(name: string): Entry {
     const known = this.#entries.get(name);
     if (known !== undefined) return known;
     const slot = this.#freeSlots.pop() ?? this.#slots.length;
-    const entry: Entry = { name, slot, usage: new NodeUsage(), pods: new Set(), known: undefined };
+    this.#rows.clear(slot);
+    const usage = new NodeUsage({ rows: this.#rows, row: slot, replicas: this.#replicas });
+    const entry: Entry = { name, slot, usage, known: undefined };
     this.#entries.set(name, entry);
     this.#slots[slot] = entry;
     return entry;
   }
 
   #changed(entry: Entry): void {
-    this.changes.add(entry.slot);
-    this.changes.trim(1_024 + 2 * this.#slots.length);
+    this.changes.add(entry.slot, keepChanges + 2 * this.#slots.length);
   }
 
   #dropIfUnused(entry: Entry): void {
-    if (entry.known !== undefined || entry.usage.podCount > 0 || entry.usage.nominations.length > 0) return;
+    if (
+      entry.known !== undefined ||
+      this.#rows.podCount(entry.slot) > 0 ||
+      entry.usage.nominations.length > 0
+    )
+      return;
     this.#entries.delete(entry.name);
     this.#slots[entry.slot] = undefined;
     this.#freeSlots.push(entry.slot);
@@ -283,8 +248,7 @@ export class Cluster {
   }
 }
 
-const noReplicas: ReadonlyMap<number, number> = new Map();
-const noPods: ReadonlySet<PlacedPod> = new Set();
+const keepChanges = 1_024;
 
 const isSame = (left: NodeFacts, right: NodeFacts): boolean => textOf(left) === textOf(right);
 

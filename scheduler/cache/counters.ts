@@ -4,10 +4,11 @@
  */
 import { type CarriedTerm, type NamespaceLabels, usesNamespaceLabels } from '../framework/affinity-term.ts';
 import { labelOf } from '../framework/node-affinity-term.ts';
-import type { ClassCount, NodeInfo } from '../framework/node-info.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
 import type { CounterSource, CounterSpec } from '../framework/plugin.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import { DomainCounter } from './domain-counter.ts';
+import type { PlacedPods } from './placed-pods.ts';
 import { Topology } from './topology.ts';
 
 interface ClassMemo {
@@ -20,15 +21,20 @@ interface Carried extends CarriedTerm {
   pods: number;
 }
 
-export interface PlacedClasses {
-  readonly nodes: Iterable<NodeInfo>;
-  /** Each class that is on some node, with its pods by slot. */
-  readonly placedClasses: ReadonlyMap<PodClass, ReadonlyMap<number, Readonly<ClassCount>>>;
+/** What is counted. */
+export interface CountedCluster {
+  readonly pods: PlacedPods;
+  eachNode(): Iterable<NodeInfo>;
+}
+
+interface ClassCount {
+  all: number;
+  live: number;
 }
 
 export class Counters implements CounterSource {
   readonly namespaceLabels: NamespaceLabels;
-  readonly #cluster: PlacedClasses;
+  readonly #cluster: CountedCluster;
   readonly #topologies = new Map<string, Topology>();
   readonly #byId = new Map<string, DomainCounter>();
   /** In order of their serial numbers. */
@@ -38,7 +44,7 @@ export class Counters implements CounterSource {
   readonly #carried = new Map<string, Carried>();
   #version = 0;
 
-  constructor(namespaceLabels: NamespaceLabels, cluster: PlacedClasses) {
+  constructor(namespaceLabels: NamespaceLabels, cluster: CountedCluster) {
     this.namespaceLabels = namespaceLabels;
     this.#cluster = cluster;
   }
@@ -57,7 +63,7 @@ export class Counters implements CounterSource {
     if (known !== undefined) return known;
     const created = new Topology(key);
     this.#topologies.set(key, created);
-    for (const node of this.#cluster.nodes) created.place(node.slot, labelOf(node, key));
+    for (const node of this.#cluster.eachNode()) created.place(node.slot, labelOf(node, key));
     return created;
   }
 
@@ -79,12 +85,14 @@ export class Counters implements CounterSource {
 
   enterNode(node: NodeInfo): void {
     for (const topology of this.#topologies.values()) topology.place(node.slot, labelOf(node, topology.key));
+    const classes = this.#classesOn(node);
     for (const { counter } of this.#inOrder)
-      if (counter.spec.isEligible?.(node) !== false) counter.enter(node.slot, this.#podsOn(node, counter));
+      if (counter.spec.isEligible?.(node) !== false) counter.enter(node.slot, countedOf(classes, counter));
   }
 
   leaveNode(node: NodeInfo): void {
-    for (const { counter } of this.#inOrder) counter.leave(node.slot, this.#podsOn(node, counter));
+    const classes = this.#classesOn(node);
+    for (const { counter } of this.#inOrder) counter.leave(node.slot, countedOf(classes, counter));
     for (const topology of this.#topologies.values()) topology.place(node.slot, undefined);
   }
 
@@ -113,12 +121,12 @@ export class Counters implements CounterSource {
     this.#byId.set(spec.id, counter);
     this.#lastSerial += 1;
     this.#inOrder.push({ serial: this.#lastSerial, counter });
-    for (const node of this.#cluster.nodes)
+    for (const node of this.#cluster.eachNode())
       if (spec.isEligible?.(node) !== false) counter.enter(node.slot, 0);
-    for (const [podClass, slots] of this.#cluster.placedClasses) {
-      if (!spec.counts(podClass)) continue;
-      for (const [slot, count] of slots) counter.add(slot, spec.liveOnly ? count.live : count.all);
-    }
+    const count = (slot: number, isLive: boolean): void =>
+      counter.add(slot, isLive || !spec.liveOnly ? 1 : 0);
+    const { pods } = this.#cluster;
+    for (const podClass of pods.classes) if (spec.counts(podClass)) pods.eachOf(podClass, count);
     return counter;
   }
 
@@ -137,11 +145,16 @@ export class Counters implements CounterSource {
     return memo.counters;
   }
 
-  #podsOn(node: NodeInfo, { spec }: DomainCounter): number {
-    let pods = 0;
-    for (const [podClass, { all, live }] of node.classes)
-      if (spec.counts(podClass)) pods += spec.liveOnly ? live : all;
-    return pods;
+  #classesOn({ slot }: NodeInfo): ReadonlyMap<PodClass, ClassCount> {
+    const classes = new Map<PodClass, ClassCount>();
+    if (this.#inOrder.length === 0) return classes;
+    for (const { podClass, isLive } of this.#cluster.pods.on(slot)) {
+      const count = classes.get(podClass) ?? { all: 0, live: 0 };
+      count.all += 1;
+      if (isLive) count.live += 1;
+      classes.set(podClass, count);
+    }
+    return classes;
   }
 
   #carry(carried: CarriedTerm, by: number): void {
@@ -154,4 +167,11 @@ export class Counters implements CounterSource {
     known.pods += by;
     if (known.pods === 0) this.#carried.delete(carried.id);
   }
+}
+
+function countedOf(classes: ReadonlyMap<PodClass, ClassCount>, { spec }: DomainCounter): number {
+  let pods = 0;
+  for (const [podClass, { all, live }] of classes)
+    if (spec.counts(podClass)) pods += spec.liveOnly ? live : all;
+  return pods;
 }

@@ -1,15 +1,16 @@
 import { type CounterSpec, type DomainCounts, noDomain } from '../framework/plugin.ts';
 import { ChangeLog } from './change-log.ts';
+import { DomainRanks } from './domain-ranks.ts';
 import type { Topology } from './topology.ts';
 
 const keepChanges = 512;
 
 /**
- * Counts pods by topology domain, and knows the least of all domains and which domains have a given count without
- * looking at each. A change costs a constant number of steps.
+ * Counts pods by topology domain. Whoever asks for the least of all domains, or for the domains with a given count,
+ * gets them without a look at each: from the first such question on they are kept in ranks. A change costs a constant
+ * number of steps.
  *
- * INVARIANTS: a domain is in the bucket of its count exactly when it has an eligible node; every change of a count
- * is in the change log.
+ * INVARIANTS: every change of a count is in the change log; a domain is ranked exactly when it has an eligible node.
  */
 export class DomainCounter implements DomainCounts {
   readonly spec: CounterSpec;
@@ -19,10 +20,10 @@ export class DomainCounter implements DomainCounts {
   readers = 0;
   isDropped = false;
   #total = 0;
-  #least = 0;
+  #domainCount = 0;
   readonly #counts: number[] = [];
   readonly #nodes: number[] = [];
-  readonly #buckets = new Map<number, Set<number>>();
+  #ranks: DomainRanks | undefined;
   /** Only where not every node is eligible. */
   readonly #eligibleSlots: Set<number> | undefined;
 
@@ -37,13 +38,11 @@ export class DomainCounter implements DomainCounts {
   }
 
   get least(): number {
-    return this.#least;
+    return this.#ranked().least;
   }
 
   get domainCount(): number {
-    let count = 0;
-    for (const domains of this.#buckets.values()) count += domains.size;
-    return count;
+    return this.#domainCount;
   }
 
   count(domain: number): number {
@@ -51,8 +50,8 @@ export class DomainCounter implements DomainCounts {
   }
 
   /** Domains whose count is above `low` and not above `high`. */
-  *domainsBetween(low: number, high: number): Generator<number> {
-    for (const [count, domains] of this.#buckets) if (count > low && count <= high) yield* domains;
+  domainsBetween(low: number, high: number): Iterable<number> {
+    return this.#ranked().between(low, high);
   }
 
   /** Pods came to a node (or left it, negative). */
@@ -79,34 +78,26 @@ export class DomainCounter implements DomainCounts {
   #change(domain: number, pods: number, nodes: number): void {
     const before = this.#counts[domain] ?? 0;
     const nodesBefore = this.#nodes[domain] ?? 0;
-    const after = before + pods;
-    this.#counts[domain] = after;
-    this.#nodes[domain] = nodesBefore + nodes;
+    const nodesAfter = nodesBefore + nodes;
+    this.#counts[domain] = before + pods;
+    this.#nodes[domain] = nodesAfter;
     this.#total += pods;
-    if (nodesBefore > 0) this.#leaveBucket(domain, before);
-    if (nodesBefore + nodes > 0) this.#enterBucket(domain, after);
-    this.#findLeast(Math.min(before, after));
-    this.changes.add(domain);
-    this.changes.trim(keepChanges + 2 * this.#counts.length);
+    if (nodesBefore === 0 && nodesAfter > 0) this.#domainCount += 1;
+    if (nodesBefore > 0 && nodesAfter === 0) this.#domainCount -= 1;
+    this.#ranks?.move(
+      domain,
+      nodesBefore > 0 ? before : undefined,
+      nodesAfter > 0 ? before + pods : undefined,
+    );
+    this.changes.add(domain, keepChanges + 2 * this.#counts.length);
   }
 
-  #leaveBucket(domain: number, count: number): void {
-    const bucket = this.#buckets.get(count);
-    bucket?.delete(domain);
-    if (bucket?.size === 0) this.#buckets.delete(count);
-  }
-
-  #enterBucket(domain: number, count: number): void {
-    const bucket = this.#buckets.get(count);
-    if (bucket === undefined) this.#buckets.set(count, new Set([domain]));
-    else bucket.add(domain);
-  }
-
-  #findLeast(touched: number): void {
-    if (touched > this.#least && this.#buckets.has(this.#least)) return;
-    // There are few different counts, most of the time two.
-    let least = Number.POSITIVE_INFINITY;
-    for (const count of this.#buckets.keys()) if (count < least) least = count;
-    this.#least = Number.isFinite(least) ? least : 0;
+  #ranked(): DomainRanks {
+    if (this.#ranks !== undefined) return this.#ranks;
+    const ranks = new DomainRanks();
+    for (const [domain, nodes] of this.#nodes.entries())
+      if ((nodes ?? 0) > 0) ranks.move(domain, undefined, this.count(domain));
+    this.#ranks = ranks;
+    return ranks;
   }
 }

@@ -1,16 +1,20 @@
 import { noDomain } from '../framework/plugin.ts';
+import { Chains } from './chains.ts';
 
 /** The domains of one topology key: which nodes share a value. Domains are numbered; numbers are used again. */
 export class Topology {
   readonly key: string;
+  /** The slots in each domain. */
+  readonly slots: Pick<Chains, 'first' | 'next'>;
   readonly #numbers = new Map<string, number>();
   readonly #values: string[] = [];
-  readonly #slots: Set<number>[] = [];
+  readonly #chains = new Chains();
   readonly #free: number[] = [];
   readonly #domainOfSlot: number[] = [];
 
   constructor(key: string) {
     this.key = key;
+    this.slots = this.#chains;
   }
 
   get domainCount(): number {
@@ -19,10 +23,6 @@ export class Topology {
 
   domainOf(slot: number): number {
     return this.#domainOfSlot[slot] ?? noDomain;
-  }
-
-  slotsIn(domain: number): ReadonlySet<number> {
-    return this.#slots[domain] ?? nothing;
   }
 
   /** Puts a node into the domain of `value`; undefined into none. */
@@ -37,19 +37,15 @@ export class Topology {
     const domain = this.#numbers.get(value) ?? this.#free.pop() ?? this.#values.length;
     this.#numbers.set(value, domain);
     this.#values[domain] = value;
-    const slots = this.#slots[domain] ?? new Set<number>();
-    this.#slots[domain] = slots.add(slot);
+    this.#chains.add(domain, slot);
     return domain;
   }
 
   #leave(domain: number, slot: number): void {
-    const slots = this.#slots[domain];
-    slots?.delete(slot);
-    if (slots?.size !== 0) return;
+    this.#chains.remove(domain, slot);
+    if (!this.#chains.isEmpty(domain)) return;
     this.#numbers.delete(this.#values[domain] ?? '');
     this.#values[domain] = '';
     this.#free.push(domain);
   }
 }
-
-const nothing: ReadonlySet<number> = new Set();

@@ -2,8 +2,10 @@ import type { Node, Taint } from '../../api/generated/core-v1.ts';
 import { toUnits } from '../../api/quantity.ts';
 import { HostPortSet } from './host-port.ts';
 import type { SelectableNode } from './node-affinity-term.ts';
+import { amountsAt, NodeRows } from './node-rows.ts';
+import { OwnerReplicas } from './owner-replicas.ts';
 import type { PodClass } from './pod-class.ts';
-import { ResourceSum, type Resources, toResources } from './resources.ts';
+import { addScalars, columnOf, noScalars, type Resources, toResources } from './resources.ts';
 
 /** A node as stored, in the form that plugins read. */
 export interface NodeFacts extends SelectableNode {
@@ -15,12 +17,6 @@ export interface NodeFacts extends SelectableNode {
   readonly allowedPods: number;
   /** Bytes by image name. */
   readonly images: ReadonlyMap<string, number>;
-}
-
-/** Pods of one class on one node. Those that are ending still take room but no longer count as replicas. */
-export interface ClassCount {
-  all: number;
-  live: number;
 }
 
 /** What a node's agent reported last of what is really used. */
@@ -37,7 +33,10 @@ export interface Nomination {
   readonly podClass: PodClass;
 }
 
-/** What plugins see of one node: the node and the sum of what is on it. A live view: read it, do not keep it. */
+/**
+ * What plugins see of one node: the node and the sum of what is on it. Read it, do not keep it: what it gives is as
+ * of now.
+ */
 export interface NodeInfo extends NodeFacts {
   readonly slot: number;
   readonly requested: Resources;
@@ -45,14 +44,18 @@ export interface NodeInfo extends NodeFacts {
   readonly estimated: Resources;
   readonly podCount: number;
   readonly hostPorts: Pick<HostPortSet, 'conflictsWith'>;
-  readonly classes: ReadonlyMap<PodClass, Readonly<ClassCount>>;
-  /** Live pods by owner uid. */
-  readonly replicasByOwner: ReadonlyMap<string, number>;
   readonly load: NodeLoad | undefined;
   /** Estimate of the pods that the last report does not yet show. */
   readonly sinceReport: Resources;
   readonly nominations: readonly Nomination[];
+  /** Live pods of an owner. */
+  replicasOf(owner: string): number;
+  /** One resource of `allocatable`, `requested`, ..., by its name. */
+  amountOf(resource: string, of: AmountKind): number;
 }
+
+/** Which of a node's amounts. */
+export type AmountKind = 'allocatable' | 'requested' | 'estimated' | 'sinceReport';
 
 export function toNodeFacts(node: Node): NodeFacts {
   const { metadata, spec, status } = node;
@@ -64,133 +67,167 @@ export function toNodeFacts(node: Node): NodeFacts {
     name: metadata.name,
     labels: metadata.labels ?? {},
     unschedulable: spec?.unschedulable ?? false,
-    taints: taints.filter((taint) => taint.effect === 'NoSchedule' || taint.effect === 'NoExecute'),
-    softTaints: taints.filter((taint) => taint.effect === 'PreferNoSchedule'),
+    taints: orNone(taints.filter((taint) => taint.effect === 'NoSchedule' || taint.effect === 'NoExecute')),
+    softTaints: orNone(taints.filter((taint) => taint.effect === 'PreferNoSchedule')),
     allocatable: toResources(status?.allocatable),
     allowedPods: toUnits(status?.allocatable?.['pods'] ?? '0'),
-    images: new Map(images),
+    images: images.length === 0 ? noImages : new Map(images),
   };
 }
 
-/** The writable side of what is on a node; belongs to the cluster that holds it. */
+const noTaints: readonly Taint[] = [];
+const noImages: ReadonlyMap<string, number> = new Map();
+/** One empty list for all nodes: it is looked at for each of them. */
+const orNone = (taints: readonly Taint[]): readonly Taint[] => (taints.length === 0 ? noTaints : taints);
+
+const scalarKinds = ['requested', 'estimated', 'sinceReport', 'thisPeriod'] as const;
+type ScalarKind = (typeof scalarKinds)[number];
+const noPorts = new HostPortSet();
+const noNominations: readonly Nomination[] = [];
+
+export interface NodeUsagePlace {
+  readonly rows: NodeRows;
+  readonly row: number;
+  readonly replicas: OwnerReplicas;
+}
+
+/** The writable side of what is on a node; belongs to the cluster that holds it. Without a place it stands alone. */
 export class NodeUsage {
-  readonly requested: ResourceSum = new ResourceSum();
-  readonly estimated: ResourceSum = new ResourceSum();
-  readonly hostPorts: HostPortSet = new HostPortSet();
-  readonly classes: Map<PodClass, ClassCount> = new Map();
-  readonly replicasByOwner: Map<string, number> = new Map();
-  podCount = 0;
+  readonly rows: NodeRows;
+  readonly row: number;
+  readonly replicas: OwnerReplicas;
   load: NodeLoad | undefined;
-  /** Pods of the last two reporting periods: one that came just before a report is hardly in it. */
-  sinceReport: ResourceSum = new ResourceSum();
-  #thisPeriod = new ResourceSum();
-  nominations: readonly Nomination[] = [];
+  nominations: readonly Nomination[] = noNominations;
+  #hostPorts: HostPortSet | undefined;
+  /** Huge pages and extended resources: few nodes have them. */
+  #scalars: Record<ScalarKind, ReadonlyMap<string, number>> | undefined;
+
+  constructor(place: NodeUsagePlace = { rows: new NodeRows(1), row: 0, replicas: new OwnerReplicas() }) {
+    this.rows = place.rows;
+    this.row = place.row;
+    this.replicas = place.replicas;
+  }
+
+  get hostPorts(): Pick<HostPortSet, 'conflictsWith'> {
+    return this.#hostPorts ?? noPorts;
+  }
+
+  scalarsOf(kind: ScalarKind): ReadonlyMap<string, number> {
+    return this.#scalars?.[kind] ?? noScalars;
+  }
 
   /** @param isNews false for a pod that was here a moment ago: the report knows it, or the estimate still does */
   add(podClass: PodClass, isLive: boolean, isNews = true): void {
-    this.requested.add(podClass.requests, 1);
-    this.estimated.add(podClass.estimate, 1);
-    if (isNews) this.#estimate(podClass, 1);
-    for (const port of podClass.hostPorts) this.hostPorts.add(port);
-    this.#count(podClass, isLive, 1);
-  }
-
-  /** A report came. */
-  beginPeriod(): void {
-    this.sinceReport = this.#thisPeriod;
-    this.#thisPeriod = new ResourceSum();
+    this.#count(podClass, isLive, { by: 1, isNews });
+    for (const port of podClass.hostPorts) {
+      this.#hostPorts ??= new HostPortSet();
+      this.#hostPorts.add(port);
+    }
   }
 
   /** @param wasNews true takes back what `add` did a moment ago, the estimate included */
   remove(podClass: PodClass, wasLive: boolean, wasNews = false): void {
-    this.requested.add(podClass.requests, -1);
-    this.estimated.add(podClass.estimate, -1);
-    if (wasNews) this.#estimate(podClass, -1);
-    for (const port of podClass.hostPorts) this.hostPorts.remove(port);
-    this.#count(podClass, wasLive, -1);
+    this.#count(podClass, wasLive, { by: -1, isNews: wasNews });
+    for (const port of podClass.hostPorts) this.#hostPorts?.remove(port);
   }
 
-  #estimate({ estimate }: PodClass, by: 1 | -1): void {
-    if (this.load === undefined) return;
-    this.sinceReport.add(estimate, by);
-    this.#thisPeriod.add(estimate, by);
+  /**
+   * A report came. What is estimated are the pods of the last two reporting periods: one that came just before a
+   * report is hardly in it.
+   */
+  beginPeriod(): void {
+    this.rows.beginPeriod(this.row);
+    if (this.#scalars === undefined) return;
+    this.#scalars.sinceReport = this.#scalars.thisPeriod;
+    this.#scalars.thisPeriod = noScalars;
   }
 
-  #count(podClass: PodClass, isLive: boolean, by: 1 | -1): void {
-    this.podCount += by;
-    const count = this.classes.get(podClass) ?? { all: 0, live: 0 };
-    count.all += by;
-    if (isLive) count.live += by;
-    if (count.all === 0) this.classes.delete(podClass);
-    else if (by === 1 && count.all === 1) this.classes.set(podClass, count);
-    if (!isLive || podClass.owner === undefined) return;
-    const replicas = (this.replicasByOwner.get(podClass.owner) ?? 0) + by;
-    if (replicas === 0) this.replicasByOwner.delete(podClass.owner);
-    else this.replicasByOwner.set(podClass.owner, replicas);
+  #count(podClass: PodClass, isLive: boolean, { by, isNews }: Coming): void {
+    const isEstimated = isNews && this.load !== undefined;
+    this.rows.count(this.row, podClass, by, isEstimated);
+    if (podClass.requests.scalars.size + podClass.estimate.scalars.size > 0)
+      this.#countScalars(podClass, by, isEstimated);
+    if (isLive && podClass.owner !== undefined) this.replicas.count(podClass.owner, this.row, by);
+  }
+
+  #countScalars({ requests, estimate }: PodClass, by: number, isEstimated: boolean): void {
+    this.#scalars ??= {
+      ...{ requested: noScalars, estimated: noScalars, sinceReport: noScalars, thisPeriod: noScalars },
+    };
+    for (const kind of scalarKinds) {
+      if (!isEstimated && (kind === 'sinceReport' || kind === 'thisPeriod')) continue;
+      const { scalars } = kind === 'requested' ? requests : estimate;
+      this.#scalars[kind] = addScalars(this.#scalars[kind], scalars, by);
+    }
   }
 }
 
-/** Facts and usage of one node together. */
+interface Coming {
+  readonly by: 1 | -1;
+  readonly isNews: boolean;
+}
+
+/** Facts and usage of one node together. What most placements ask of it lies in it or in its row. */
 export class NodeRecord implements NodeInfo {
   readonly slot: number;
-  readonly #facts: NodeFacts;
+  readonly #rows: NodeRows;
+  readonly #row: number;
   readonly #usage: NodeUsage;
+  readonly unschedulable: boolean;
+  readonly taints: readonly Taint[];
+  readonly softTaints: readonly Taint[];
+  readonly allowedPods: number;
+  readonly images: ReadonlyMap<string, number>;
+  readonly name: string;
+  readonly labels: NodeFacts['labels'];
+  readonly allocatable: Resources;
 
   constructor(slot: number, facts: NodeFacts, usage: NodeUsage) {
     this.slot = slot;
-    this.#facts = facts;
+    this.#rows = usage.rows;
+    this.#row = usage.row;
     this.#usage = usage;
+    this.unschedulable = facts.unschedulable;
+    this.taints = facts.taints;
+    this.softTaints = facts.softTaints;
+    this.allowedPods = facts.allowedPods;
+    this.images = facts.images;
+    this.name = facts.name;
+    this.labels = facts.labels;
+    this.allocatable = facts.allocatable;
+    this.#rows.setAllocatable(this.#row, facts.allocatable);
   }
 
-  get name(): string {
-    return this.#facts.name;
-  }
-  get labels(): NodeFacts['labels'] {
-    return this.#facts.labels;
-  }
-  get unschedulable(): boolean {
-    return this.#facts.unschedulable;
-  }
-  get taints(): readonly Taint[] {
-    return this.#facts.taints;
-  }
-  get softTaints(): readonly Taint[] {
-    return this.#facts.softTaints;
-  }
-  get allocatable(): Resources {
-    return this.#facts.allocatable;
-  }
-  get allowedPods(): number {
-    return this.#facts.allowedPods;
-  }
-  get images(): ReadonlyMap<string, number> {
-    return this.#facts.images;
-  }
   get requested(): Resources {
-    return this.#usage.requested;
+    return this.#rows.resources(this.#row, amountsAt.requested, this.#usage.scalarsOf('requested'));
   }
   get estimated(): Resources {
-    return this.#usage.estimated;
+    return this.#rows.resources(this.#row, amountsAt.estimated, this.#usage.scalarsOf('estimated'));
+  }
+  get sinceReport(): Resources {
+    return this.#rows.resources(this.#row, amountsAt.sinceReport, this.#usage.scalarsOf('sinceReport'));
   }
   get podCount(): number {
-    return this.#usage.podCount;
+    return this.#rows.podCount(this.#row);
   }
   get hostPorts(): Pick<HostPortSet, 'conflictsWith'> {
     return this.#usage.hostPorts;
   }
-  get classes(): ReadonlyMap<PodClass, Readonly<ClassCount>> {
-    return this.#usage.classes;
-  }
-  get replicasByOwner(): ReadonlyMap<string, number> {
-    return this.#usage.replicasByOwner;
-  }
   get load(): NodeLoad | undefined {
     return this.#usage.load;
   }
-  get sinceReport(): Resources {
-    return this.#usage.sinceReport;
-  }
   get nominations(): readonly Nomination[] {
     return this.#usage.nominations;
+  }
+
+  replicasOf(owner: string): number {
+    return this.#usage.replicas.on(this.#row, owner);
+  }
+
+  amountOf(resource: string, of: AmountKind): number {
+    const column = columnOf(resource);
+    if (column !== undefined) return this.#rows.amount(this.#row, amountsAt[of], column);
+    const scalars = of === 'allocatable' ? this.allocatable.scalars : this.#usage.scalarsOf(of);
+    return scalars.get(resource) ?? 0;
   }
 }

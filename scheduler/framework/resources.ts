@@ -9,7 +9,7 @@ export interface Resources {
   readonly scalars: ReadonlyMap<string, number>;
 }
 
-const noScalars: ReadonlyMap<string, number> = new Map();
+export const noScalars: ReadonlyMap<string, number> = new Map();
 
 export const noResources: Resources = {
   cpuMillis: 0,
@@ -25,7 +25,7 @@ export function toResources(list: QuantityList | undefined): Resources {
   if (list === undefined) return noResources;
   const scalars = new Map<string, number>();
   for (const [name, quantity] of Object.entries(list))
-    if (!isBasic(name) && name !== 'pods') scalars.set(name, toUnits(quantity));
+    if (columnOf(name) === undefined && name !== 'pods') scalars.set(name, toUnits(quantity));
   return {
     cpuMillis: toMillis(list['cpu'] ?? '0'),
     memoryBytes: toUnits(list['memory'] ?? '0'),
@@ -34,8 +34,19 @@ export function toResources(list: QuantityList | undefined): Resources {
   };
 }
 
-const isBasic = (name: string): boolean =>
-  name === 'cpu' || name === 'memory' || name === 'ephemeral-storage';
+/** Place among the basic resources; undefined for one of the `scalars`. */
+export function columnOf(name: string): 0 | 1 | 2 | undefined {
+  switch (name) {
+    case 'cpu':
+      return 0;
+    case 'memory':
+      return 1;
+    case 'ephemeral-storage':
+      return 2;
+    default:
+      return undefined;
+  }
+}
 
 export function addResources(left: Resources, right: Resources): Resources {
   return combine(left, right, (a, b) => a + b);
@@ -52,10 +63,15 @@ export class ResourceSum implements Resources {
     this.cpuMillis += times * resources.cpuMillis;
     this.memoryBytes += times * resources.memoryBytes;
     this.ephemeralStorageBytes += times * resources.ephemeralStorageBytes;
-    if (resources.scalars.size > 0)
-      this.scalars = combineScalars(this.scalars, resources.scalars, (a, b) => a + times * b);
+    if (resources.scalars.size > 0) this.scalars = addScalars(this.scalars, resources.scalars, times);
   }
 }
+
+export const addScalars = (
+  sum: ReadonlyMap<string, number>,
+  scalars: ReadonlyMap<string, number>,
+  times: number,
+): ReadonlyMap<string, number> => combineScalars(sum, scalars, (a, b) => a + times * b);
 
 function maxResources(left: Resources, right: Resources): Resources {
   return combine(left, right, Math.max);

@@ -66,7 +66,7 @@ export class PreemptionIndex {
     const changed = known === undefined ? undefined : changes.since(known.position);
     const candidates = changed === undefined || known === undefined ? { bySlot: [], position: 0 } : known;
     const slots = changed ?? Array.from({ length: slotCount }, (_, slot) => slot);
-    for (const slot of new Set(slots)) candidates.bySlot[slot] = this.#evaluate(pod, slot);
+    for (const slot of slots) candidates.bySlot[slot] = this.#evaluate(pod, slot);
     candidates.position = changes.position;
     this.#classes.delete(pod);
     this.#classes.set(pod, candidates);

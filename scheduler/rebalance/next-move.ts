@@ -75,7 +75,7 @@ function candidatesOf(query: MoveQuery): Candidate[] {
     const looked = new Set<PodClass>();
     for (const pod of cluster.podsOn(node.name)) {
       const { podClass, isLive, isAssumed } = pod;
-      const replicas = node.replicasByOwner.get(podClass.owner ?? '') ?? 0;
+      const replicas = node.replicasOf(podClass.owner ?? '');
       if (!isLive || isAssumed || podClass.owner === undefined || looked.has(podClass)) continue;
       if ((replicas < 2 && !isFull) || !query.mayLeave(pod)) continue;
       looked.add(podClass);
@@ -90,7 +90,7 @@ function judge(query: MoveQuery, { pod, node, replicas }: Candidate): Move | und
   if (context === undefined) return undefined;
   const to = schedule(context, pod.podClass, leastLoaded);
   if (to === undefined || to.slot === node.slot || !query.mayGo(pod, to)) return undefined;
-  const further = replicas - (to.replicasByOwner.get(pod.podClass.owner ?? '') ?? 0);
+  const further = replicas - to.replicasOf(pod.podClass.owner ?? '');
   if (further < 1) return undefined;
   const reason = further >= 2 ? 'spread' : 'load';
   if (reason === 'load' && !evensOut(query, pod, node, to)) return undefined;

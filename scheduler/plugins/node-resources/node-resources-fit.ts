@@ -12,10 +12,8 @@ export const nodeResourcesFit: NodeFilter = {
   name: 'NodeResourcesFit',
   concerns: () => true,
   admits(pod, node) {
-    const nominated = node.nominations.length === 0 ? undefined : nominatedAbove(pod, node);
-    const taken = nominated?.sum ?? node.requested;
-    if (node.podCount + (nominated?.pods ?? 0) >= node.allowedPods) return false;
-    return fitsBasic(pod, node, taken) && fitsScalars(pod, node, taken);
+    if (node.nominations.length > 0) return fitsBeside(pod, node);
+    return node.podCount < node.allowedPods && fitsNow(pod, node);
   },
   reject(pod, node) {
     const nominated = nominatedAbove(pod, node);
@@ -62,22 +60,25 @@ function nominatedAbove(pod: PodClass, node: NodeInfo): { readonly sum: Resource
   return { sum, pods };
 }
 
-function fitsBasic({ requests }: PodClass, { allocatable }: NodeInfo, taken: Resources): boolean {
-  const { cpuMillis, memoryBytes, ephemeralStorageBytes } = requests;
-  return (
-    (cpuMillis === 0 || cpuMillis <= allocatable.cpuMillis - taken.cpuMillis) &&
-    (memoryBytes === 0 || memoryBytes <= allocatable.memoryBytes - taken.memoryBytes) &&
-    (ephemeralStorageBytes === 0 ||
-      ephemeralStorageBytes <= allocatable.ephemeralStorageBytes - taken.ephemeralStorageBytes)
-  );
+/** Nothing is made for this: every placement asks it. */
+function fitsNow({ requests }: PodClass, node: NodeInfo): boolean {
+  const { cpuMillis, memoryBytes, ephemeralStorageBytes, scalars } = requests;
+  if (cpuMillis > 0 && cpuMillis > freeOf(node, 'cpu')) return false;
+  if (memoryBytes > 0 && memoryBytes > freeOf(node, 'memory')) return false;
+  if (ephemeralStorageBytes > 0 && ephemeralStorageBytes > freeOf(node, 'ephemeral-storage')) return false;
+  if (scalars.size > 0)
+    for (const [name, needed] of scalars) if (needed > 0 && needed > freeOf(node, name)) return false;
+  return true;
 }
 
-function fitsScalars({ requests }: PodClass, { allocatable }: NodeInfo, taken: Resources): boolean {
-  if (requests.scalars.size === 0) return true;
-  for (const [name, needed] of requests.scalars)
-    if (needed > 0 && needed > (allocatable.scalars.get(name) ?? 0) - (taken.scalars.get(name) ?? 0))
-      return false;
-  return true;
+const freeOf = (node: NodeInfo, resource: string): number =>
+  node.amountOf(resource, 'allocatable') - node.amountOf(resource, 'requested');
+
+/** Beside the pods that the node is kept for. */
+function fitsBeside(pod: PodClass, node: NodeInfo): boolean {
+  const { sum, pods } = nominatedAbove(pod, node);
+  if (node.podCount + pods >= node.allowedPods) return false;
+  return needsOf(pod, node, sum).every(({ needed, free }) => needed === 0 || needed <= free);
 }
 
 function needsOf({ requests }: PodClass, { allocatable }: NodeInfo, taken: Resources): readonly Need[] {

@@ -1,7 +1,7 @@
 import type { NodeInfo } from '../../framework/node-info.ts';
 import { maxScore, type NodeScore } from '../../framework/plugin.ts';
 import type { PodClass } from '../../framework/pod-class.ts';
-import type { Resources } from '../../framework/resources.ts';
+import { columnOf, type Resources } from '../../framework/resources.ts';
 
 export interface WeighedResource {
   readonly name: string;
@@ -77,14 +77,14 @@ function interpolate(shape: readonly ShapePoint[], at: number): number {
 }
 
 function amountOf(resources: Resources, name: string): number {
-  switch (name) {
-    case 'cpu':
+  switch (columnOf(name)) {
+    case 0:
       return resources.cpuMillis;
-    case 'memory':
+    case 1:
       return resources.memoryBytes;
-    case 'ephemeral-storage':
+    case 2:
       return resources.ephemeralStorageBytes;
-    default:
+    case undefined:
       return resources.scalars.get(name) ?? 0;
   }
 }
@@ -94,7 +94,10 @@ const shareOf = (used: number, total: number): number =>
 
 /** Share of the node that would be taken with the pod on it, 0 to 1. */
 const requestedShare = (name: string, pod: PodClass, node: NodeInfo): number =>
-  shareOf(amountOf(node.estimated, name) + amountOf(pod.estimate, name), amountOf(node.allocatable, name));
+  shareOf(
+    node.amountOf(name, 'estimated') + amountOf(pod.estimate, name),
+    node.amountOf(name, 'allocatable'),
+  );
 
 function loadedShare(name: string, pod: PodClass, node: NodeInfo): number {
   const requested = requestedShare(name, pod, node);
@@ -102,8 +105,8 @@ function loadedShare(name: string, pod: PodClass, node: NodeInfo): number {
   if (load === undefined || (name !== 'cpu' && name !== 'memory')) return requested;
   const reported = name === 'cpu' ? load.cpuMillis : load.memoryBytes;
   const used = shareOf(
-    reported + amountOf(node.sinceReport, name) + amountOf(pod.estimate, name),
-    amountOf(node.allocatable, name),
+    reported + node.amountOf(name, 'sinceReport') + amountOf(pod.estimate, name),
+    node.amountOf(name, 'allocatable'),
   );
   const share = loadShare * load.confidence;
   return (1 - share) * requested + share * used;

@@ -12,6 +12,6 @@ export const ownerSpread: NodeScore = {
   concerns: ({ owner }) => owner !== undefined,
   score(pod, node) {
     if (pod.owner === undefined) return 0;
-    return maxScore / (1 + (node.replicasByOwner.get(pod.owner) ?? 0));
+    return maxScore / (1 + node.replicasOf(pod.owner));
   },
 };
