@@ -61,19 +61,22 @@ export class Connection {
   /** The session to open streams on. Waits for one until `signal` aborts. @throws TransportError */
   async session(signal: AbortSignal): Promise<http2.ClientHttp2Session> {
     for (let attempt = 0; ; attempt += 1) {
-      if (this.#closed) throw new TransportError(`connect to ${this.#config.server}: client is closed`);
+      if (this.#closed) throw this.#notConnected(new Error('client is closed'));
+      // Also after a wait: whoever opens a stream listens for an abort that is still to come.
+      if (signal.aborted) throw this.#notConnected(abortedError());
       if (this.#current !== undefined && isUsable(this.#current)) return this.#current;
       try {
         return await untilAborted(this.#connect(), signal);
       } catch (error) {
-        if (this.#options.failFast || signal.aborted || this.#closed)
-          throw new TransportError(`connect to ${this.#config.server}: ${messageOf(error)}`, {
-            cause: error,
-          });
+        if (this.#options.failFast || signal.aborted || this.#closed) throw this.#notConnected(error);
       }
       const { clock, random } = this.#options;
       await delay(clock, backoffMs(reconnectBackoff, attempt, random), signal);
     }
+  }
+
+  #notConnected(cause: unknown): TransportError {
+    return new TransportError(`connect to ${this.#config.server}: ${messageOf(cause)}`, { cause });
   }
 
   /** Ties a watch or a read to its session: it is ended when the session is replaced, so that it goes on there. */
@@ -264,9 +267,11 @@ function tlsOptions(config: ClientConfig): http2.SecureClientSessionOptions {
   };
 }
 
+const abortedError = (): Error => new Error('deadline passed or request aborted');
+
 function untilAborted<V>(promise: Promise<V>, signal: AbortSignal): Promise<V> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(new Error('deadline passed or request aborted'));
+    const onAbort = (): void => reject(abortedError());
     // Its failure concerns whoever else waits for it.
     promise.catch(() => undefined);
     if (signal.aborted) return onAbort();

@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { configmaps } from '../../api/generated/resources.ts';
+import { silentLogger } from '../../base/logger.ts';
+import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
+import { isTransportError } from '../../client/transport-error.ts';
+import { eventually } from '../support/eventually.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+let server: http2.Http2Server;
+let clock: ManualClock;
+let client: ClosableApiClient;
+let port: number;
+/** Paths of the requests that arrived; none is answered. */
+let asked: string[];
+
+beforeEach(async () => {
+  asked = [];
+  server = http2.createServer();
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => undefined);
+    asked.push(headers[':path'] ?? '');
+  });
+  await listen(0);
+  port = (server.address() as AddressInfo).port;
+  clock = new ManualClock();
+  const config = { server: `http://127.0.0.1:${port}` };
+  client = createApiClient({ config, clock, logger: silentLogger, userAgent: 'test' });
+});
+afterEach(async () => {
+  client.close();
+  await stopListening();
+});
+
+async function listen(at: number): Promise<void> {
+  server.listen(at, '127.0.0.1');
+  await once(server, 'listening');
+}
+
+function stopListening(): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+it('a watch that is aborted while it waits for a server ends, though another request has found one', async () => {
+  await stopListening();
+  const abort = new AbortController();
+  const watching = client.watch(configmaps, {}, abort.signal)[Symbol.asyncIterator]().next();
+  // The first attempt has failed; the second is due when the clock moves, which it does not.
+  await eventually(() => expect(clock.pendingTimers).toBe(1));
+  await listen(port);
+  const other = client.request({ method: 'GET', path: '/other' });
+  await eventually(() => expect(asked).toEqual(['/other']));
+  abort.abort();
+  expect(await watching).toEqual({ done: true, value: undefined });
+  expect(asked).toEqual(['/other']);
+  client.close();
+  await expect(other).rejects.toSatisfy(isTransportError);
+});
+
+it('a request that is aborted before it begins is not sent', async () => {
+  const other = client.request({ method: 'GET', path: '/other' });
+  await eventually(() => expect(asked).toEqual(['/other']));
+  const late = client.request({ method: 'POST', path: '/late', signal: AbortSignal.abort() });
+  await expect(late).rejects.toSatisfy(isTransportError);
+  expect(asked).toEqual(['/other']);
+  client.close();
+  await expect(other).rejects.toSatisfy(isTransportError);
+});
