@@ -28,6 +28,7 @@ import { createProbeChecks } from './probe/probe-checks.ts';
 import { AgentMetrics } from './server/agent-metrics.ts';
 import { runAgentServer } from './server/agent-server.ts';
 import { runLogRotation } from './server/log-rotation.ts';
+import { NodeAccess } from './server/node-access.ts';
 import { StatsSummary } from './server/stats-summary.ts';
 import { runNodeLease } from './status/node-lease.ts';
 import { loadAnnotation, NodeLoad } from './status/node-load.ts';
@@ -220,6 +221,7 @@ function startServices({ options, host, reader, workers, logRoot, certified, tas
     logRoot,
     stats: new StatsSummary({ workers, runtime, nodeName: flags.nodeName, readUsage: reader.usage, clock }),
     metrics: new AgentMetrics(workers),
+    access: new NodeAccess({ ...options, nodeName: flags.nodeName }),
     clock,
     logger: logger.child({ part: 'server' }),
   };

@@ -1,16 +1,18 @@
-/** The agent's HTTPS server: the kubelet's paths, for the API server and administrators only. */
+/** The agent's HTTPS server: the kubelet's paths, for whom `NodeAccess` lets in. */
 
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import { type SecureContextOptions, TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
 import { followFiles, readTexts } from '../../base/followed-files.ts';
 import { messageOf } from '../../base/invariant.ts';
-import { isTrustedClient } from './client-identity.ts';
 import { RequestError } from './log-query.ts';
+import type { NodeAccess } from './node-access.ts';
 import { answerRequest, type ServerContext } from './routes.ts';
 import { acceptUpgrade } from './stream-routes.ts';
 import { acceptTunnel } from './tunnel.ts';
+import { refuseUpgrade, type Upgrade } from './upgrade.ts';
 
 /** A handshake, and the head of a request, each. */
 const patienceMs = 10_000;
@@ -24,10 +26,14 @@ export interface AgentServerFlags {
   readonly clientCaFile: string;
 }
 
+export interface AgentServerContext extends ServerContext {
+  readonly access: NodeAccess;
+}
+
 /** Listens on all addresses until `signal` aborts; streams in progress are cut then. */
 export async function runAgentServer(
   flags: AgentServerFlags,
-  context: ServerContext,
+  context: AgentServerContext,
   signal: AbortSignal,
 ): Promise<void> {
   const paths = [flags.tlsCertFile, flags.tlsPrivateKeyFile, flags.clientCaFile];
@@ -42,17 +48,8 @@ export async function runAgentServer(
     },
   );
   server.maxConnections = maxConnections;
-  server.on('upgrade', (request, socket, head) => {
-    // A peer that goes away while its stream is set up.
-    socket.on('error', () => socket.destroy());
-    if (isAuthenticated(request)) acceptUpgrade({ request, socket, head }, context);
-    else socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
-  });
-  server.on('connect', (request, socket, head) => {
-    socket.on('error', () => socket.destroy());
-    if (isAuthenticated(request)) acceptTunnel({ request, socket, head }, context);
-    else socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
-  });
+  server.on('upgrade', (...parts) => void admit(toUpgrade(parts), context, acceptUpgrade));
+  server.on('connect', (...parts) => void admit(toUpgrade(parts), context, acceptTunnel));
   await listen(server, flags.port);
   context.logger.info({ port: flags.port }, 'serving');
   const { clock, logger } = context;
@@ -71,19 +68,32 @@ async function listen(server: Server, port: number): Promise<void> {
   await once(server, 'listening');
 }
 
-function isAuthenticated(request: IncomingMessage): boolean {
-  const { socket } = request;
-  return (
-    socket instanceof TLSSocket && socket.authorized && isTrustedClient(socket.getPeerCertificate().subject)
-  );
+/** Never rejects: who may not is told so. */
+async function admit(
+  upgrade: Upgrade,
+  context: AgentServerContext,
+  accept: (upgrade: Upgrade, context: ServerContext) => void,
+): Promise<void> {
+  // A peer that goes away while its stream is set up.
+  upgrade.socket.on('error', () => upgrade.socket.destroy());
+  try {
+    await context.access.check(upgrade.request);
+  } catch (error) {
+    return refuseUpgrade(upgrade, error);
+  }
+  accept(upgrade, context);
+}
+
+function toUpgrade([request, socket, head]: readonly [IncomingMessage, Duplex, Buffer]): Upgrade {
+  return { request, socket, head };
 }
 
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  context: ServerContext,
+  context: AgentServerContext,
 ): Promise<void> {
-  if (!isAuthenticated(request)) throw new RequestError(401, 'Unauthorized');
+  await context.access.check(request);
   await answerRequest(request, response, context);
 }
 

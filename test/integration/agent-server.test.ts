@@ -27,9 +27,13 @@ interface Answer {
   readonly body: string;
 }
 
-function get(path: string, through: Agent = agent): Promise<Answer> {
+function get(
+  path: string,
+  through: Agent = agent,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const asked = request({ host: host.nodeIp, port: 10_250, path, agent: through }, (response) => {
+    const asked = request({ host: host.nodeIp, port: 10_250, path, agent: through, headers }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () =>
@@ -93,6 +97,63 @@ describe("the agent's server", () => {
     expect(await get('/pods', stranger)).toEqual({ status: 401, body: 'Unauthorized' });
     stranger.destroy();
     expect(await get('/healthz')).toEqual({ status: 200, body: 'ok' });
+  });
+
+  it('lets in who has the right to the Node, by token or certificate, and tells others what they lack', async () => {
+    const { client, nodeIp, pki } = host;
+    const rbac = (plural: string): string => `/apis/rbac.authorization.k8s.io/v1/${plural}`;
+    const post = async (path: string, body: object): Promise<string> => {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await client.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
+      expect(answer.status).toBe(201);
+      return answer.body.toString();
+    };
+    const apiVersion = 'rbac.authorization.k8s.io/v1';
+    const rules = [{ apiGroups: [''], resources: ['nodes/metrics'], verbs: ['get'] }];
+    await post(rbac('clusterroles'), {
+      apiVersion,
+      kind: 'ClusterRole',
+      metadata: { name: 'scrapes' },
+      rules,
+    });
+    const account = { kind: 'ServiceAccount', namespace: 'default', name: 'prometheus' };
+    await post('/api/v1/namespaces/default/serviceaccounts', {
+      ...{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'prometheus' } },
+    });
+    await post(rbac('clusterrolebindings'), {
+      ...{ apiVersion, kind: 'ClusterRoleBinding', metadata: { name: 'scrapes' } },
+      ...{ roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'scrapes' } },
+      subjects: [account],
+    });
+    const issued = await post('/api/v1/namespaces/default/serviceaccounts/prometheus/token', {
+      ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} },
+    });
+    const { status } = JSON.parse(issued) as { readonly status: { readonly token: string } };
+    const through = new Agent({ ca: pki.caPem });
+    const bearer = { authorization: `Bearer ${status.token}` };
+    expect((await get('/metrics', through, bearer)).status).toBe(200);
+    const name = 'system:serviceaccount:default:prometheus';
+    expect(await get('/pods', through, bearer)).toEqual({
+      status: 403,
+      body: `Forbidden (user=${name}, verb=get, resource=nodes, subresource(s)=[pods proxy])\n`,
+    });
+    expect(await get('/metrics', through, { authorization: 'Bearer wrong' })).toMatchObject({ status: 401 });
+    through.destroy();
+    // Another node's certificate is of the same authority.
+    const other = await pki.ca.issue({ commonName: 'system:node:host-2', organizations: ['system:nodes'] });
+    const captured = new Agent({ ca: pki.caPem, ...other });
+    expect(await get('/containerLogs/default/none/main', captured)).toEqual({
+      status: 403,
+      body: 'Forbidden (user=system:node:host-2, verb=get, resource=nodes, subresource(s)=[proxy])\n',
+    });
+    captured.destroy();
+    const socket = new WebSocket(`wss://${nodeIp}:10250/exec/default/none/main?command=sh`, {
+      ...{ ca: pki.caPem, headers: bearer },
+    });
+    const refused = await new Promise<string>((resolve) => {
+      socket.on('error', ({ message }) => resolve(message));
+    });
+    expect(refused).toBe('Unexpected server response: 403');
   });
 
   it('shows the log: whole, its end, with times, cut and of the instance before', async () => {
