@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { badRequest, notFound, StatusError } from '../../api/status-error.ts';
+import { onAbort } from '../../base/abort.ts';
 import type { Answer } from '../http/answer.ts';
 import type { ResourceRequest } from '../http/api-request.ts';
 import type { ClientResponse } from '../http/client-response.ts';
@@ -120,8 +121,9 @@ export function pipeToClient(
       'cache-control': 'no-cache, private',
     });
     response.flushHead();
+    let stopListening = (): void => undefined;
     const end = (): void => {
-      stopping.removeEventListener('abort', end);
+      stopListening();
       message.destroy();
       response.end();
       resolve();
@@ -135,6 +137,6 @@ export function pipeToClient(
     message.once('error', end);
     message.once('close', end);
     response.onClose(end);
-    stopping.addEventListener('abort', end, { once: true });
+    stopListening = onAbort(stopping, end);
   });
 }

@@ -3,6 +3,7 @@ import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:h
 import { type Duplex, pipeline, type Readable, type Transform } from 'node:stream';
 import { createDeflate, createGunzip, createGzip, createInflate } from 'node:zlib';
 import { notFound } from '../../api/status-error.ts';
+import { onAbort } from '../../base/abort.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { Random } from '../../base/random.ts';
 import type { ApiRequest, RequestOrigin, ResourceRequest } from '../http/api-request.ts';
@@ -143,7 +144,7 @@ function rewritersFor(answer: IncomingMessage, links: LinkSpace): Transform[] {
 async function copyBody(answer: IncomingMessage, through: readonly Transform[], to: Receiver): Promise<void> {
   const { response, stopping } = to;
   const cut = (): void => void answer.destroy();
-  stopping.addEventListener('abort', cut, { once: true });
+  const stopListening = onAbort(stopping, cut);
   response.onClose(cut);
   // An error anywhere destroys all of them, which the reading below tells.
   if (through.length > 0) pipeline([answer, ...through], () => undefined);
@@ -157,6 +158,6 @@ async function copyBody(answer: IncomingMessage, through: readonly Transform[], 
     // The backend broke off in the middle of its answer, and so must ours: what has begun cannot become an error.
     response.abort();
   } finally {
-    stopping.removeEventListener('abort', cut);
+    stopListening();
   }
 }

@@ -8,6 +8,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import { deployments, pods, replicasets, replicationcontrollers } from '../../api/generated/resources.ts';
 import { movingAnnotation } from '../../api/moving-pod.ts';
 import { isNotFound, StatusError } from '../../api/status-error.ts';
+import { onAbort } from '../../base/abort.ts';
 import { type Clock, delay, toTime } from '../../base/clock.ts';
 import { messageOf } from '../../base/invariant.ts';
 import type { ApiClient } from '../../client/client.ts';
@@ -111,7 +112,7 @@ export class Mover {
       abort.abort();
     };
     const give = (): void => settle(String(trouble.reason));
-    trouble.addEventListener('abort', give, { once: true });
+    const stopListening = onAbort(trouble, give);
     const unfollow = sightings.follow(owner, (seen, isGone) => {
       if (seen.metadata.uid === pod.uid) {
         if (isGone || seen.metadata.deletionTimestamp !== undefined) settle('it has left');
@@ -122,13 +123,12 @@ export class Mover {
     });
     return {
       async found(timeoutMs) {
-        if (trouble.aborted) give();
         await delay(clock, timeoutMs, abort.signal);
         return result ?? 'its replacement did not become ready in time';
       },
       stop() {
         unfollow();
-        trouble.removeEventListener('abort', give);
+        stopListening();
       },
     };
   }

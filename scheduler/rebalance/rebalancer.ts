@@ -4,6 +4,7 @@
  */
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { pods } from '../../api/generated/resources.ts';
+import { onAbort } from '../../base/abort.ts';
 import { type Clock, delay } from '../../base/clock.ts';
 import { messageOf } from '../../base/invariant.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -144,8 +145,7 @@ export class Rebalancer {
     const { clock, logger, onOutcome } = this.#options;
     const { pod, from, to } = move;
     const trouble = new AbortController();
-    const stop = (): void => trouble.abort('the scheduler stops');
-    signal.addEventListener('abort', stop, { once: true });
+    const stopListening = onAbort(signal, () => trouble.abort('the scheduler stops'));
     this.#current = { move, trouble };
     try {
       const outcome = await this.#mover().carryOut(move, trouble.signal);
@@ -165,7 +165,7 @@ export class Rebalancer {
       throw new Error(`move pod ${pod.name} from ${from}: ${messageOf(error)}`, { cause: error });
     } finally {
       this.#current = undefined;
-      signal.removeEventListener('abort', stop);
+      stopListening();
     }
   }
 

@@ -10,6 +10,7 @@
  *
  * INVARIANTS: revisions come whole, in order, each once. etcd splits a revision only over fragments, which are joined.
  */
+import { onAbort } from '../../../base/abort.ts';
 import { type BackoffPolicy, backoffMs } from '../../../base/backoff.ts';
 import { type Clock, delay } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
@@ -73,9 +74,7 @@ async function* watchOnce(options: {
   const connection = await client.watches.connection(connectMs);
   const stream = connection.stream(watchPath);
   const close = (): void => stream.close();
-  const release = [client.identity.onReplaced(close)];
-  signal.addEventListener('abort', close);
-  release.push(() => signal.removeEventListener('abort', close));
+  const release = [client.identity.onReplaced(close), onAbort(signal, close)];
   try {
     stream.send(encodeWatchCreate({ ...wholeKeyspace, startRevision: Math.max(1, position.revision) }));
     yield* readBatches({ ...options, connection, stream });
