@@ -24,6 +24,8 @@ export interface SubresourceRoutes {
   readonly update?: ResourceHandler;
   readonly patch?: ResourceHandler;
   readonly delete?: ResourceHandler;
+  /** OPTIONS, which only a proxy passes on. */
+  readonly options?: ResourceHandler;
 }
 
 /** Resources that are asked by POST and never stored, by `group/version/plural`. */
@@ -129,6 +131,7 @@ function handlerOf(routes: SubresourceRoutes, verb: string): ResourceHandler | u
     case 'update':
     case 'patch':
     case 'delete':
+    case 'options':
       return routes[verb];
     default:
       return undefined;

@@ -5,7 +5,8 @@ import { applyPatch, jsonPatchType, mergePatchType } from './patch.ts';
 
 const kind = { group: 'apps', version: 'v1', kind: 'Deployment' } as const;
 const schema = createRegistry().schemas.struct('io.k8s.api.apps.v1.Deployment');
-const current = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'a' }, spec: {} } as AnyObject;
+const metadata = { name: 'a', uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' };
+const current: AnyObject = { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: {} };
 
 const warningsOf = (contentType: string, body: string): readonly string[] =>
   applyPatch({ kind, schema, current, contentType, body: Buffer.from(body), fieldValidation: 'Warn' })

@@ -18,6 +18,8 @@ import type { FieldError, WriteContext } from './strategy.ts';
 
 function setDefaults(pod: Pod): void {
   setPodSpecDefaults(pod.spec);
+  // No time at all would mean a forced deletion, which a negative one never was.
+  if ((pod.spec.terminationGracePeriodSeconds ?? 0) < 0) pod.spec.terminationGracePeriodSeconds = 1;
   pod.spec.enableServiceLinks ??= true;
   for (const container of [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])])
     setRequestsFromLimits(container.resources);

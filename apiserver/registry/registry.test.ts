@@ -51,6 +51,12 @@ describe('registry', () => {
     });
   });
 
+  it('takes a negative grace period for a second', () => {
+    const object = pod({ containers: [{ name: 'c', image: 'busybox' }], terminationGracePeriodSeconds: -1 });
+    expect(create(strategyOf('', 'pods'), object)).toEqual([]);
+    expect(object['spec']).toMatchObject({ terminationGracePeriodSeconds: 1 });
+  });
+
   it('tells every problem of a pod with its field', () => {
     const object = pod({ containers: [{ name: 'Bad_Name' }, { name: 'c', image: ' ' }] });
     const [name, image, blank] = create(strategyOf('', 'pods'), object);

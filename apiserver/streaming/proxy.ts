@@ -61,7 +61,14 @@ export async function planProxy(
 /** All verbs. */
 export function proxyRoutes(deps: ProxyDependencies): SubresourceRoutes {
   const forward = (request: ResourceRequest): Promise<Handled> => proxyRequest(deps, request);
-  return { get: forward, create: forward, update: forward, patch: forward, delete: forward };
+  return {
+    get: forward,
+    create: forward,
+    update: forward,
+    patch: forward,
+    delete: forward,
+    options: forward,
+  };
 }
 
 async function proxyRequest(deps: ProxyDependencies, request: ResourceRequest): Promise<Handled> {

@@ -14,4 +14,13 @@ describe('planNamespaceConditions', () => {
     const later = planNamespaceConditions(conditions, findings, t0Ms + 60_000);
     expect(later).toEqual(conditions);
   });
+
+  it('leaves the conditions that others have set', () => {
+    const findings = { discoveryError: undefined, deletionError: undefined, remaining: [] };
+    const others = [{ type: 'StatusPatch', status: 'True', reason: 'E2E', message: 'by hand' }];
+    const conditions = planNamespaceConditions(others, findings, t0Ms);
+    expect(conditions).toHaveLength(6);
+    expect(conditions[0]).toEqual(others[0]);
+    expect(planNamespaceConditions(conditions, findings, t0Ms + 60_000)).toEqual(conditions);
+  });
 });

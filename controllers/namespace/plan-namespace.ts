@@ -21,18 +21,21 @@ interface Finding {
   readonly fine: { readonly reason: string; readonly message: string };
 }
 
-/** The conditions of a terminating namespace, in Kubernetes' words. */
+/** The conditions of a terminating namespace, in Kubernetes' words, behind those that others have set. */
 export function planNamespaceConditions(
   current: readonly NamespaceCondition[],
   findings: Findings,
   nowMs: number,
 ): NamespaceCondition[] {
-  return toFindings(findings).map(({ type, problem, fine }) => {
+  const found = toFindings(findings);
+  const own = new Set(found.map(({ type }) => type));
+  const conditions = found.map(({ type, problem, fine }) => {
     const status = problem === undefined ? 'False' : 'True';
     const before = current.find((condition) => condition.type === type);
     const lastTransitionTime = before?.status === status ? before.lastTransitionTime : toTime(nowMs);
     return { type, status, lastTransitionTime, ...(problem ?? fine) };
   });
+  return [...current.filter(({ type }) => !own.has(type)), ...conditions];
 }
 
 function toFindings({ discoveryError, deletionError, remaining }: Findings): Finding[] {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
+import { createServer, request as httpsRequest, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -156,6 +156,20 @@ test('proxy passes a body of any length on as it comes, and brings redirects und
   expect(answer.body.equals(body)).toBe(true);
   expect(answer.headers).toMatchObject({ 'x-uri': `${prefix}/echo`, location: `${prefix}/elsewhere` });
   expect(asked).toContain('/echo?a=b');
+});
+
+test.each(['OPTIONS', 'DELETE', 'PATCH', 'PUT'])('proxy passes %s on', async (method) => {
+  const { server: url, ca, cert, key } = await loadKubeconfig(`${server.directory}/admin.kubeconfig`);
+  const path = `/api/v1/nodes/host-1/proxy/echo?method=${method}`;
+  const status = await new Promise((resolve, reject) => {
+    const sent = httpsRequest(new URL(path, url), { method, ca, cert, key }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    sent.once('error', reject).end();
+  });
+  expect(status).toBe(201);
+  expect(asked).toContain(`/echo?method=${method}`);
 });
 
 test('proxy passes an upgrade on', async () => {
