@@ -1,9 +1,10 @@
 import { createSocket } from 'node:dgram';
-import { createServer, type Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { decode } from 'dns-packet';
 import { type Clock, delay } from '../../base/clock.ts';
 import { codeOf } from '../../base/invariant.ts';
 import type { Logger } from '../../base/logger.ts';
+import { DnsConnections } from './dns-connections.ts';
 import type { DnsForwarder } from './dns-forwarder.ts';
 import {
   type Answer,
@@ -21,8 +22,6 @@ import type { DnsZone } from './dns-zone.ts';
 
 /** The agent puts the address on `lo`; until then binding fails and is tried again. */
 const bindRetryMs = 100;
-const maxTcpConnections = 256;
-const tcpIdleMs = 10_000;
 const maxMessageBytes = 65_535;
 /** Room for a burst of all the node's pods. Best effort: the kernel caps it at net.core.rmem_max. */
 const receiveBufferBytes = 1024 * 1024;
@@ -138,15 +137,13 @@ export class DnsServer {
   #runTcp(bound: () => void, signal: AbortSignal): Promise<void> {
     const { address, port } = this.#options;
     return new Promise((resolve, reject) => {
-      const connections = new Set<Socket>();
-      const server = createServer((socket) => {
-        connections.add(socket);
-        socket.on('close', () => connections.delete(socket));
-        this.#serveConnection(socket);
+      const connections = new DnsConnections({
+        clock: this.#options.clock,
+        answer: (message, reply) => this.answer(message, true, reply),
       });
-      server.maxConnections = maxTcpConnections;
+      const server = createServer((socket) => connections.accept(socket));
       const stop = (): void => {
-        for (const socket of connections) socket.destroy();
+        connections.closeAll();
         server.close();
       };
       server.on('error', (error) => {
@@ -157,26 +154,6 @@ export class DnsServer {
       server.on('listening', bound);
       signal.addEventListener('abort', stop, { once: true });
       server.listen(port, address);
-    });
-  }
-
-  #serveConnection(socket: Socket): void {
-    let received = Buffer.alloc(0);
-    socket.setTimeout(tcpIdleMs, () => socket.destroy());
-    // The client is gone: nobody is left to answer.
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk) => {
-      received = Buffer.concat([received, chunk]);
-      while (received.length >= 2 && received.length >= received.readUInt16BE(0) + 2) {
-        const end = received.readUInt16BE(0) + 2;
-        const message = received.subarray(2, end);
-        received = received.subarray(end);
-        this.answer(message, true, (answer) => {
-          const head = Buffer.allocUnsafe(2);
-          head.writeUInt16BE(answer.length);
-          if (socket.writable) socket.write(Buffer.concat([head, answer]));
-        });
-      }
     });
   }
 }

@@ -3,10 +3,12 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import { followFiles, readTexts } from '../../base/followed-files.ts';
 import { messageOf } from '../../base/invariant.ts';
+import { AddressLimit } from './address-limit.ts';
 import { RequestError } from './log-query.ts';
 import type { NodeAccess } from './node-access.ts';
 import { answerRequest, type ServerContext } from './routes.ts';
@@ -14,10 +16,22 @@ import { acceptUpgrade } from './stream-routes.ts';
 import { acceptTunnel } from './tunnel.ts';
 import { refuseUpgrade, type Upgrade } from './upgrade.ts';
 
-/** A handshake, and the head of a request, each. */
-const patienceMs = 10_000;
-/** Connections of the API servers, and of who should not ask. */
-const maxConnections = 4_096;
+/** What bounds who asks, before and after it is known who they are. */
+export interface AgentServerLimits {
+  /** A handshake, and the head of a request, each. */
+  readonly headMs: number;
+  /** A request with its body, which nothing that is asked here has. Not its answer. */
+  readonly requestMs: number;
+  /** Open connections; one more is closed. */
+  readonly connections: number;
+  /** From one address, so that no pod takes them all. */
+  readonly connectionsPerAddress: number;
+}
+
+const agentServerLimits: AgentServerLimits = {
+  ...{ headMs: 10_000, requestMs: 30_000, connections: 4_096, connectionsPerAddress: 1_024 },
+};
+const maxHeadBytes = 16 * 1024;
 
 export interface AgentServerFlags {
   readonly port: number;
@@ -35,19 +49,25 @@ export async function runAgentServer(
   flags: AgentServerFlags,
   context: AgentServerContext,
   signal: AbortSignal,
+  limits: AgentServerLimits = agentServerLimits,
 ): Promise<void> {
   const paths = [flags.tlsCertFile, flags.tlsPrivateKeyFile, flags.clientCaFile];
   const known = await readTexts(paths);
   const server = createServer(
     {
       ...{ ...toContext(known), requestCert: true, rejectUnauthorized: false },
-      ...{ handshakeTimeout: patienceMs, headersTimeout: patienceMs, connectionsCheckingInterval: 1_000 },
+      ...{ handshakeTimeout: limits.headMs, headersTimeout: limits.headMs, requestTimeout: limits.requestMs },
+      ...{ connectionsCheckingInterval: limits.headMs / 10, maxHeaderSize: maxHeadBytes },
     },
     (request, response) => {
       serve(request, response, context).catch((error: unknown) => refuse(response, error, context));
     },
   );
-  server.maxConnections = maxConnections;
+  server.maxConnections = limits.connections;
+  const addresses = new AddressLimit(limits.connectionsPerAddress);
+  server.on('connection', (socket) => {
+    if (socket instanceof Socket) addresses.enter(socket);
+  });
   server.on('upgrade', (...parts) => void admit(toUpgrade(parts), context, acceptUpgrade));
   server.on('connect', (...parts) => void admit(toUpgrade(parts), context, acceptTunnel));
   await listen(server, flags.port);
