@@ -80,7 +80,9 @@ export class FrontDoor {
       if (info.verb === 'watch') response.onHead((status) => beginWatch(course, status));
       const { method, url, headers, body, payload } = incoming;
       const origin = { url, payload, clientAddress: addressOf(incoming.socket) };
-      const answer = await this.#answer({ method, info, query, headers, body, origin, user, response });
+      const answering = this.#answer({ method, info, query, headers, body, origin, user, response });
+      if (waitsForCompany(info)) clock.setImmediate(() => course.seat?.release());
+      const answer = await answering;
       if (answer !== undefined) await sendWhole(response, answer, acceptsGzip(headers));
     } catch (error) {
       course.failure ??= error instanceof Overloaded ? tooManyRequests() : toStatusError(error);
@@ -229,6 +231,16 @@ interface Course {
   requestBody?: Buffer;
 }
 
+/**
+ * After a turn a renewal of a node's Lease does nothing but wait until the store has a group of them. With a seat held
+ * so long a slow disk would let thousands of nodes' Leases run out.
+ */
+function waitsForCompany({ namespace, resource, verb, subresource }: RequestInfo): boolean {
+  const isRenewal = verb === 'update' || verb === 'patch';
+  return isRenewal && namespace === nodeLeaseNamespace && resource === 'leases' && subresource === '';
+}
+
+const nodeLeaseNamespace = 'kube-node-lease';
 const switchingProtocols = 101;
 const schemaHeader = 'x-kubernetes-pf-flowschema-uid';
 const levelHeader = 'x-kubernetes-pf-prioritylevel-uid';

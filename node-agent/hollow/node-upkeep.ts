@@ -14,7 +14,8 @@ import type { HollowNode } from './hollow-node.ts';
 import { isShownReady, type NodeCapacity, nodeObjectOf, nodeStatusOf } from './node-shape.ts';
 import { Rota } from './rota.ts';
 
-const workers = 32;
+/** Nodes that register, renew or write at the same time: a renewal waits 100 ms for company, and 500 are due a second. */
+const workers = 128;
 const statusPeriodMs = 5 * 60_000;
 
 export interface NodeUpkeepOptions {

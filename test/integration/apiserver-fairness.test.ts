@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   clusterrolebindings,
   flowschemas,
+  leases,
   prioritylevelconfigurations,
 } from '../../api/generated/resources.ts';
 import type { ClosableApiClient } from '../../client/http-client.ts';
@@ -12,6 +13,7 @@ import { CertificateAuthority } from '../../deploy/pki.ts';
 import { measureFairness, percentile } from '../bench/measure/fairness-bench.ts';
 import { ApiServerProcess } from '../support/api-server-process.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
+import { eventually } from '../support/eventually.ts';
 import { root } from '../tidy/source-files.ts';
 
 let etcd: EtcdProcess;
@@ -65,7 +67,8 @@ function ask(
   body?: object,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const stream = session.request({ ':method': method, ':path': path, 'content-type': 'application/json' });
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    const stream = session.request({ ':method': method, ':path': path, 'content-type': type });
     let answer: Answer | undefined;
     stream.once('response', (headers) => {
       answer = { status: Number(headers[':status']), headers };
@@ -104,6 +107,36 @@ test('watches that are open hold no seats', async () => {
   });
   await Promise.all(heads);
   expect((await jane('GET', configMaps)).status).toBe(200);
+});
+
+test('however long the store takes, all nodes can renew their Leases: waiting for it they hold no seats', async () => {
+  const nodes = await connectAs('coracle:hollow');
+  const path = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
+  const names = Array.from({ length: 100 }, (_, at) => `node-${at}`);
+  const create = (name: string): Promise<unknown> =>
+    admin.create(leases, {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name, namespace: 'kube-node-lease' },
+    });
+  await Promise.all(names.map(create));
+  etcd.signal('SIGSTOP');
+  try {
+    const renewals = names.map((name) =>
+      nodes('PATCH', `${path}/${name}`, { spec: { holderIdentity: name } }),
+    );
+    await eventually(async () => {
+      const metrics = await admin.request({ method: 'GET', path: '/metrics' });
+      const text = metrics.body.toString();
+      expect(text).toMatch(/flowcontrol_dispatched_requests_total\{priority_level="node-high".*\} 1\d\d$/m);
+      expect(text).toMatch(/flowcontrol_current_executing_seats\{priority_level="node-high"\} 0$/m);
+    });
+    etcd.signal('SIGCONT');
+    const answers = await Promise.all(renewals);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  } finally {
+    etcd.signal('SIGCONT');
+  }
 });
 
 test('a flood of one user delays neither another user nor the control plane', async () => {

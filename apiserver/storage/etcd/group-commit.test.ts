@@ -4,7 +4,7 @@ import { configMap } from '../../../test/support/storage-contract.ts';
 import { prepareObject } from '../envelope.ts';
 import { type StorageConflict, StorageError, type StoragePut, type StoredObject } from '../storage.ts';
 import type { PreparedPut } from './etcd-puts.ts';
-import { GroupCommit } from './group-commit.ts';
+import { GroupCommit, patienceOf } from './group-commit.ts';
 
 type Outcome = StoredObject | StorageConflict | StorageError;
 
@@ -40,12 +40,12 @@ const putOf = (key: string, filler = ''): StoragePut => ({
 function group(): {
   clock: ManualClock;
   puts: HeldPuts;
-  write(key: string, patient?: boolean): Promise<unknown>;
+  write(key: string, patienceMs?: number): Promise<unknown>;
 } {
   const clock = new ManualClock();
   const puts = new HeldPuts();
   const commit = new GroupCommit({ clock, puts });
-  return { clock, puts, write: (key, patient = false) => commit.put(putOf(key), { patient }) };
+  return { clock, puts, write: (key, patienceMs = 0) => commit.put(putOf(key), { patienceMs }) };
 }
 
 it('lets a lone put go at the end of the turn', async () => {
@@ -80,19 +80,36 @@ it('makes nobody wait longer than the window for a slow group', async () => {
   expect(puts.groups).toEqual([['a'], ['b']]);
 });
 
-it('lets the patient wait for the window, or go with the next who is not', async () => {
+it('lets the patient wait for company, or go with the next who is not', async () => {
   const { clock, puts, write } = group();
-  void write('lease-1', true);
-  await clock.advance(1);
+  void write('lease-1', 100);
+  await clock.advance(99);
   expect(puts.groups).toEqual([]);
-  await clock.advance(2);
+  await clock.advance(1);
   expect(puts.groups).toEqual([['lease-1']]);
   puts.finish(0);
   await clock.advance(0);
-  void write('lease-2', true);
+  void write('lease-2', 100);
   void write('pod');
   await clock.advance(0);
   expect(puts.groups[1]).toEqual(['lease-2', 'pod']);
+});
+
+it('lets the most patient go with those who wait less', async () => {
+  const { clock, puts, write } = group();
+  void write('lease', 100);
+  void write('event', 3);
+  await clock.advance(3);
+  expect(puts.groups).toEqual([['lease', 'event']]);
+  void write('lease-2', 100);
+  await clock.advance(99);
+  expect(puts.groups).toHaveLength(1);
+});
+
+it('waits long for leases of nodes only', () => {
+  expect(patienceOf('/registry/coordination.k8s.io/leases/kube-node-lease/host-1')).toBe(100);
+  expect(patienceOf('/registry/coordination.k8s.io/leases/kube-system/scheduler')).toBe(0);
+  expect(patienceOf('/registry/events/default/e')).toBe(3);
 });
 
 it('fails one put and not its neighbours', async () => {

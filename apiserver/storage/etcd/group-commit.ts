@@ -4,20 +4,24 @@ import { type StorageConflict, StorageError, type StoragePut, type StoredObject 
 import { maxWritesPerTransaction } from '../version.ts';
 import { type PreparedPut, sizeOf } from './etcd-puts.ts';
 
-/** The longest that a put waits for others, or for the group before it. */
+/** The longest that a put waits for the group before it. */
 const windowMs = 3;
 /** A group that has become this big leaves. */
 const groupBytes = 512 * 1024;
 
-/** Small, frequent, and nobody waits for the single one: they wait for company even when nothing is under way. */
-const patientPrefixes: readonly string[] = [
-  '/registry/coordination.k8s.io/leases/kube-node-lease/',
-  '/registry/events/',
-  '/registry/events.k8s.io/events/',
+/**
+ * Small, frequent, and nobody waits for the single one: they wait for company even when nothing is under way, so many
+ * milliseconds. A node's Lease is good for 40 s; at 5,000 nodes 50 of them then share a transaction.
+ */
+const patience: readonly (readonly [prefix: string, waitMs: number])[] = [
+  ['/registry/coordination.k8s.io/leases/kube-node-lease/', 100],
+  ['/registry/events/', windowMs],
+  ['/registry/events.k8s.io/events/', windowMs],
 ];
 
-export function isPatient(key: string): boolean {
-  return patientPrefixes.some((prefix) => key.startsWith(prefix));
+/** How long the put may wait for company. 0: not at all. */
+export function patienceOf(key: string): number {
+  return patience.find(([prefix]) => key.startsWith(prefix))?.[1] ?? 0;
 }
 
 /** Where the groups go. `settle` never rejects, and none of its puts fails another. */
@@ -47,6 +51,8 @@ export class GroupCommit {
   #isUrgent = false;
   #underWay = 0;
   #timer: Timer | undefined;
+  /** When `#timer` is due, in monotonic time. */
+  #dueMs = Number.POSITIVE_INFINITY;
   #turn: Timer | undefined;
 
   constructor(options: { readonly clock: Clock; readonly puts: GroupTarget }) {
@@ -55,27 +61,36 @@ export class GroupCommit {
   }
 
   /** @throws StorageError */
-  put(put: StoragePut, options: { readonly patient: boolean }): Promise<StoredObject> {
+  put(put: StoragePut, options: { readonly patienceMs: number }): Promise<StoredObject> {
     const prepared = this.#puts.prepare(put);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ put: prepared, resolve, reject });
       this.#waitingBytes += sizeOf(prepared);
-      this.#isUrgent ||= !options.patient;
-      this.#plan();
+      this.#isUrgent ||= options.patienceMs === 0;
+      this.#plan(options.patienceMs === 0 ? windowMs : options.patienceMs);
     });
   }
 
-  #plan(): void {
+  #plan(waitMs: number): void {
     if (this.#waiting.length >= maxWritesPerTransaction || this.#waitingBytes >= groupBytes) this.#commit();
     else if (this.#isUrgent && this.#underWay === 0)
       this.#turn ??= this.#clock.setImmediate(() => this.#commit());
-    else this.#timer ??= this.#clock.setTimer(windowMs, () => this.#commit());
+    else this.#leaveWithin(waitMs);
+  }
+
+  #leaveWithin(waitMs: number): void {
+    const dueMs = this.#clock.monotonicMs() + waitMs;
+    if (dueMs >= this.#dueMs) return;
+    this.#timer?.cancel();
+    this.#dueMs = dueMs;
+    this.#timer = this.#clock.setTimer(waitMs, () => this.#commit());
   }
 
   #commit(): void {
     this.#timer?.cancel();
     this.#turn?.cancel();
     this.#timer = undefined;
+    this.#dueMs = Number.POSITIVE_INFINITY;
     this.#turn = undefined;
     const group = this.#waiting;
     this.#waiting = [];
