@@ -118,6 +118,7 @@ test('however long the store takes, all nodes can renew their Leases: waiting fo
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
       metadata: { name, namespace: 'kube-node-lease' },
+      spec: {},
     });
   await Promise.all(names.map(create));
   etcd.signal('SIGSTOP');
