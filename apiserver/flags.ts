@@ -30,6 +30,8 @@ export interface ApiServerFlags {
   /** The first one issues; all are accepted. */
   readonly serviceAccountIssuers: readonly string[];
   readonly serviceAccountJwksUri: string | undefined;
+  /** Undefined: tokens may be asked for as long as anybody likes. */
+  readonly serviceAccountMaxTokenExpirationSeconds: number | undefined;
   /** For whom tokens must be meant; empty: the issuers. */
   readonly apiAudiences: readonly string[];
   readonly tokenAuthFile: string | undefined;
@@ -96,6 +98,7 @@ const options = {
   'service-account-signing-key-file': text(),
   'service-account-issuer': texts('https://kubernetes.default.svc.cluster.local'),
   'service-account-jwks-uri': text(),
+  'service-account-max-token-expiration': text('0s'),
   'api-audiences': text(''),
   'token-auth-file': text(),
   'enable-bootstrap-token-auth': text('true'),
@@ -141,6 +144,7 @@ export function parseFlags(argv: readonly string[]): ApiServerFlags {
     serviceAccountSigningKeyFile: values['service-account-signing-key-file'],
     serviceAccountIssuers: values['service-account-issuer'] ?? [],
     serviceAccountJwksUri: values['service-account-jwks-uri'],
+    serviceAccountMaxTokenExpirationSeconds: tokenExpiration(values),
     apiAudiences: list(values['api-audiences'] ?? ''),
     tokenAuthFile: values['token-auth-file'],
     bootstrapTokenAuth: bool('--enable-bootstrap-token-auth', values['enable-bootstrap-token-auth'] ?? ''),
@@ -241,10 +245,22 @@ function cidr(flag: string, value: string): string {
   return value;
 }
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
+const hourSeconds = 3_600;
+const maxExpirationSeconds = 2 ** 32;
+
+function tokenExpiration(values: Values): number | undefined {
+  const flag = 'service-account-max-token-expiration';
+  const seconds = durationMs(`--${flag}`, values[flag] ?? '') / 1_000;
+  if (seconds === 0) return undefined;
+  if (seconds < hourSeconds || seconds > maxExpirationSeconds)
+    throw new FlagError(`the ${flag} must be between 1 hour and 2^32 seconds`);
+  return seconds;
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 function durationMs(flag: string, value: string): number {
-  const found = /^(\d+)(ms|s|m)$/.exec(value);
+  const found = /^(\d+)(ms|s|m|h)$/.exec(value);
   if (found === null) throw new FlagError(`${flag} ${value}: must be a duration, as in 500ms, 10s or 1m`);
   return Number(found[1]) * (unitMs[found[2] ?? ''] ?? 1);
 }

@@ -42,7 +42,10 @@ export function createAuthentication(options: {
     signer:
       signingKey === undefined
         ? undefined
-        : new TokenSigner({ keyPem: readFileSync(signingKey), issuer, audiences: apiAudiences, clock }),
+        : new TokenSigner({
+            ...{ keyPem: readFileSync(signingKey), issuer, audiences: apiAudiences, clock },
+            maxExpirationSeconds: flags.serviceAccountMaxTokenExpirationSeconds,
+          }),
     openid: isDiscoverable
       ? new OpenIdDocuments({ issuer, keys, jwksUri: flags.serviceAccountJwksUri ?? `${address}${jwksPath}` })
       : undefined,

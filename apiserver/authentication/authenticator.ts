@@ -28,9 +28,15 @@ export interface Reviewed {
   readonly audiences: readonly string[];
 }
 
-/** Tells who a bearer token belongs to; undefined when it is not of its kind, or not for any of `audiences`. */
+/** A token that is of a kind that is known and no good. */
+export interface Rejected {
+  /** For whoever asks in a TokenReview; says nothing that who holds the token does not know. */
+  readonly problem: string;
+}
+
+/** Tells who a bearer token belongs to; undefined when it is not of its kind. */
 export interface TokenAuthenticator {
-  authenticate(token: string, audiences: readonly string[]): Promise<Reviewed | undefined>;
+  authenticate(token: string, audiences: readonly string[]): Promise<Reviewed | Rejected | undefined>;
 }
 
 export const authenticatedGroup = 'system:authenticated';
@@ -77,7 +83,7 @@ export class Authenticator {
     const token = bearerToken(credentials.authorization);
     if (token !== undefined) {
       const reviewed = await this.review(token, []);
-      if (reviewed === undefined) throw unauthorized();
+      if ('problem' in reviewed) throw unauthorized();
       return reviewed.user;
     }
     // Credentials of a kind that nobody here knows are none, as in Kubernetes.
@@ -86,13 +92,16 @@ export class Authenticator {
   }
 
   /** Whose a token is, when it is meant for one of `audiences`; for this server when there are none. */
-  async review(token: string, audiences: readonly string[]): Promise<Reviewed | undefined> {
+  async review(token: string, audiences: readonly string[]): Promise<Reviewed | Rejected> {
     const wanted = audiences.length === 0 ? this.#apiAudiences : audiences;
+    const problems = ['invalid bearer token'];
     for (const authenticator of this.#tokens) {
       const reviewed = await authenticator.authenticate(token, wanted);
-      if (reviewed !== undefined) return { ...reviewed, user: this.#authenticated(reviewed.user) };
+      if (reviewed === undefined) continue;
+      if ('user' in reviewed) return { ...reviewed, user: this.#authenticated(reviewed.user) };
+      problems.push(reviewed.problem);
     }
-    return undefined;
+    return { problem: problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]` };
   }
 
   /** Undefined when the certificate is a proxy's that speaks for nobody. */

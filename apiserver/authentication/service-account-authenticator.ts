@@ -2,7 +2,7 @@ import type { ObjectMeta } from '../../api/generated/meta-v1.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { UserInfo } from '../registry/strategy.ts';
 import type { CachedObject, ReadCache } from '../watch-cache/read-cache.ts';
-import type { Reviewed, TokenAuthenticator } from './authenticator.ts';
+import type { Rejected, Reviewed, TokenAuthenticator } from './authenticator.ts';
 import type { BoundObject, KubernetesClaims, TokenClaims, TokenVerifier } from './service-account-token.ts';
 
 /** What is being deleted keeps its tokens for so long, as in Kubernetes. */
@@ -26,12 +26,16 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
     this.#clock = options.clock;
   }
 
-  async authenticate(token: string, audiences: readonly string[]): Promise<Reviewed | undefined> {
+  async authenticate(token: string, audiences: readonly string[]): Promise<Reviewed | Rejected | undefined> {
     const claims = this.#verifier.verify(token);
     if (claims === undefined) return undefined;
     const shared = claims.aud.filter((audience) => audiences.includes(audience));
-    if (shared.length === 0 || !(await this.#isAlive(claims['kubernetes.io']))) return undefined;
-    return { user: this.#userOf(claims), audiences: shared };
+    if (shared.length === 0)
+      return {
+        problem: `token audiences ${listed(claims.aud)} is invalid for the target audiences ${listed(audiences)}`,
+      };
+    const problem = this.#verifier.timeProblem(claims) ?? (await this.#endedWith(claims['kubernetes.io']));
+    return problem === undefined ? { user: this.#userOf(claims), audiences: shared } : { problem };
   }
 
   #userOf(claims: TokenClaims): UserInfo {
@@ -52,27 +56,36 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
     return user;
   }
 
-  async #isAlive(claims: KubernetesClaims): Promise<boolean> {
-    if (this.#exists(claims)) return true;
+  /** What the token was bound to and is no more, in Kubernetes' words. */
+  async #endedWith(claims: KubernetesClaims): Promise<string | undefined> {
+    if (this.#problemOf(claims) === undefined) return undefined;
     // What has been made a moment ago may not have reached the cache.
     await this.#cache.waitCurrent();
-    return this.#exists(claims);
+    return this.#problemOf(claims);
   }
 
-  #exists({ namespace, serviceaccount, pod, node, secret }: KubernetesClaims): boolean {
-    const isSame = (resource: string, bound: BoundObject | undefined, home = namespace): boolean =>
-      bound === undefined || this.#isLive(this.#cache.get(resource, home, bound.name), bound);
-    return (
-      isSame('/serviceaccounts', serviceaccount) &&
-      isSame('/pods', pod) &&
-      isSame('/secrets', secret) &&
-      // The node of a pod's token is only told; the pod itself is what ends with it.
-      (pod !== undefined || isSame('/nodes', node, ''))
-    );
+  #problemOf({ namespace, serviceaccount, pod, node, secret }: KubernetesClaims): string | undefined {
+    const found = (resource: string, { name }: BoundObject, home = namespace): CachedObject | undefined =>
+      this.#cache.get(resource, home, name);
+    const account = found('/serviceaccounts', serviceaccount);
+    const called = `${namespace}/${serviceaccount.name}`;
+    if (account === undefined) return `serviceaccounts ${JSON.stringify(serviceaccount.name)} not found`;
+    if (account.uid !== serviceaccount.uid)
+      return `service account UID (${account.uid}) does not match claim (${serviceaccount.uid})`;
+    if (!this.#isLive(account)) return `service account ${called} has been deleted`;
+    const problem = (kind: string, bound: BoundObject, now: CachedObject | undefined): string | undefined => {
+      if (now === undefined) return 'service account token has been invalidated';
+      if (now.uid !== bound.uid)
+        return `${kind} UID (${now.uid}) does not match service account ${kind} ref claim (${bound.uid})`;
+      return this.#isLive(now) ? undefined : 'service account token has been invalidated';
+    };
+    if (secret !== undefined) return problem('secret', secret, found('/secrets', secret));
+    if (pod !== undefined) return problem('pod', pod, found('/pods', pod));
+    // The node of a pod's token is only told; the pod itself is what ends with it.
+    return node === undefined ? undefined : problem('node', node, found('/nodes', node, ''));
   }
 
-  #isLive(found: CachedObject | undefined, bound: BoundObject): boolean {
-    if (found === undefined || found.uid !== bound.uid) return false;
+  #isLive(found: CachedObject): boolean {
     if (!found.json.includes('"deletionTimestamp"')) return true;
     const { metadata } = JSON.parse(found.json.toString()) as { readonly metadata: ObjectMeta };
     const { deletionTimestamp } = metadata;
@@ -82,6 +95,9 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
     );
   }
 }
+
+const listed = (names: readonly string[]): string =>
+  `[${names.map((name) => JSON.stringify(name)).join(' ')}]`;
 
 function boundTo(kind: 'pod' | 'node', bound: BoundObject | undefined): Record<string, string[]> {
   if (bound === undefined) return {};

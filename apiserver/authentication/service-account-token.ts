@@ -45,13 +45,17 @@ export class TokenSigner {
   readonly #clock: Clock;
   /** For whom a token is that names nobody: this server. */
   readonly audiences: readonly string[];
+  /** Nobody's token is good for longer. */
+  readonly maxExpirationSeconds: number;
 
   constructor(options: {
     readonly keyPem: Buffer;
     readonly issuer: string;
     readonly audiences: readonly string[];
+    readonly maxExpirationSeconds?: number | undefined;
     readonly clock: Clock;
   }) {
+    this.maxExpirationSeconds = options.maxExpirationSeconds ?? Number.POSITIVE_INFINITY;
     const { key, id } = readSigningKey(options.keyPem);
     this.#key = key;
     this.#keyId = id;
@@ -84,6 +88,9 @@ export class TokenSigner {
   }
 }
 
+/** So far servers' clocks may differ. */
+const clockLeewaySeconds = 60;
+
 /** Verified tokens that are remembered, so that the same ones are not verified again with each request. */
 const rememberedTokens = 10_000;
 
@@ -107,15 +114,23 @@ export class TokenVerifier {
     this.#clock = options.clock;
   }
 
-  /** The claims of a token that we have signed and that has not ended; undefined for any other. The same object each time. */
+  /**
+   * The claims of a token that we have signed, the same object each time; undefined for a token of somebody else. Whether it is its time is another question:
+   * `timeProblem`.
+   */
   verify(token: string): TokenClaims | undefined {
     const id = hash('sha256', token, 'base64');
     const claims = this.#verified.get(id) ?? this.#verifySigned(token);
     if (claims === undefined) return undefined;
+    this.#remember(id, this.timeProblem(claims) === undefined ? claims : undefined);
+    return claims;
+  }
+
+  /** In Kubernetes' words. */
+  timeProblem({ exp, nbf }: TokenClaims): string | undefined {
     const now = this.#clock.nowMs() / 1000;
-    const isGood = claims.exp > now && claims.nbf <= now + 60;
-    this.#remember(id, isGood ? claims : undefined);
-    return isGood ? claims : undefined;
+    if (exp <= now) return 'service account token has expired';
+    return nbf > now + clockLeewaySeconds ? 'service account token is not valid yet' : undefined;
   }
 
   /** The last used are the last to be forgotten. */

@@ -69,8 +69,8 @@ async function reviewToken(deps: ReviewDependencies, request: ApiRequest): Promi
   if (token === '') throw badRequest('token is required for TokenReview in authentication');
   const reviewed = await deps.authenticator?.review(token, spec.audiences ?? []);
   const status =
-    reviewed === undefined
-      ? { user: {}, error: 'invalid bearer token' }
+    reviewed === undefined || 'problem' in reviewed
+      ? { user: {}, error: reviewed?.problem ?? 'invalid bearer token' }
       : { authenticated: true, user: userOf(reviewed.user), audiences: reviewed.audiences };
   return answer(request, kind, { metadata: object.metadata, spec, status });
 }

@@ -53,9 +53,15 @@ async function createToken(
   const { strategy, info, query } = request;
   const options = parseWriteOptions(query, 'CreateOptions');
   const { object } = readBody(deps.registry, request, tokenKind, options.fieldValidation);
+  checkName(request, object);
   const spec = (object['spec'] ?? {}) as TokenSpec;
-  const expirationSeconds = spec.expirationSeconds ?? defaultSeconds;
-  checkDuration(expirationSeconds);
+  const wantedSeconds = spec.expirationSeconds ?? defaultSeconds;
+  checkDuration(wantedSeconds);
+  const expirationSeconds = Math.min(wantedSeconds, signer.maxExpirationSeconds);
+  const warnings =
+    expirationSeconds < wantedSeconds
+      ? [`requested expiration of ${wantedSeconds} seconds shortened to ${expirationSeconds} seconds`]
+      : [];
   await admitCreate(deps, request, object, options.dryRun);
   const account = await deps.store.read(strategy, info.namespace, info.name);
   if (account === undefined) throw notFound(strategy.kind, info.name);
@@ -81,7 +87,20 @@ async function createToken(
     spec: { audiences, expirationSeconds, boundObjectRef: bound.reference },
     status: { token, expirationTimestamp: toTime(expiresMs) },
   };
-  return objectAnswer(201, answer, negotiate(request.headers.accept));
+  return objectAnswer(201, answer, negotiate(request.headers.accept), warnings);
+}
+
+/** @throws StatusError 422 when the body is about another account than the path */
+function checkName({ info }: ResourceRequest, { metadata }: AnyObject): void {
+  const { name = '', namespace = '' } = metadata;
+  if (name !== '' && name !== info.name)
+    throw invalidError(tokenKind, info.name, [
+      invalid('metadata.name', name, 'must match the service account name if specified'),
+    ]);
+  if (namespace !== '' && namespace !== info.namespace)
+    throw invalidError(tokenKind, info.name, [
+      invalid('metadata.namespace', namespace, 'must match the service account namespace if specified'),
+    ]);
 }
 
 function checkDuration(seconds: number): void {
