@@ -91,7 +91,7 @@ export class SchedulingCycle {
     metrics.attempted(node === undefined ? 'unschedulable' : 'scheduled', profile.schedulerName, seconds);
     if (node === undefined) return;
     const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
-    cluster.setPod({ uid, name, podClass, nodeName: node.name, isLive: true, isAssumed: true });
+    cluster.assume({ uid, name, podClass, nodeName: node.name, isLive: true, isAssumed: true }, node);
     bind(queued, node.name);
   }
 

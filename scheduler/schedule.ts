@@ -1,9 +1,8 @@
 import type { Cluster } from './cache/cluster.ts';
 import type { PlacementIndex } from './cache/placement-index.ts';
-import { infeasible } from './cache/score-tree.ts';
 import type { NamedRejection, WeighedRule } from './framework/evaluate.ts';
 import type { NodeInfo } from './framework/node-info.ts';
-import type { PluginSet, Rejection } from './framework/plugin.ts';
+import { infeasible, type PluginSet, type Rejection } from './framework/plugin.ts';
 import type { PodClass } from './framework/pod-class.ts';
 import type { Strategy } from './strategies/strategy.ts';
 

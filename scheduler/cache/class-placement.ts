@@ -9,12 +9,13 @@
 
 import type { LocalEvaluation } from '../framework/evaluate.ts';
 import { ruleKey, type WeighedRule, weighRules } from '../framework/evaluate.ts';
-import type { PluginSet } from '../framework/plugin.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
+import { infeasible, type PluginSet } from '../framework/plugin.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import type { Cluster } from './cluster.ts';
 import type { DomainCounter } from './domain-counter.ts';
 import { DomainTree } from './domain-tree.ts';
-import { infeasible } from './score-tree.ts';
+import type { Extra } from './score-tree.ts';
 import type { Placement } from './shared-placement.ts';
 import type { Topology } from './topology.ts';
 
@@ -46,6 +47,9 @@ export class ClassPlacement implements Placement {
   readonly #local: LocalEvaluation;
   /** What each node is worth by itself. */
   #values: Float64Array = new Float64Array(0);
+  /** What each node is worth by its facts alone, and of which node that was found. */
+  #standing: Float64Array = new Float64Array(0);
+  readonly #judged: (NodeInfo | undefined)[] = [];
   #keys: readonly Key[] = [];
   #nodeKeys: readonly Key[] = [];
   #ruleKey = '';
@@ -78,13 +82,9 @@ export class ClassPlacement implements Placement {
     return this.#tree.valueAt(slot);
   }
 
-  /** Another value for a node, until `restore`. */
-  override(slot: number, value: number): void {
-    this.#tree.setNode(slot, value);
-  }
-
-  restore(slot: number): void {
-    this.#put(slot);
+  /** As `best`, with something on top for each node. Only for a class without rules about domains. */
+  bestWith(extra: Extra): number | undefined | 'too many' {
+    return this.#tree.bestWith(extra);
   }
 
   /** Brings everything up to date. */
@@ -158,6 +158,7 @@ export class ClassPlacement implements Placement {
       (level, domain) => valueOfDomain(levels[level], domain),
     );
     this.#values = new Float64Array(slotCount);
+    if (this.#standing.length < slotCount) this.#standing = grown(this.#standing, slotCount);
     this.#builtForNodes = nodeCount;
     for (let slot = 0; slot < slotCount; slot += 1) this.#evaluate(slot);
     this.#position = this.#cluster.changes.position;
@@ -171,7 +172,10 @@ export class ClassPlacement implements Placement {
     const changed = changes.since(this.#position);
     if (changed === undefined) return false;
     this.#position = changes.position;
-    if (this.#values.length < slotCount) this.#values = grown(this.#values, slotCount);
+    if (this.#values.length < slotCount) {
+      this.#values = grown(this.#values, slotCount);
+      this.#standing = grown(this.#standing, slotCount);
+    }
     for (const slot of changed) this.#evaluate(slot);
     return true;
   }
@@ -227,7 +231,12 @@ export class ClassPlacement implements Placement {
       this.#tree.removeNode(slot);
       return;
     }
-    this.#values[slot] = this.#local.admits(node) ? this.#local.score(node) : infeasible;
+    if (this.#judged[slot] !== node) {
+      this.#judged[slot] = node;
+      this.#standing[slot] = this.#local.standing(node);
+    }
+    const standing = this.#standing[slot] ?? infeasible;
+    this.#values[slot] = standing === infeasible ? infeasible : standing + this.#local.momentary(node);
     this.#put(slot);
   }
 

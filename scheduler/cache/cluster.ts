@@ -38,6 +38,8 @@ export class Cluster {
   readonly counters: Counters;
   readonly #entries = new Map<string, Entry>();
   readonly #slots: (Entry | undefined)[] = [];
+  /** The same nodes without their entries, for those who ask by slot. */
+  readonly #nodes: (NodeInfo | undefined)[] = [];
   readonly #freeSlots: number[] = [];
   readonly #pods = new PlacedPods();
   readonly #rows = new NodeRows();
@@ -72,7 +74,7 @@ export class Cluster {
 
   /** The node in a slot, if there is one. */
   nodeAt(slot: number): NodeInfo | undefined {
-    return this.#slots[slot]?.known?.node;
+    return this.#nodes[slot];
   }
 
   node(name: string): NodeInfo | undefined {
@@ -103,6 +105,7 @@ export class Cluster {
     const moves = before === undefined || !isSameToOthers(before.facts, facts);
     if (moves && before !== undefined) this.counters.leaveNode(before.node);
     entry.known = { facts, node };
+    this.#nodes[entry.slot] = node;
     if (moves) this.counters.enterNode(node);
     this.#changed(entry);
     return true;
@@ -113,6 +116,7 @@ export class Cluster {
     if (entry?.known === undefined) return;
     this.counters.leaveNode(entry.known.node);
     entry.known = undefined;
+    this.#nodes[entry.slot] = undefined;
     entry.usage.load = undefined;
     this.#nodeCount -= 1;
     this.#changed(entry);
@@ -130,17 +134,22 @@ export class Cluster {
 
   /** A pod as the API server has it: on a node. Replaces what was assumed of it. */
   setPod(pod: PlacedPod): void {
-    this.#set(pod, true);
+    this.#set(pod, undefined, true);
   }
 
-  #set(pod: PlacedPod, isNews: boolean): void {
+  /** As `setPod`, for one who has just looked at the node and need not have it looked up. */
+  assume(pod: PlacedPod, { slot }: NodeInfo): void {
+    this.#set(pod, this.#slots[slot], true);
+  }
+
+  #set(pod: PlacedPod, on: Entry | undefined, isNews: boolean): void {
     const known = this.#pods.get(pod.uid);
     if (known !== undefined && isSamePlacement(known, pod)) {
       this.#pods.replace(pod);
       return;
     }
     if (known !== undefined) this.removePod(known.uid);
-    const entry = this.#entryOf(pod.nodeName);
+    const entry = on ?? this.#entryOf(pod.nodeName);
     this.#pods.add(pod, entry.slot);
     this.#count(entry, pod, 1, isNews);
   }
@@ -157,7 +166,7 @@ export class Cluster {
 
   /** Puts back a pod that was removed in this very turn, in thought. */
   putBack(pod: PlacedPod): void {
-    this.#set(pod, false);
+    this.#set(pod, undefined, false);
   }
 
   #remove(uid: string, wasNews: boolean): PlacedPod | undefined {

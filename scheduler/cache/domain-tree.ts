@@ -6,10 +6,12 @@
  * INVARIANTS: every node is in exactly one group, the one of its domains; a group that its domain refuses is
  * infeasible in its parent.
  */
-import { infeasible, ScoreTree } from './score-tree.ts';
+import { infeasible } from '../framework/plugin.ts';
+import { type Extra, ScoreTree } from './score-tree.ts';
 import type { Topology } from './topology.ts';
 
 interface Group {
+  readonly number: number;
   readonly parent: Group | undefined;
   readonly at: number;
   /** What the domain adds; infeasible where it refuses. */
@@ -21,11 +23,6 @@ interface Group {
   readonly byDomain: Map<number, Group>;
 }
 
-interface Seat {
-  readonly group: Group;
-  readonly at: number;
-}
-
 interface Level {
   readonly topology: Topology;
   readonly groups: Map<number, Group[]>;
@@ -34,8 +31,11 @@ interface Level {
 export class DomainTree {
   readonly #levels: readonly Level[];
   readonly #worthOf: (level: number, domain: number) => number;
-  readonly #root: Group = groupIn(undefined, 0, 0);
-  readonly #seats: (Seat | undefined)[] = [];
+  readonly #groups: Group[] = [];
+  readonly #root: Group = this.#newGroup(undefined, 0, 0);
+  /** By slot: the number of the node's group, and the place in it. In arrays of numbers, which lie close together. */
+  #groupOfSlot: Int32Array = new Int32Array(0);
+  #placeOfSlot: Int32Array = new Int32Array(0);
 
   /** @param worthOf what a domain adds, or `infeasible` */
   constructor(topologies: readonly Topology[], worthOf: (level: number, domain: number) => number) {
@@ -45,23 +45,25 @@ export class DomainTree {
 
   /** Puts a node, or a node whose value or domains changed. */
   setNode(slot: number, value: number): void {
-    const group = this.#groupOf(slot);
-    let seat = this.#seats[slot];
-    if (seat?.group !== group) {
+    const group = this.#groupFor(slot);
+    if (slot >= this.#groupOfSlot.length) this.#grow(slot + 1);
+    if (this.#groupOfSlot[slot] !== group.number) {
       this.removeNode(slot);
-      seat = { group, at: group.free.pop() ?? group.members.length };
-      group.members[seat.at] = slot;
-      this.#seats[slot] = seat;
+      const place = group.free.pop() ?? group.members.length;
+      group.members[place] = slot;
+      this.#groupOfSlot[slot] = group.number;
+      this.#placeOfSlot[slot] = place;
     }
-    setValue(group, seat.at, value);
+    setValue(group, this.#placeOfSlot[slot] ?? 0, value);
   }
 
   removeNode(slot: number): void {
-    const seat = this.#seats[slot];
-    if (seat === undefined) return;
-    setValue(seat.group, seat.at, infeasible);
-    seat.group.free.push(seat.at);
-    this.#seats[slot] = undefined;
+    const group = this.#groups[this.#groupOfSlot[slot] ?? nowhere];
+    if (group === undefined) return;
+    const place = this.#placeOfSlot[slot] ?? 0;
+    setValue(group, place, infeasible);
+    group.free.push(place);
+    this.#groupOfSlot[slot] = nowhere;
   }
 
   /** A domain's counts changed. */
@@ -88,17 +90,27 @@ export class DomainTree {
     return member;
   }
 
+  /** As `best`, with something on top for each node. Only for a tree without domains. */
+  bestWith({ extraOf, mostExtra, limit }: Extra): number | undefined | 'too many' {
+    const { members, values } = this.#root;
+    const slotAt = (place: number): number => {
+      const member = members[place];
+      return typeof member === 'number' ? member : nowhere;
+    };
+    const place = values.bestWith({ extraOf: (at) => extraOf(slotAt(at)), mostExtra, limit });
+    return typeof place === 'number' ? slotAt(place) : place;
+  }
+
   /** The whole value of one node. */
   valueAt(slot: number): number {
-    const seat = this.#seats[slot];
+    const seat = this.#groups[this.#groupOfSlot[slot] ?? nowhere];
     if (seat === undefined) return infeasible;
-    let value = seat.group.values.score(seat.at);
-    for (let group: Group | undefined = seat.group; group !== undefined; group = group.parent)
-      value += group.own;
+    let value = seat.values.score(this.#placeOfSlot[slot] ?? 0);
+    for (let group: Group | undefined = seat; group !== undefined; group = group.parent) value += group.own;
     return value;
   }
 
-  #groupOf(slot: number): Group {
+  #groupFor(slot: number): Group {
     let group = this.#root;
     for (let level = 0; level < this.#levels.length; level += 1) {
       const domain = this.#levels[level]?.topology.domainOf(slot) ?? 0;
@@ -108,24 +120,38 @@ export class DomainTree {
   }
 
   #addGroup(parent: Group, level: number, domain: number): Group {
-    const group = groupIn(parent, parent.members.length, this.#worthOf(level, domain));
+    const group = this.#newGroup(parent, parent.members.length, this.#worthOf(level, domain));
     parent.members.push(group);
     parent.byDomain.set(domain, group);
     const groups = this.#levels[level]?.groups;
     groups?.set(domain, [...(groups.get(domain) ?? []), group]);
     return group;
   }
+
+  #newGroup(parent: Group | undefined, at: number, own: number): Group {
+    const group: Group = {
+      number: this.#groups.length,
+      ...{ parent, at, own },
+      ...{ values: new ScoreTree(), members: [], free: [], byDomain: new Map() },
+    };
+    this.#groups.push(group);
+    return group;
+  }
+
+  #grow(slots: number): void {
+    this.#groupOfSlot = grown(this.#groupOfSlot, 2 * slots);
+    this.#placeOfSlot = grown(this.#placeOfSlot, 2 * slots);
+  }
 }
 
-const groupIn = (parent: Group | undefined, at: number, own: number): Group => ({
-  parent,
-  at,
-  own,
-  values: new ScoreTree(),
-  members: [],
-  free: [],
-  byDomain: new Map(),
-});
+/** No group's number. */
+const nowhere = -1;
+
+function grown(numbers: Int32Array, size: number): Int32Array {
+  const larger = new Int32Array(size).fill(nowhere);
+  larger.set(numbers);
+  return larger;
+}
 
 function setOwn(group: Group, own: number): void {
   if (group.own === own) return;

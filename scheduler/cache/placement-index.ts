@@ -1,5 +1,6 @@
 import { type LocalEvaluation, prepareLocal, weighRules } from '../framework/evaluate.ts';
-import { maxScore, type PluginSet } from '../framework/plugin.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
+import { maxScore, type NodeScore, type PluginSet } from '../framework/plugin.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import { shapeKeyOf, shapeOf } from '../framework/pod-shape.ts';
 import { ClassPlacement } from './class-placement.ts';
@@ -8,8 +9,9 @@ import { type Placement, SharedPlacement } from './shared-placement.ts';
 
 /** Classes whose nodes' values are kept, the most recently used: some 40 bytes a node and class. */
 const maxClasses = 128;
-/** An owner with replicas on more nodes than this gets a tree of its own. */
-const maxSharedReplicas = 64;
+/** An owner with replicas on a greater share of all nodes gets a tree of its own, unless the nodes are few. */
+const maxSharedShare = 0.5;
+const fewNodes = 64;
 const maxShapes = 1_024;
 
 interface Memo {
@@ -25,6 +27,7 @@ export class PlacementIndex {
   readonly #plugins: PluginSet;
   /** For shapes: no plugin that looks at other nodes. */
   readonly #localPlugins: PluginSet;
+  readonly #ownerScores: readonly NodeScore[];
   readonly #ownerBonus: number;
   readonly #classes = new Map<PodClass, ClassPlacement>();
   readonly #memos = new WeakMap<PodClass, Memo>();
@@ -35,18 +38,32 @@ export class PlacementIndex {
     this.#cluster = cluster;
     this.#plugins = plugins;
     this.#localPlugins = { ...plugins, domainPlugins: [] };
-    const ofOwners = plugins.nodeScores.filter(({ countsReplicas }) => countsReplicas === true);
-    this.#ownerBonus = ofOwners.reduce((sum, { weight }) => sum + weight * maxScore, 0);
+    this.#ownerScores = plugins.nodeScores.filter(({ countsReplicas }) => countsReplicas === true);
+    this.#ownerBonus = this.#ownerScores.reduce((sum, { weight }) => sum + weight * maxScore, 0);
   }
 
   placementOf(pod: PodClass): Placement {
     const memo = this.#memoOf(pod);
     const { local, shapeKey } = memo;
-    if (this.#hasRules(pod, memo) || this.#cluster.replicasOf(pod.owner).size > maxSharedReplicas)
-      return this.#refreshed(pod, this.#plugins);
+    const own = (): ClassPlacement => this.#refreshed(pod, this.#plugins);
+    if (this.#hasRules(pod, memo) || this.#isSpreadWide(pod)) return own();
     const shape = this.#refreshed(this.#shape(pod, shapeKey), this.#localPlugins);
     const bonus = pod.owner === undefined ? 0 : this.#ownerBonus;
-    return new SharedPlacement({ cluster: this.#cluster, pod, local, shape, bonus });
+    return new SharedPlacement({
+      ...{ cluster: this.#cluster, pod, local, shape, bonus, own },
+      ownerScore: (podClass, node) => this.#ownerScore(podClass, node),
+    });
+  }
+
+  #isSpreadWide({ owner }: PodClass): boolean {
+    const { size } = this.#cluster.replicasOf(owner);
+    return size > fewNodes && size > maxSharedShare * this.#cluster.nodeCount;
+  }
+
+  #ownerScore(pod: PodClass, node: NodeInfo): number {
+    let total = 0;
+    for (const { weight, score } of this.#ownerScores) total += weight * score(pod, node);
+    return total;
   }
 
   /** The plugins that look at one node only. */

@@ -1,5 +1,14 @@
-/** What a slot scores where no pod of the class can go. */
-export const infeasible: number = Number.NEGATIVE_INFINITY;
+import { infeasible } from '../framework/plugin.ts';
+
+/** More than a tree has levels. */
+const maxWaiting = 64;
+
+/** What comes on top of the scores for one question. */
+export interface Extra {
+  extraOf(slot: number): number;
+  readonly mostExtra: number;
+  readonly limit: number;
+}
 
 /**
  * A segment tree of scores by slot: setting one costs log2(slots) steps, the best is known at once. Of equal scores
@@ -8,6 +17,8 @@ export const infeasible: number = Number.NEGATIVE_INFINITY;
 export class ScoreTree {
   #leaves = 1;
   #scores: Float64Array = new Float64Array(2).fill(infeasible);
+  /** Branches that are still to be looked into. */
+  readonly #waiting = new Int32Array(maxWaiting);
 
   /** The highest score; infeasible when there is none. */
   get top(): number {
@@ -40,6 +51,42 @@ export class ScoreTree {
     let at = 1;
     while (at < this.#leaves) at = scores[2 * at] === highest ? 2 * at : 2 * at + 1;
     return at - this.#leaves;
+  }
+
+  /**
+   * The slot with the highest sum of its score and `extraOf` it, which is `mostExtra` at the most. Looks into a branch
+   * only while it may hold a better one, the best branch first.
+   * @returns undefined when all are infeasible; 'too many' after a look at `limit` slots
+   */
+  bestWith({ extraOf, mostExtra, limit }: Extra): number | undefined | 'too many' {
+    const scores = this.#scores;
+    const waiting = this.#waiting;
+    let waitingCount = 1;
+    waiting[0] = 1;
+    let best: number | undefined;
+    let bestValue = infeasible;
+    let looked = 0;
+    while (waitingCount > 0) {
+      waitingCount -= 1;
+      let at = waiting[waitingCount] ?? 1;
+      if ((scores[at] ?? infeasible) + mostExtra <= bestValue) continue;
+      while (at < this.#leaves) {
+        const left = 2 * at;
+        const isLeft = (scores[left] ?? infeasible) >= (scores[left + 1] ?? infeasible);
+        waiting[waitingCount] = isLeft ? left + 1 : left;
+        waitingCount += 1;
+        at = isLeft ? left : left + 1;
+      }
+      if (looked >= limit) return 'too many';
+      looked += 1;
+      const slot = at - this.#leaves;
+      const value = (scores[at] ?? infeasible) + extraOf(slot);
+      if (value > bestValue) {
+        best = slot;
+        bestValue = value;
+      }
+    }
+    return best;
   }
 
   #grow(slots: number): void {

@@ -1,15 +1,17 @@
 /**
  * The value of every node for a class of pods that looks at no other pods but its owner's replicas. Such classes
- * differ in owner, labels and namespace only; those alike in the rest share one tree, in which no node has a replica.
- * For the few nodes that have one, the tree is given their true value while it is asked.
+ * differ in owner, labels and namespace only; those alike in the rest share one tree, which knows of no replicas. What
+ * replicas make of a node comes on top while the best is looked for: the best nodes of the tree are looked at until no
+ * other can be better. Where most nodes have replicas that would be many: such a class gets a tree of its own.
  *
  * Cost: a thousand Deployments with the same requests are as cheap as one.
  */
 import type { LocalEvaluation, WeighedRule } from '../framework/evaluate.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
+import { infeasible } from '../framework/plugin.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import type { ClassPlacement } from './class-placement.ts';
 import type { Cluster } from './cluster.ts';
-import { infeasible } from './score-tree.ts';
 
 export interface Placement {
   /** In the order in which they are asked. */
@@ -21,6 +23,9 @@ export interface Placement {
   valueAt(slot: number): number;
 }
 
+/** Nodes that are looked at before a class is told to have a tree of its own. */
+const maxLooked = 64;
+
 export interface SharedPlacementOptions {
   readonly cluster: Cluster;
   readonly pod: PodClass;
@@ -29,6 +34,10 @@ export interface SharedPlacementOptions {
   readonly shape: ClassPlacement;
   /** What a node without a replica gets on top. */
   readonly bonus: number;
+  /** What a node gets on top. */
+  readonly ownerScore: (pod: PodClass, node: NodeInfo) => number;
+  /** The class's own placement, up to date. */
+  readonly own: () => Placement;
 }
 
 export class SharedPlacement implements Placement {
@@ -47,17 +56,20 @@ export class SharedPlacement implements Placement {
     const { cluster, pod, shape, bonus } = this.#options;
     const replicas = cluster.replicasOf(pod.owner);
     if (replicas.size === 0) return shape.best();
-    for (const slot of replicas.keys()) shape.override(slot, this.valueAt(slot) - bonus);
-    const best = shape.best();
-    for (const slot of replicas.keys()) shape.restore(slot);
-    return best;
+    const extraOf = (slot: number): number => this.#extraOf(slot, replicas);
+    const best = shape.bestWith({ extraOf, mostExtra: bonus, limit: maxLooked });
+    return best === 'too many' ? this.#options.own().best() : best;
   }
 
   valueAt(slot: number): number {
-    const { cluster, pod, local, shape, bonus } = this.#options;
-    const value = shape.valueAt(slot);
-    if (value === infeasible || !cluster.replicasOf(pod.owner).has(slot)) return value + bonus;
+    const { cluster, pod, shape } = this.#options;
+    return shape.valueAt(slot) + this.#extraOf(slot, cluster.replicasOf(pod.owner));
+  }
+
+  #extraOf(slot: number, replicas: ReadonlyMap<number, number>): number {
+    const { cluster, pod, bonus, ownerScore } = this.#options;
+    if (!replicas.has(slot)) return bonus;
     const node = cluster.nodeAt(slot);
-    return node === undefined ? infeasible : local.score(node);
+    return node === undefined ? infeasible : ownerScore(pod, node);
   }
 }

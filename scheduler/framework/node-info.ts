@@ -1,11 +1,14 @@
 import type { Node, Taint } from '../../api/generated/core-v1.ts';
 import { toUnits } from '../../api/quantity.ts';
+import { AttachedVolumes } from './attached-volumes.ts';
 import { HostPortSet } from './host-port.ts';
 import type { SelectableNode } from './node-affinity-term.ts';
 import { amountsAt, NodeRows } from './node-rows.ts';
 import { OwnerReplicas } from './owner-replicas.ts';
 import type { PodClass } from './pod-class.ts';
 import { addScalars, columnOf, noScalars, type Resources, toResources } from './resources.ts';
+import type { VolumeLimits } from './volume-limits.ts';
+import { noVolumeNeeds } from './volume-needs.ts';
 
 /** A node as stored, in the form that plugins read. */
 export interface NodeFacts extends SelectableNode {
@@ -17,6 +20,8 @@ export interface NodeFacts extends SelectableNode {
   readonly allowedPods: number;
   /** Bytes by image name. */
   readonly images: ReadonlyMap<string, number>;
+  /** From the node's CSINode. */
+  readonly volumeLimits?: VolumeLimits | undefined;
 }
 
 /** What a node's agent reported last of what is really used. */
@@ -44,10 +49,13 @@ export interface NodeInfo extends NodeFacts {
   readonly estimated: Resources;
   readonly podCount: number;
   readonly hostPorts: Pick<HostPortSet, 'conflictsWith'>;
+  readonly attachedVolumes: Pick<AttachedVolumes, 'claimsOf'>;
   readonly load: NodeLoad | undefined;
   /** Estimate of the pods that the last report does not yet show. */
   readonly sinceReport: Resources;
   readonly nominations: readonly Nomination[];
+  /** Of the pods on it, the classes that use claims, and how many pods they are. */
+  readonly classesWithVolumes: ReadonlyMap<PodClass, number>;
   /** Live pods of an owner. */
   replicasOf(owner: string): number;
   /** One resource of `allocatable`, `requested`, ..., by its name. */
@@ -83,6 +91,8 @@ const orNone = (taints: readonly Taint[]): readonly Taint[] => (taints.length ==
 const scalarKinds = ['requested', 'estimated', 'sinceReport', 'thisPeriod'] as const;
 type ScalarKind = (typeof scalarKinds)[number];
 const noPorts = new HostPortSet();
+const noVolumes = new AttachedVolumes();
+const noClasses: ReadonlyMap<PodClass, number> = new Map();
 const noNominations: readonly Nomination[] = [];
 
 export interface NodeUsagePlace {
@@ -90,6 +100,19 @@ export interface NodeUsagePlace {
   readonly row: number;
   readonly replicas: OwnerReplicas;
 }
+
+/** The same node with other limits: they come by an object of their own. */
+export const withVolumeLimits = (node: NodeFacts, volumeLimits: VolumeLimits | undefined): NodeFacts => ({
+  name: node.name,
+  labels: node.labels,
+  unschedulable: node.unschedulable,
+  taints: node.taints,
+  softTaints: node.softTaints,
+  allocatable: node.allocatable,
+  allowedPods: node.allowedPods,
+  images: node.images,
+  volumeLimits,
+});
 
 /** The writable side of what is on a node; belongs to the cluster that holds it. Without a place it stands alone. */
 export class NodeUsage {
@@ -99,6 +122,8 @@ export class NodeUsage {
   load: NodeLoad | undefined;
   nominations: readonly Nomination[] = noNominations;
   #hostPorts: HostPortSet | undefined;
+  #volumes: AttachedVolumes | undefined;
+  #classesWithVolumes: Map<PodClass, number> | undefined;
   /** Huge pages and extended resources: few nodes have them. */
   #scalars: Record<ScalarKind, ReadonlyMap<string, number>> | undefined;
 
@@ -112,6 +137,14 @@ export class NodeUsage {
     return this.#hostPorts ?? noPorts;
   }
 
+  get attachedVolumes(): Pick<AttachedVolumes, 'claimsOf'> {
+    return this.#volumes ?? noVolumes;
+  }
+
+  get classesWithVolumes(): ReadonlyMap<PodClass, number> {
+    return this.#classesWithVolumes ?? noClasses;
+  }
+
   scalarsOf(kind: ScalarKind): ReadonlyMap<string, number> {
     return this.#scalars?.[kind] ?? noScalars;
   }
@@ -123,12 +156,17 @@ export class NodeUsage {
       this.#hostPorts ??= new HostPortSet();
       this.#hostPorts.add(port);
     }
+    for (const volume of podClass.volumes.attached ?? []) {
+      this.#volumes ??= new AttachedVolumes();
+      this.#volumes.add(volume);
+    }
   }
 
   /** @param wasNews true takes back what `add` did a moment ago, the estimate included */
   remove(podClass: PodClass, wasLive: boolean, wasNews = false): void {
     this.#count(podClass, wasLive, { by: -1, isNews: wasNews });
     for (const port of podClass.hostPorts) this.#hostPorts?.remove(port);
+    for (const volume of podClass.volumes.attached ?? []) this.#volumes?.remove(volume);
   }
 
   /**
@@ -147,7 +185,15 @@ export class NodeUsage {
     this.rows.count(this.row, podClass, by, isEstimated);
     if (podClass.requests.scalars.size + podClass.estimate.scalars.size > 0)
       this.#countScalars(podClass, by, isEstimated);
+    if (podClass.volumes !== noVolumeNeeds) this.#countVolumes(podClass, by);
     if (isLive && podClass.owner !== undefined) this.replicas.count(podClass.owner, this.row, by);
+  }
+
+  #countVolumes(podClass: PodClass, by: number): void {
+    this.#classesWithVolumes ??= new Map();
+    const pods = (this.#classesWithVolumes.get(podClass) ?? 0) + by;
+    if (pods > 0) this.#classesWithVolumes.set(podClass, pods);
+    else this.#classesWithVolumes.delete(podClass);
   }
 
   #countScalars({ requests, estimate }: PodClass, by: number, isEstimated: boolean): void {
@@ -178,6 +224,7 @@ export class NodeRecord implements NodeInfo {
   readonly softTaints: readonly Taint[];
   readonly allowedPods: number;
   readonly images: ReadonlyMap<string, number>;
+  readonly volumeLimits: VolumeLimits | undefined;
   readonly name: string;
   readonly labels: NodeFacts['labels'];
   readonly allocatable: Resources;
@@ -192,6 +239,7 @@ export class NodeRecord implements NodeInfo {
     this.softTaints = facts.softTaints;
     this.allowedPods = facts.allowedPods;
     this.images = facts.images;
+    this.volumeLimits = facts.volumeLimits;
     this.name = facts.name;
     this.labels = facts.labels;
     this.allocatable = facts.allocatable;
@@ -212,6 +260,12 @@ export class NodeRecord implements NodeInfo {
   }
   get hostPorts(): Pick<HostPortSet, 'conflictsWith'> {
     return this.#usage.hostPorts;
+  }
+  get attachedVolumes(): Pick<AttachedVolumes, 'claimsOf'> {
+    return this.#usage.attachedVolumes;
+  }
+  get classesWithVolumes(): ReadonlyMap<PodClass, number> {
+    return this.#usage.classesWithVolumes;
   }
   get load(): NodeLoad | undefined {
     return this.#usage.load;

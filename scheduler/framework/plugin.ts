@@ -26,6 +26,8 @@ export interface NodeFilter {
   /** Whether it can say no to this pod at all. */
   concerns(pod: PodClass): boolean;
   admits(pod: PodClass, node: NodeInfo): boolean;
+  /** True when it looks at `NodeFacts` only, not at what is on the node: its answer is kept until those change. */
+  readonly isStanding?: boolean;
   /** Called only for a node that it does not admit. */
   reject(pod: PodClass, node: NodeInfo): Rejection;
 }
@@ -39,6 +41,8 @@ export interface NodeScore {
   readonly weight: number;
   concerns(pod: PodClass): boolean;
   score(pod: PodClass, node: NodeInfo): number;
+  /** As a filter's. */
+  readonly isStanding?: boolean;
   /**
    * True when nothing of the pod matters but how many replicas of its owner are on the node, and a node without any
    * gets `maxScore`.
@@ -118,3 +122,6 @@ export interface PluginSet {
 }
 
 export const maxScore = 100;
+
+/** What a node is worth where no pod of the class can go. */
+export const infeasible: number = Number.NEGATIVE_INFINITY;

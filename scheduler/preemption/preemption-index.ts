@@ -7,9 +7,9 @@
  */
 
 import type { PlacedPod } from '../cache/cluster.ts';
-import { infeasible } from '../cache/score-tree.ts';
 import type { DiagnosisSummary } from '../diagnosis-memo.ts';
 import { countReasons } from '../diagnosis-message.ts';
+import { infeasible } from '../framework/plugin.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import type { SchedulingContext } from '../schedule.ts';
 import type { DisruptionBudget } from './disruption-budget.ts';

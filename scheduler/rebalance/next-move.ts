@@ -11,8 +11,8 @@
  * undone; what cannot be foreseen is for `Arrivals` to slow down.
  */
 import type { Cluster, PlacedPod } from '../cache/cluster.ts';
-import { infeasible } from '../cache/score-tree.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
+import { infeasible } from '../framework/plugin.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import { type SchedulingContext, schedule } from '../schedule.ts';
 import { leastLoaded } from '../strategies/least-loaded.ts';

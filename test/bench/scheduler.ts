@@ -1,7 +1,7 @@
 /**
  * One table of the scheduler: placements of the pure core by CPU time, and bindings through the API server with TLS
  * and etcd by the clock. Nothing is judged. `node test/bench/scheduler.ts core memory single backlog creation` measures
- * the parts named, all by default; `backlog=Basic` the workloads whose names contain that.
+ * the parts named, all by default; `core=Basic` and `backlog=Basic` the workloads whose names contain that.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -9,12 +9,12 @@ import { nodeOptionsOf } from '../../deploy/node-options.ts';
 import type { PodDraft } from '../support/scheduling-objects.ts';
 import { type Figure, report } from './measure/figures.ts';
 import { type Backlog, SchedulingBench } from './measure/scheduling-api.ts';
-import { placementRate, preemptionRate, rejectionRate } from './measure/scheduling-core.ts';
-import { type SchedulingWorkload, schedulingWorkloads } from './measure/scheduling-workloads.ts';
+import { preemptionRate, rejectionRate } from './measure/scheduling-core.ts';
+import { fewNodes, growthOf } from './measure/scheduling-growth.ts';
+import { schedulingWorkloads } from './measure/scheduling-workloads.ts';
 
 const nodeCount = 5_000;
 const backlogPods = 10_000;
-const coreRounds = 5;
 const parts = ['core', 'memory', 'single', 'backlog', 'creation', 'restart'] as const;
 type Part = (typeof parts)[number];
 const figures: Figure[] = [];
@@ -22,30 +22,26 @@ const figures: Figure[] = [];
 const asked = process.argv.slice(2);
 const isAsked = (part: Part): boolean =>
   asked.length === 0 || asked.some((each) => each === part || each.startsWith(`${part}=`));
-const [, backlogNames = ''] = asked.find((each) => each.startsWith('backlog='))?.split('=') ?? [];
+/** Of a part that was asked for as `part=NAME`: whether it is about this one. */
+function isChosen(part: Part, name: string): boolean {
+  const [, names = ''] = asked.find((each) => each.startsWith(`${part}=`))?.split('=') ?? [];
+  return name.includes(names);
+}
 
 function add(name: string, unit: Figure['unit'], value: number, more: Partial<Figure> = {}): void {
   figures.push({ name, unit, values: [value], ...more });
 }
 
-/** Few and many nodes in turn, so that what disturbs one disturbs the other. */
-function measureWorkload(workload: SchedulingWorkload): void {
-  const { name, goal, elsewhere } = workload;
-  const rates: number[] = [];
-  const growth: number[] = [];
-  placementRate(50, workload);
-  for (let round = 0; round < coreRounds; round += 1) {
-    const few = placementRate(50, workload);
-    const many = placementRate(nodeCount, workload);
-    rates.push(many);
-    growth.push((few / many - 1) * 100);
+async function measureCore(): Promise<void> {
+  for (const { name, goal, elsewhere } of schedulingWorkloads.filter((each) => isChosen('core', each.name))) {
+    const { rates, percents } = await growthOf(name, nodeCount);
+    figures.push({ name: `core: ${name}`, unit: '/s', values: rates, goal, elsewhere });
+    figures.push({
+      ...{ name: `core: ${name}, cost ${fewNodes} -> 5,000 nodes`, unit: '%', values: percents },
+      goal: 33,
+    });
   }
-  figures.push({ name: `core: ${name}`, unit: '/s', values: rates, goal, elsewhere });
-  figures.push({ name: `core: ${name}, cost 50 -> 5,000 nodes`, unit: '%', values: growth, goal: 33 });
-}
-
-function measureCore(): void {
-  for (const workload of schedulingWorkloads) measureWorkload(workload);
+  if (!isChosen('core', '')) return;
   add('core: Preemption', '/s', preemptionRate(nodeCount), { goal: 2_000, elsewhere: '570 CI' });
   add('core: Unschedulable', '/s', rejectionRate(nodeCount));
 }
@@ -143,7 +139,7 @@ const backlogCases: readonly BacklogCase[] = [
 ];
 
 async function measureBacklogs(bench: SchedulingBench): Promise<void> {
-  for (const each of backlogCases.filter(({ name }) => name.includes(backlogNames))) {
+  for (const each of backlogCases.filter((each) => isChosen('backlog', each.name))) {
     const { name, count, goal, elsewhere } = each;
     await each.prepare?.(bench);
     const result: Backlog = await bench.backlog(
@@ -182,7 +178,7 @@ async function measureApi(): Promise<void> {
   }
 }
 
-if (isAsked('core')) measureCore();
+if (isAsked('core')) await measureCore();
 if (isAsked('memory')) measureMemory();
 if (parts.slice(2).some(isAsked)) await measureApi();
 report('scheduler', figures, 'kube-scheduler');

@@ -7,6 +7,7 @@ const mostBytesPerContainer = 1_000 * 1024 * 1024;
 /** Nodes that have the pod's images already are a little better, by the bytes that need not be fetched. */
 export const imageLocality: NodeScore = {
   name: 'ImageLocality',
+  isStanding: true,
   weight: 1,
   concerns: () => true,
   score(pod, node) {

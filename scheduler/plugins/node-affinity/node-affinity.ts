@@ -6,6 +6,7 @@ import { admitsNode } from '../../framework/required-nodes.ts';
 
 export const nodeAffinity: NodeFilter = {
   name: 'NodeAffinity',
+  isStanding: true,
   concerns: ({ nodeSelector, requiredNodes }) =>
     requiredNodes !== undefined || Object.keys(nodeSelector).length > 0,
   admits: admitsNode,
@@ -32,6 +33,7 @@ function missingLabels({ nodeSelector, requiredNodes }: PodClass, node: NodeInfo
 /** The share, by weight, of the pod's preferred terms that the node satisfies. */
 export const nodeAffinityScore: NodeScore = {
   name: 'NodeAffinity',
+  isStanding: true,
   weight: 2,
   concerns: ({ preferredNodes }) => preferredNodes.length > 0,
   score(pod, node) {

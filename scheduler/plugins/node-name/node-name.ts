@@ -2,6 +2,7 @@ import type { NodeFilter } from '../../framework/plugin.ts';
 
 export const nodeName: NodeFilter = {
   name: 'NodeName',
+  isStanding: true,
   concerns: (pod) => pod.nodeName !== undefined,
   admits: (pod, node) => pod.nodeName === node.name,
   reject: (pod) => ({

@@ -7,6 +7,7 @@ const cordon: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSche
 
 export const nodeUnschedulable: NodeFilter = {
   name: 'NodeUnschedulable',
+  isStanding: true,
   concerns: (pod) => findUntoleratedTaint([cordon], pod.tolerations) !== undefined,
   admits: (_, node) => !node.unschedulable,
   reject: () => ({ reasons: ['node(s) were unschedulable'], isFinal: true, change: 'uncordon the node' }),

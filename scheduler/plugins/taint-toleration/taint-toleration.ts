@@ -3,6 +3,7 @@ import { findUntoleratedTaint, toleratesTaint } from '../../framework/toleration
 
 export const taintToleration: NodeFilter = {
   name: 'TaintToleration',
+  isStanding: true,
   concerns: () => true,
   admits: (pod, node) =>
     node.taints.length === 0 || findUntoleratedTaint(node.taints, pod.tolerations) === undefined,
@@ -20,6 +21,7 @@ export const taintToleration: NodeFilter = {
 /** Nodes with fewer PreferNoSchedule taints that the pod does not tolerate are better. */
 export const taintTolerationScore: NodeScore = {
   name: 'TaintToleration',
+  isStanding: true,
   weight: 3,
   concerns: () => true,
   score(pod, node) {

@@ -6,6 +6,7 @@ import type { PodClass } from '../../framework/pod-class.ts';
 /** Older volumes say by zone labels where they can be reached. */
 export const volumeZone: NodeFilter = {
   name: 'VolumeZone',
+  isStanding: true,
   concerns: ({ volumes }) => volumes.zones.length > 0,
   admits: (pod, node) => isInZone(pod, node),
   reject: () => ({

@@ -37,28 +37,40 @@ interface Waiting {
 function place(context: SchedulingContext, { uid, podClass }: Waiting): boolean {
   const node = schedule(context, podClass, leastLoaded);
   if (node === undefined) return false;
-  context.cluster.setPod({
-    ...{ uid, name: `default/${uid}`, podClass, nodeName: node.name },
-    ...{ isLive: true, isAssumed: true },
-  });
+  context.cluster.assume(
+    { ...{ uid, name: uid, podClass, nodeName: node.name }, ...{ isLive: true, isAssumed: true } },
+    node,
+  );
   return true;
 }
 
-/** Placements per second of CPU. */
-export function placementRate(nodeCount: number, workload: SchedulingWorkload): number {
-  const context = contextOf(nodeCount, '64');
-  const classes = new PodClasses();
-  let seconds = 0;
-  let placed = 0;
-  while (placed < placements) {
+/** Places the same pods again and again: at a turn `placements`, in rounds after each of which all are taken away. */
+export class PlacementLoop {
+  readonly #context: SchedulingContext;
+  readonly #pods: readonly Waiting[];
+
+  constructor(nodeCount: number, workload: SchedulingWorkload) {
+    this.#context = contextOf(nodeCount, '64');
+    const classes = new PodClasses();
     const count = workload.onePerNode === true ? nodeCount : placements;
-    const pods = podsOf(workload, count).map((pod) => ({ uid: pod.metadata.uid, podClass: classes.of(pod) }));
-    seconds += cpuSeconds(() => {
-      for (const pod of pods) if (place(context, pod)) placed += 1;
-    });
-    for (const { uid } of pods) context.cluster.removePod(uid);
+    this.#pods = podsOf(workload, count).map((pod) => ({
+      uid: pod.metadata.uid,
+      podClass: classes.of(pod),
+    }));
   }
-  return placed / seconds;
+
+  /** @returns seconds of CPU a placement */
+  turn(): number {
+    let seconds = 0;
+    let placed = 0;
+    while (placed < placements) {
+      seconds += cpuSeconds(() => {
+        for (const pod of this.#pods) if (place(this.#context, pod)) placed += 1;
+      });
+      for (const { uid } of this.#pods) this.#context.cluster.removePod(uid);
+    }
+    return seconds / placed;
+  }
 }
 
 /** Preemptions per second of CPU: every node is full of pods of low priority. */
