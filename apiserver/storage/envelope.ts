@@ -154,6 +154,18 @@ export function spliceInto(target: Buffer, start: number, source: VersionlessJso
   return target.subarray(start, start + json.length + digits.length);
 }
 
+/**
+ * As `spliceVersion`, without a copy: `source.json` lies behind the header of its envelope, and what stands before the
+ * place of the version moves over the end of that header, which is used up. Nobody else may hold the envelope.
+ */
+export function spliceInPlace({ json, offset }: VersionlessJson, version: number): Buffer {
+  const digits = String(version);
+  const wire = Buffer.from(json.buffer, json.byteOffset - digits.length, json.length + digits.length);
+  wire.copyWithin(0, digits.length, digits.length + offset);
+  wire.write(digits, offset, 'latin1');
+  return wire;
+}
+
 /** Wire JSON of a stored object with another resourceVersion: what a DELETED event carries. */
 export function withVersion(wire: Buffer, version: number): Buffer {
   const found = wire.indexOf(marker);

@@ -34,6 +34,7 @@ export class OrderedMap<V> {
 
   /** @returns what `key` had before. */
   set(key: string, value: V): V | undefined {
+    if (this.#append(key, value)) return undefined;
     const position = this.#chunkFor(key);
     const chunk = this.#chunks[position];
     if (chunk === undefined) {
@@ -52,6 +53,18 @@ export class OrderedMap<V> {
     this.#size += 1;
     if (chunk.keys.length > chunkLimit) this.#split(position, chunk, at);
     return undefined;
+  }
+
+  /** Keys that arrive in order are not searched for. @returns false for one that does not come last */
+  #append(key: string, value: V): boolean {
+    const last = this.#chunks.at(-1);
+    if (last === undefined || key <= (last.keys.at(-1) as string)) return false;
+    if (last.keys.length < chunkLimit) {
+      last.keys.push(key);
+      last.values.push(value);
+    } else this.#chunks.push({ keys: [key], values: [value] });
+    this.#size += 1;
+    return true;
   }
 
   /** @returns what `key` had. */

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AnyObject } from '../../api/kind-info.ts';
-import { openEnvelope, prepareObject, sealEnvelope, spliceVersion, withVersion } from './envelope.ts';
+import {
+  openEnvelope,
+  prepareObject,
+  sealEnvelope,
+  spliceInPlace,
+  spliceVersion,
+  withVersion,
+} from './envelope.ts';
 import { decodeTxn, encodeTxn } from './etcd/messages.ts';
 import { ReverseWriter, wireFields } from './etcd/protobuf.ts';
 import { keyOf, parseKey } from './keys.ts';
@@ -35,6 +42,8 @@ describe('envelope', () => {
         const wire = spliceVersion(opened, 12_345);
         const expected = { ...object, metadata: { ...meta, resourceVersion: '12345' } };
         expect(JSON.parse(wire.toString())).toEqual(JSON.parse(JSON.stringify(expected)));
+        // Last, since it uses the envelope up.
+        expect(spliceInPlace(opened, 12_345)).toEqual(wire);
         expect(JSON.parse(withVersion(wire, 7).toString()).metadata.resourceVersion).toBe('7');
       }),
     );

@@ -1,6 +1,13 @@
 import type { Logger } from '../../../base/logger.ts';
 import type { ValueCipher } from '../encryption/value-cipher.ts';
-import { openEnvelope, readHeader, splicedLength, spliceInto, spliceVersion } from '../envelope.ts';
+import {
+  openEnvelope,
+  readHeader,
+  splicedLength,
+  spliceInPlace,
+  spliceInto,
+  spliceVersion,
+} from '../envelope.ts';
 import { type StorageConflict, StorageError, type StoredObject } from '../storage.ts';
 import { versionOf } from '../version.ts';
 import type { KeyValue } from './messages.ts';
@@ -12,9 +19,13 @@ export function toStored(kv: KeyValue, cipher: ValueCipher | undefined): StoredO
   return { key: kv.key, version, json: spliceVersion(envelope, version) };
 }
 
+/** Of a page's message, the part that must be objects for them to stay where they arrived. */
+const leastFilled = 0.75;
+
 /**
  * A page of values as storage gives them out, in one piece of memory: 150,000 buffers of their own would cost 200 bytes
- * more each and leave the heap of the C library in shreds. What cannot be read is left out, with a line in the log.
+ * more each and leave the heap of the C library in shreds. It is the memory that they arrived in, which is used up, if
+ * they are most of it. What cannot be read is left out, with a line in the log.
  */
 export function toStoredPage(
   kvs: readonly KeyValue[],
@@ -28,6 +39,14 @@ export function toStoredPage(
     }),
   );
   const bytes = opened.reduce((sum, { envelope, version }) => sum + splicedLength(envelope, version), 0);
+  const message = kvs[0]?.value.buffer;
+  const isPlain = opened.every(({ envelope }) => envelope.json.buffer === message);
+  if (message !== undefined && isPlain && bytes >= message.byteLength * leastFilled)
+    return opened.map(({ key, envelope, version }) => ({
+      key,
+      version,
+      json: spliceInPlace(envelope, version),
+    }));
   const page = Buffer.allocUnsafeSlow(bytes);
   let start = 0;
   return opened.map(({ key, envelope, version }) => {
