@@ -5,15 +5,17 @@ import { systemRandom } from '../base/random.ts';
 import { runWithClient } from '../client/followed-client.ts';
 import { runAgent } from './agent.ts';
 import { type AgentFlags, FlagError, parseAgentFlags } from './agent-flags.ts';
+import { refuseEndedCertificate } from './certificates/ended-certificate.ts';
 import { kubeletVersion } from './status/node-status.ts';
 
 const flags = flagsOrExit();
 const logger = createLogger({ component: 'node-agent', level: flags.logLevel });
 const common = { clock: systemClock, random: systemRandom, logger };
 const access = { ...common, kubeconfig: flags.kubeconfig, userAgent: `node-agent/${kubeletVersion}` };
-await runProgram(logger, (signal) =>
-  runWithClient(access, signal, (client, until) => runAgent({ flags, client, ...common }, until)),
-);
+await runProgram(logger, async (signal) => {
+  await refuseEndedCertificate(flags, systemClock);
+  await runWithClient(access, signal, (client, until) => runAgent({ flags, client, ...common }, until));
+});
 
 function flagsOrExit(): AgentFlags {
   try {

@@ -51,8 +51,7 @@ export interface Joining {
 /** @returns what the node is to be started with. @throws UserError */
 export async function acquireIdentity(joining: Joining, signal: AbortSignal): Promise<NodeConfig> {
   const { directory, cluster, nodeName, info } = joining;
-  if ((await readIfPresent(join(directory, certificateFiles.client))) === undefined)
-    await orderCertificate(joining, signal);
+  if (!(await hasLivingCertificate(directory, joining.clock))) await orderCertificate(joining, signal);
   await replaceSecretFile(join(directory, certificateFiles.authority), info.caPem);
   await replaceSecretFile(
     kubeconfigFile(directory),
@@ -64,6 +63,12 @@ export async function acquireIdentity(joining: Joining, signal: AbortSignal): Pr
   } finally {
     client.close();
   }
+}
+
+/** Whether the machine can say who it is: one that was off until its certificate had ended cannot. */
+export async function hasLivingCertificate(directory: string, clock: Clock): Promise<boolean> {
+  const text = await readIfPresent(join(directory, certificateFiles.client));
+  return text !== undefined && clock.nowMs() < lifeOfCertificate(text).endMs;
 }
 
 /** A client with the node's own identity. */

@@ -18,7 +18,7 @@ import { readUnits, startedAtMs, writeUnit } from '../units.ts';
 import { UserError } from '../user-error.ts';
 import { waitForUnit } from '../wait.ts';
 import { discover } from './discovery.ts';
-import { acquireIdentity, connectAsNode } from './identity.ts';
+import { acquireIdentity, connectAsNode, hasLivingCertificate } from './identity.ts';
 import { type JoinedHost, readJoined, writeJoined } from './joined-host.ts';
 
 const defaultTimeoutSeconds = 120;
@@ -48,10 +48,11 @@ export async function joinHost(
     );
   const known = readJoined(layout);
   const progress = new Progress(clock);
-  const joined =
-    known !== undefined && isSameCluster(known, operands)
-      ? known
-      : await acquire({ layout, clock, progress }, requestOf(values, operands));
+  const goesOn =
+    known !== undefined && isSameCluster(known, operands) && (await isLetIn(layout, clock, known, operands));
+  const joined = goesOn
+    ? known
+    : await acquire({ layout, clock, progress }, { ...requestOf(values, operands), ...named(known) });
   await start({ layout, clock, progress }, joined);
 }
 
@@ -62,6 +63,24 @@ function isSameCluster(known: JoinedHost, [server]: readonly string[]): boolean 
     `host join: this machine is node ${known.nodeName} of ${known.server}: deploy/host leave first`,
   );
 }
+
+/** Whether its certificate is good; one that has ended needs a token, and so the whole line. @throws UserError */
+async function isLetIn(
+  layout: Layout,
+  clock: Clock,
+  { nodeName }: JoinedHost,
+  operands: readonly string[],
+): Promise<boolean> {
+  if (await hasLivingCertificate(hostDirectory(layout, nodeName), clock)) return true;
+  if (operands.length > 0) return false;
+  throw new UserError(
+    `host join: the certificate of node ${nodeName} has ended: "kubectl delete node ${nodeName}", then join again with the line that "kubectl-lite join-command" prints`,
+  );
+}
+
+/** A machine that joins again is the same node. */
+const named = (known: JoinedHost | undefined): Partial<Pick<JoinRequest, 'nodeName' | 'nodeIp'>> =>
+  known === undefined ? {} : { nodeName: known.nodeName, nodeIp: known.nodeIp };
 
 function requestOf(values: OptionValues, operands: readonly string[]): JoinRequest {
   const [server, ...rest] = operands;

@@ -1,8 +1,12 @@
-import { X509Certificate } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { webcrypto, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificatesigningrequests, configmaps, nodes, secrets } from '../../api/generated/resources.ts';
 import { isNotFound } from '../../api/status-error.ts';
@@ -30,6 +34,7 @@ import { nodeConfigRef } from '../../deploy/node-config.ts';
 import { CertificateAuthority } from '../../deploy/pki.ts';
 import { takeAuthority } from '../../node-agent/certificates/authority-follower.ts';
 import { CertificateRotation } from '../../node-agent/certificates/certificate-rotation.ts';
+import { refuseEndedCertificate } from '../../node-agent/certificates/ended-certificate.ts';
 import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -302,6 +307,41 @@ describe('a node', () => {
     expect(readFileSync(path, 'utf8').split('PRIVATE KEY')[1]).not.toBe(first.split('PRIVATE KEY')[1]);
   });
 
+  it('that was off until its certificate had ended is told what to do, and joins again under its name', async () => {
+    await becomeNode('new-8');
+    const place = join(directory, 'new-8');
+    const key = readFileSync(join(place, 'beat.key'), 'utf8');
+    await writeFile(join(place, 'client.pem'), await endedCertificate());
+    const flags = { certDir: place, nodeName: 'new-8', nodeIp: '10.1.1.8' };
+    await expect(refuseEndedCertificate(flags, systemClock)).rejects.toMatchObject({
+      code: 'NODE_CERTIFICATE_ENDED',
+      message: expect.stringContaining('kubectl delete node new-8'),
+    });
+    const agent = spawn(
+      process.execPath,
+      [
+        join(import.meta.dirname, '../../node-agent/main.ts'),
+        ...[`--kubeconfig=${join(place, 'kubeconfig')}`, `--cert-dir=${place}`],
+        ...['--node-name=new-8', '--node-ip=10.1.1.8', `--root-dir=${place}`, `--run-dir=${place}`],
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let log = '';
+    agent.stderr.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+    });
+    const [code] = (await once(agent, 'exit')) as [number];
+    expect(code).toBe(1);
+    expect(log).toContain('the certificate of node new-8');
+    // While its Node is there nobody takes its name, not even the machine itself: a human says so by deleting it.
+    await admin.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'new-8' }, spec: {} });
+    await expect(becomeNode('new-8')).rejects.toThrow('does not take this machine in');
+    await admin.delete(nodes, { name: 'new-8' });
+    await eventually(() => becomeNode('new-8'));
+    await refuseEndedCertificate(flags, systemClock);
+    expect(readFileSync(join(place, 'beat.key'), 'utf8')).toBe(key);
+  });
+
   it('gets a certificate to serve with when its Node has the addresses, and only for those', async () => {
     await becomeNode('new-7');
     const client = await connectAsNode(join(directory, 'new-7'), systemClock);
@@ -340,6 +380,18 @@ describe('a node', () => {
     client.close();
   });
 });
+
+/** Of nobody, with a key: what matters is when it ended. */
+async function endedCertificate(): Promise<string> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    ...{ name: 'CN=system:node:new-8', keys, signingAlgorithm: algorithm },
+    ...{ notBefore: new Date('2026-01-01'), notAfter: new Date('2026-04-01') },
+  });
+  const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+  return `${certificate.toString('pem')}\n-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n`;
+}
 
 /** The authority's certificate, made anew a second later at least: times in certificates are whole seconds. */
 function laterAuthority(): Promise<string> {
