@@ -405,3 +405,43 @@ test.each(allowed)('a node can still %s', async (_what, attempt) => {
   const { status, body } = await send(node, attempt());
   expect(status, body.message).toBeLessThan(300);
 });
+
+test('a node whose Node is deleted keeps nothing once its pods are gone, as in Kubernetes, and may only register again', async () => {
+  await makePod('last', 'host-1');
+  const secret = get(`${ns}/secrets/secret-of-last`);
+  const accountToken = (): Attempt =>
+    post(`${ns}/serviceaccounts/account-of-last/token`, token('last', uidOf('last')));
+  expect((await send(node, secret)).status).toBe(200);
+  const issued = await send(node, accountToken());
+  expect(issued.status).toBe(201);
+  expect((await send(admin, remove('/api/v1/nodes/host-1'))).status).toBe(200);
+  // What it may read follows from the pods that are bound to its name; garbage collection of pods deletes them next.
+  expect((await send(node, secret)).status).toBe(200);
+  const now = { gracePeriodSeconds: 0 };
+  const mine = await send(admin, get('/api/v1/pods?fieldSelector=spec.nodeName%3Dhost-1'));
+  const { items = [] } = mine.body as { readonly items?: readonly Named[] };
+  for (const { metadata } of items)
+    await send(admin, { ...remove(`${ns}/pods/${metadata.name}`), body: { kind: 'DeleteOptions', ...now } });
+  for (const attempt of [
+    ...[secret, get(`${ns}/configmaps/config-of-last`), get(`${ns}/pods/last`)],
+    ...[get(`${ns}/persistentvolumeclaims/claim-of-last`), get('/api/v1/persistentvolumes/volume-of-last')],
+    ...[get('/api/v1/namespaces/kube-system/secrets/last'), get(`${ns}/serviceaccounts/account-of-last`)],
+    ...[accountToken(), post(`${ns}/pods`, mirror({}))],
+  ]) {
+    const { status, body } = await send(node, attempt);
+    expect(status, `${attempt.path}: ${body.message}`).toBe(403);
+  }
+  const { body } = await send(admin, {
+    ...post('/apis/authentication.k8s.io/v1/tokenreviews', {}),
+    body: {
+      ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview' },
+      spec: { token: (issued.body as { readonly status?: { readonly token?: string } }).status?.token },
+    },
+  });
+  expect(body).toMatchObject({
+    status: { user: {}, error: '[invalid bearer token, service account token has been invalidated]' },
+  });
+  const again = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'host-1' } };
+  expect((await send(node, post('/api/v1/nodes', again))).status).toBe(201);
+  expect((await send(node, secret)).status).toBe(403);
+});
