@@ -22,6 +22,7 @@ function feeds() {
   const options = {
     ...{ cluster, queue, waker, groups: new PodGroups(cluster) },
     volumeNeeds: () => noVolumeNeeds,
+    volumeLimits: () => undefined,
     isOurs: (name: string) => name === 'default-scheduler',
     onGated: () => undefined,
     onLeft: () => undefined,

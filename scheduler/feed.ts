@@ -2,11 +2,13 @@
 import type { Node, Pod } from '../api/generated/core-v1.ts';
 import type { ReflectorSink } from '../client/reflector.ts';
 import type { Cluster } from './cache/cluster.ts';
+import { toNodeFacts, withVolumeLimits } from './framework/node-info.ts';
 import { type PodClass, PodClasses } from './framework/pod-class.ts';
+import type { VolumeLimits } from './framework/volume-limits.ts';
 import type { VolumeNeeds } from './framework/volume-needs.ts';
 import type { PodGroups } from './groups/pod-groups.ts';
 import { isGated, type SchedulingQueue } from './queue/scheduling-queue.ts';
-import { claimNamesOf, placedVolumeNeedsOf } from './volume-state.ts';
+import { claimNamesOf } from './volume-state.ts';
 import type { Waker } from './waker.ts';
 
 export interface FeedOptions {
@@ -14,7 +16,7 @@ export interface FeedOptions {
   readonly queue: SchedulingQueue;
   readonly waker: Pick<Waker, 'nodeChanged' | 'podsChanged'>;
   readonly groups: Pick<PodGroups, 'setPod' | 'removePod' | 'retain' | 'waitingIn'>;
-  /** What a waiting pod's claims ask of its node. */
+  /** What a pod's claims ask of its node; of one that has it, which it uses. */
   readonly volumeNeeds: (pod: Pod) => VolumeNeeds;
   /** Whether pods of this `spec.schedulerName` are ours. */
   readonly isOurs: (schedulerName: string) => boolean;
@@ -83,8 +85,7 @@ export class PodFeed implements ReflectorSink<Pod> {
 
   /** @throws when the pod makes no sense */
   classOf(pod: Pod): PodClass {
-    const waits = (pod.spec.nodeName ?? '') === '';
-    return this.#classes.of(pod, waits ? this.#options.volumeNeeds(pod) : placedVolumeNeedsOf(pod));
+    return this.#classes.of(pod, this.#options.volumeNeeds(pod));
   }
 
   #classOf(pod: Pod): PodClass | undefined {
@@ -151,7 +152,9 @@ export class PodFeed implements ReflectorSink<Pod> {
   }
 }
 
-export type NodeFeedOptions = Pick<FeedOptions, 'cluster' | 'waker' | 'onUnreadable'>;
+export interface NodeFeedOptions extends Pick<FeedOptions, 'cluster' | 'waker' | 'onUnreadable'> {
+  readonly volumeLimits: (node: string) => VolumeLimits | undefined;
+}
 
 export class NodeFeed implements ReflectorSink<Node> {
   readonly #options: NodeFeedOptions;
@@ -182,11 +185,20 @@ export class NodeFeed implements ReflectorSink<Node> {
   /** @returns whether anything changed. */
   #set(node: Node): boolean {
     try {
-      return this.#options.cluster.setNode(node);
+      const { cluster, volumeLimits } = this.#options;
+      return cluster.setNodeFacts(withVolumeLimits(toNodeFacts(node), volumeLimits(node.metadata.name)));
     } catch (error) {
       this.#options.onUnreadable(node, error);
       return false;
     }
+  }
+
+  /** The node's CSINode changed. */
+  limitsChanged(name: string): void {
+    const { cluster, volumeLimits, waker } = this.#options;
+    const node = cluster.node(name);
+    if (node === undefined) return;
+    if (cluster.setNodeFacts(withVolumeLimits(node, volumeLimits(name)))) waker.nodeChanged(name);
   }
 
   remove(node: Node): void {

@@ -16,8 +16,10 @@ import {
 import { Cluster } from './cache/cluster.ts';
 import { DomainCounter } from './cache/domain-counter.ts';
 import { PlacementIndex } from './cache/placement-index.ts';
+import { toNodeFacts, withVolumeLimits } from './framework/node-info.ts';
 import type { PluginSet } from './framework/plugin.ts';
 import { PodClasses } from './framework/pod-class.ts';
+import { noVolumeNeeds, type VolumeNeeds } from './framework/volume-needs.ts';
 import { defaultPlugins } from './plugin-registry.ts';
 import { explain, schedule } from './schedule.ts';
 import { leastLoaded } from './strategies/least-loaded.ts';
@@ -31,6 +33,13 @@ const rarely = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
 const none = fc.constant<never[]>([]);
 const app = fc.constantFrom('x', 'y');
 
+/** Claims, and who attaches their volumes. */
+const disks = ['d1', 'd2', 'd3', 'other'] as const;
+const driverOf = (disk: string): string => (disk === 'other' ? 'other.example' : 'disk.example');
+const drivers = Object.fromEntries(
+  disks.flatMap((disk) => ['one', 'two'].map((namespace) => [`${namespace}/${disk}`, driverOf(disk)])),
+);
+
 const nodeDraft = fc.record({
   cpu: fc.constantFrom('1', '2', '4', '16'),
   pods: fc.integer({ min: 1, max: 9 }),
@@ -38,6 +47,7 @@ const nodeDraft = fc.record({
   rack: maybe(fc.constantFrom('1', '2', '3')),
   taint: rarely(fc.constantFrom('NoSchedule', 'PreferNoSchedule')),
   unschedulable: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+  diskLimit: rarely(fc.integer({ min: 0, max: 2 })),
 });
 
 const term = fc.record({
@@ -104,6 +114,13 @@ const podDraft = fc.record({
   zone: rarely(fc.constantFrom('a', 'b')),
   prefersRack: rarely(fc.constantFrom('1', '2')),
   tolerates: fc.boolean(),
+  disks: fc.oneof(
+    { weight: 3, arbitrary: fc.constant<string[]>([]) },
+    {
+      weight: 2,
+      arbitrary: fc.uniqueArray(fc.constantFrom<string[]>(...disks), { minLength: 1, maxLength: 2 }),
+    },
+  ),
   owner: maybe(fc.constantFrom('o', 'p')),
   affinity: terms(2),
   antiAffinity: terms(),
@@ -160,6 +177,7 @@ function podOf(draft: Draft<typeof podDraft>): Pod {
     spec: {
       ...(initCpu === undefined ? {} : { initContainers: [init] }),
       nodeSelector: zone === undefined ? {} : { zone },
+      volumes: draft.disks.map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
       tolerations: tolerates ? [{ key: 'dedicated', operator: 'Exists' }] : [],
       topologySpreadConstraints: draft.spread,
       affinity: {
@@ -185,6 +203,14 @@ function podOf(draft: Draft<typeof podDraft>): Pod {
   });
 }
 
+function volumeNeedsOf({ metadata, spec }: Pod): VolumeNeeds {
+  const attached = (spec.volumes ?? []).map(({ name }) => ({
+    driver: driverOf(name),
+    claim: `${metadata.namespace}/${name}`,
+  }));
+  return attached.length === 0 ? noVolumeNeeds : { ...noVolumeNeeds, attached };
+}
+
 /** The same state twice: as the scheduler holds it, and as the reference reads it. */
 class Both {
   readonly faults: string[] = [];
@@ -193,6 +219,7 @@ class Both {
   readonly #index: PlacementIndex;
   readonly #plugins: PluginSet;
   readonly #nodes = new Map<string, Node>();
+  readonly #limits = new Map<string, Readonly<Record<string, number>>>();
   #placed: PlacedReference[] = [];
 
   constructor(plugins: PluginSet) {
@@ -200,9 +227,12 @@ class Both {
     this.#index = new PlacementIndex(this.#cluster, plugins);
   }
 
-  setNode(node: Node): void {
-    this.#nodes.set(node.metadata.name, node);
-    this.#cluster.setNode(node);
+  setNode(node: Node, diskLimit?: number): void {
+    const { name } = node.metadata;
+    this.#nodes.set(name, node);
+    const limits = diskLimit === undefined ? undefined : { 'disk.example': diskLimit };
+    this.#limits.set(name, limits ?? {});
+    this.#cluster.setNodeFacts(withVolumeLimits(toNodeFacts(node), limits));
   }
 
   removeNode(name: string): void {
@@ -224,9 +254,12 @@ class Both {
   }
 
   place(pod: Pod): void {
-    const world: World = { nodes: [...this.#nodes.values()], placed: this.#placed, namespaceLabels };
+    const world: World = {
+      ...{ nodes: [...this.#nodes.values()], placed: this.#placed, namespaceLabels },
+      ...{ drivers, volumeLimits: this.#limits },
+    };
     const context = { cluster: this.#cluster, plugins: this.#plugins, index: this.#index };
-    const podClass = this.#classes.of(pod);
+    const podClass = this.#classes.of(pod, volumeNeedsOf(pod));
     const verdicts = new Map(explain(context, podClass).map((verdict) => [verdict.node, verdict]));
     const values = this.#index.placementOf(podClass);
     let best = Number.NEGATIVE_INFINITY;
@@ -270,14 +303,14 @@ class Both {
 
 function faultsOf({ nodes, templates, steps }: Scenario, plugins: PluginSet = defaultPlugins): string[] {
   const both = new Both(plugins);
-  for (const [i, draft] of nodes.entries()) both.setNode(nodeOf(draft, i));
+  for (const [i, draft] of nodes.entries()) both.setNode(nodeOf(draft, i), draft.diskLimit);
   for (const each of steps) {
     const template = each.kind === 'place' ? templates[each.template % templates.length] : undefined;
     if (template !== undefined) both.place(podOf(template));
     else if (each.kind === 'place') continue;
     else if (each.kind === 'remove') both.remove(each.at);
     else if (each.kind === 'end') both.end(each.at);
-    else if (each.kind === 'setNode') both.setNode(nodeOf(each.node, each.at));
+    else if (each.kind === 'setNode') both.setNode(nodeOf(each.node, each.at), each.node.diskLimit);
     else both.removeNode(`node-${each.at}`);
   }
   return both.faults;

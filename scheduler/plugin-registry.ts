@@ -16,6 +16,7 @@ import {
   type WeighedResource,
 } from './plugins/node-resources/resource-scores.ts';
 import { nodeUnschedulable } from './plugins/node-unschedulable/node-unschedulable.ts';
+import { nodeVolumeLimits } from './plugins/node-volume-limits/node-volume-limits.ts';
 import { ownerSpread } from './plugins/owner-spread/owner-spread.ts';
 import { podTopologySpread } from './plugins/pod-topology-spread/pod-topology-spread.ts';
 import { taintToleration, taintTolerationScore } from './plugins/taint-toleration/taint-toleration.ts';
@@ -55,6 +56,7 @@ export function pluginsFor(choices: PluginChoices = noChoices): PluginSet {
       nodeAffinity,
       nodePorts,
       nodeResourcesFit,
+      nodeVolumeLimits,
       volumeBinding,
       volumeZone,
     ].filter(({ name }) => isOn('filter', name)),

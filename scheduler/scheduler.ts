@@ -30,6 +30,7 @@ import { SchedulingCycle } from './cycle.ts';
 import { Judge } from './explanation/judge.ts';
 import { NodeFeed, type NodeFeedOptions, PodFeed } from './feed.ts';
 import type { PodClass } from './framework/pod-class.ts';
+import type { VolumeLimits } from './framework/volume-limits.ts';
 import { GroupCycle } from './groups/group-cycle.ts';
 import { groupKey } from './groups/pod-group.ts';
 import { PodGroups } from './groups/pod-groups.ts';
@@ -160,12 +161,21 @@ function assemble(options: SchedulerOptions): Assembly {
   const volumesChanged = onceATurn(() => podFeed.volumesChanged());
   volumes.onChange(volumesChanged);
   const loadFeed = new LoadFeed(cluster, clock);
-  const nodeFeed = new NodeFeed({ cluster, waker, onUnreadable });
+  const volumeLimits = (node: string): VolumeLimits | undefined => volumes.limitsOf(node);
+  const nodeFeed = new NodeFeed({ cluster, waker, onUnreadable, volumeLimits });
+  volumes.onLimits((node) => nodeFeed.limitsChanged(node));
   const synced = new Synced([podFeed, nodeFeed]);
   const rebalancer = rebalancerOf(options, { cluster, profiles, queue, events, metrics });
   const view = new SeenPods();
   const seenFeed = view.before(podFeed);
-  const reflectors = reflectorsOf(options, { podFeed: seenFeed, nodeFeed, loadFeed, synced, rebalancer });
+  const reflectors = reflectorsOf(options, {
+    volumes,
+    podFeed: seenFeed,
+    nodeFeed,
+    loadFeed,
+    synced,
+    rebalancer,
+  });
   const parts = { cluster, queue, profiles, preemptor, conditions, events, metrics, clock, logger };
   const informers = [namespaceInformer, budgetInformer, groupInformer];
   return {
@@ -194,6 +204,7 @@ function assemble(options: SchedulerOptions): Assembly {
 }
 
 interface Feeds {
+  readonly volumes: VolumeInformers;
   readonly podFeed: ReflectorSink<Pod>;
   readonly nodeFeed: NodeFeed;
   readonly loadFeed: LoadFeed;
@@ -204,15 +215,22 @@ interface Feeds {
 /** What reads the watches. Loads may come late, or never: nobody waits for them. */
 function reflectorsOf(
   options: SchedulerOptions,
-  { podFeed, nodeFeed, loadFeed, synced, rebalancer }: Feeds,
+  { volumes, podFeed, nodeFeed, loadFeed, synced, rebalancer }: Feeds,
 ): { run(signal: AbortSignal): Promise<void> }[] {
   const [podSink, nodeSink] = [synced.after(podFeed), synced.after(nodeFeed)];
   const sinks = {
     pods: rebalancer?.watchingPods(podSink) ?? podSink,
     nodes: rebalancer?.watchingNodes(nodeSink) ?? nodeSink,
   };
+  const allPods = new Reflector({ ...options, type: pods, selection: {}, sink: sinks.pods, keep: leanPod });
   return [
-    new Reflector({ ...options, type: pods, selection: {}, sink: sinks.pods, keep: leanPod }),
+    {
+      // What a pod's claims stand for is asked when it comes.
+      async run(signal) {
+        await volumes.whenSynced(signal);
+        await allPods.run(signal);
+      },
+    },
     new Reflector({ ...options, type: nodes, selection: {}, sink: sinks.nodes }),
     new Reflector({ ...options, type: leases, selection: { namespace: nodeLeases }, sink: loadFeed }),
   ];

@@ -6,7 +6,9 @@ import { Cluster } from './cache/cluster.ts';
 import { PlacementIndex } from './cache/placement-index.ts';
 import { DiagnosisMemo } from './diagnosis-memo.ts';
 import { diagnosisMessage } from './diagnosis-message.ts';
+import { toNodeFacts, withVolumeLimits } from './framework/node-info.ts';
 import { toPodClass } from './framework/pod-class.ts';
+import { volumeLimitsOf } from './framework/volume-limits.ts';
 import { defaultPlugins } from './plugin-registry.ts';
 import { PreemptionIndex } from './preemption/preemption-index.ts';
 import { preFilter, schedule } from './schedule.ts';
@@ -142,6 +144,61 @@ describe('a pod with a claim', () => {
     );
   });
 
+  it('goes where its storage driver can attach another volume', () => {
+    const storageClass = waiting('disk.example');
+    const lookup: VolumeLookup = {
+      claim: (_, name) =>
+        name === 'new' ? claim(undefined, 'disk') : claim(name === 'local' ? 'local' : 'disk', 'disk'),
+      volume: (name) => {
+        if (name === '') return undefined;
+        return volume(name === 'disk' ? { csi: { driver: 'disk.example', volumeHandle: 'h' } } : {});
+      },
+      storageClass,
+    };
+    const cluster = new Cluster();
+    const limits = volumeLimitsOf({
+      ...{ apiVersion: 'storage.k8s.io/v1', kind: 'CSINode', metadata: meta('a') },
+      spec: { drivers: [{ name: 'disk.example', nodeID: 'a', allocatable: { count: 2 } }] },
+    });
+    cluster.setNodeFacts(withVolumeLimits(toNodeFacts(aNode({ name: 'a' })), limits));
+    const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
+    const using = (name: string, claims: readonly string[], priority = 0): Pod =>
+      aPod({
+        name,
+        spec: {
+          priority,
+          volumes: claims.map((claimName) => ({ name: claimName, persistentVolumeClaim: { claimName } })),
+        },
+      });
+    const fits = (...claims: string[]): boolean => {
+      const asks = using('asks', claims);
+      return schedule(context, toPodClass(asks, volumeNeedsOf(asks, lookup)), leastLoaded) !== undefined;
+    };
+    const place = (uid: string, ...claims: string[]): void => {
+      const user = using(uid, claims);
+      const podClass = toPodClass(user, placedVolumeNeedsOf(user, lookup));
+      cluster.setPod({ uid, name: uid, podClass, nodeName: 'a', isLive: true, isAssumed: false });
+    };
+    expect([fits('one', 'two'), fits('one', 'two', 'new')]).toEqual([true, false]);
+    place('first', 'one', 'local');
+    place('second', 'one', 'two');
+    expect([fits('one'), fits('two', 'local'), fits('three'), fits('new')]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    const asks = using('asks', ['three'], 7);
+    const third = toPodClass(asks, volumeNeedsOf(asks, lookup));
+    const memo = new DiagnosisMemo(context).diagnosisOf(third);
+    expect(diagnosisMessage(1, { ...memo, everywhere: undefined }, undefined)).toBe(
+      '0/1 nodes are available: 1 node(s) exceed max volume count.',
+    );
+    expect(new PreemptionIndex(context).plan(third, memo)).toMatchObject({ victims: [{ uid: 'second' }] });
+    cluster.removePod('second');
+    expect(fits('three')).toBe(true);
+  });
+
   it('has a claim for itself alone when its access mode is ReadWriteOncePod', () => {
     const alone = claim('disk', '', { accessModes: ['ReadWriteOncePod'] });
     const lookup = { claim: () => alone, volume: () => volume({}), storageClass: () => undefined };
@@ -149,7 +206,7 @@ describe('a pod with a claim', () => {
     for (const name of ['a', 'b']) cluster.setNode(aNode({ name }));
     const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
     const user = { ...pod, metadata: { ...pod.metadata, uid: 'user', name: 'user' } };
-    const podClass = toPodClass(user, placedVolumeNeedsOf(user));
+    const podClass = toPodClass(user, placedVolumeNeedsOf(user, lookup));
     cluster.setPod({
       ...{ uid: 'user', name: 'default/user', podClass, nodeName: 'a', isLive: true, isAssumed: false },
     });

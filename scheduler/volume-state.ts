@@ -14,7 +14,12 @@ import {
   selectedNodeAnnotation,
   storageClassOf,
 } from '../api/volume-claim.ts';
-import { noVolumeNeeds, type UnboundClaim, type VolumeNeeds } from './framework/volume-needs.ts';
+import {
+  type DriverVolume,
+  noVolumeNeeds,
+  type UnboundClaim,
+  type VolumeNeeds,
+} from './framework/volume-needs.ts';
 
 const zoneLabels = [
   'topology.kubernetes.io/zone',
@@ -54,18 +59,35 @@ export function volumeNeedsOf(pod: Pod, lookup: VolumeLookup): VolumeNeeds {
     zones: volumes.flatMap(zonesOf),
     ...(volumes.length === bound.length ? {} : { lacksVolume: true }),
     ...(unbound.length === 0 ? {} : { unbound }),
-    ...usedClaims(pod),
+    ...usedClaims(pod, lookup),
     ...(exclusive.length === 0 ? {} : { exclusive }),
   };
 }
 
 /** Of a pod that has its node: which claims it uses. Pure. */
-export const placedVolumeNeedsOf = (pod: Pod): VolumeNeeds =>
-  claimNamesOf(pod).length === 0 ? noVolumeNeeds : { ...noVolumeNeeds, ...usedClaims(pod) };
+export const placedVolumeNeedsOf = (pod: Pod, lookup: VolumeLookup): VolumeNeeds =>
+  claimNamesOf(pod).length === 0 ? noVolumeNeeds : { ...noVolumeNeeds, ...usedClaims(pod, lookup) };
 
-const usedClaims = (pod: Pod): Pick<VolumeNeeds, 'claims'> => ({
-  claims: claimNamesOf(pod).map((name) => `${pod.metadata.namespace ?? 'default'}/${name}`),
-});
+function usedClaims(pod: Pod, lookup: VolumeLookup): Pick<VolumeNeeds, 'claims' | 'attached'> {
+  const namespace = pod.metadata.namespace ?? 'default';
+  const names = claimNamesOf(pod);
+  const attached = names.flatMap((name): DriverVolume[] => {
+    const driver = driverOf(lookup.claim(namespace, name), lookup);
+    return driver === undefined ? [] : [{ driver, claim: `${namespace}/${name}` }];
+  });
+  return {
+    claims: names.map((name) => `${namespace}/${name}`),
+    ...(attached.length === 0 ? {} : { attached }),
+  };
+}
+
+/** Who attaches the claim's volume, or will: its class' provisioner goes by the driver's name. */
+function driverOf(claim: PersistentVolumeClaim | undefined, lookup: VolumeLookup): string | undefined {
+  if (claim === undefined) return undefined;
+  const volume = lookup.volume(claim.spec?.volumeName ?? '');
+  if (volume !== undefined) return volume.spec?.csi?.driver;
+  return lookup.storageClass(storageClassOf(claim))?.provisioner;
+}
 
 /** Claims that a pod names, or that are made for it. */
 export const claimNamesOf = ({ metadata, spec }: Pod): readonly string[] =>

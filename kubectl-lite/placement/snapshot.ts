@@ -3,12 +3,15 @@ import type { Lease } from '../../api/generated/coordination-v1.ts';
 import type { Namespace, Node, Pod } from '../../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import type { PodGroup } from '../../api/generated/scheduling-x-v1alpha1.ts';
+import type { CSINode } from '../../api/generated/storage-v1.ts';
 import type { Clock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { Cluster } from '../../scheduler/cache/cluster.ts';
 import type { ProfileConfiguration } from '../../scheduler/configuration.ts';
 import { Judge } from '../../scheduler/explanation/judge.ts';
+import { toNodeFacts, withVolumeLimits } from '../../scheduler/framework/node-info.ts';
 import { type PodClass, PodClasses } from '../../scheduler/framework/pod-class.ts';
+import { type VolumeLimits, volumeLimitsOf } from '../../scheduler/framework/volume-limits.ts';
 import { groupKey } from '../../scheduler/groups/pod-group.ts';
 import { PodGroups } from '../../scheduler/groups/pod-groups.ts';
 import { LoadFeed } from '../../scheduler/load-feed.ts';
@@ -29,6 +32,7 @@ export interface SnapshotSources {
   readonly nodes: readonly Node[];
   readonly budgets: readonly PodDisruptionBudget[];
   readonly volumes: VolumeLookup;
+  readonly csiNodes?: readonly CSINode[];
   readonly strategy: StrategyName;
   readonly configured?: readonly ProfileConfiguration[] | undefined;
 }
@@ -42,13 +46,16 @@ export class Snapshot {
   readonly #nodes: Map<string, Node>;
   readonly #classes = new PodClasses();
   readonly #volumes: VolumeLookup;
+  readonly #limits: ReadonlyMap<string, VolumeLimits | undefined>;
 
-  constructor({ namespaces, nodes, budgets, volumes, strategy, configured }: SnapshotSources) {
+  constructor(sources: SnapshotSources) {
+    const { namespaces, nodes, budgets, volumes, csiNodes = [], strategy, configured } = sources;
     const labels = new Map(namespaces.map(({ metadata }) => [metadata.name, metadata.labels ?? {}]));
     this.cluster = new Cluster((name) => labels.get(name) ?? {});
     this.#nodes = new Map(nodes.map((node) => [node.metadata.name, node]));
-    for (const node of nodes) this.cluster.setNode(node);
     this.#volumes = volumes;
+    this.#limits = new Map(csiNodes.map((each) => [each.metadata.name, volumeLimitsOf(each)]));
+    for (const node of nodes) this.setNode(node);
     const { cluster } = this;
     const profiles = profilesOf({ cluster, strategy, random: seededRandom(seed), configured });
     const disruption = budgets.map(toDisruptionBudget);
@@ -91,8 +98,9 @@ export class Snapshot {
   }
 
   setNode(node: Node): void {
-    this.#nodes.set(node.metadata.name, node);
-    this.cluster.setNode(node);
+    const { name } = node.metadata;
+    this.#nodes.set(name, node);
+    this.cluster.setNodeFacts(withVolumeLimits(toNodeFacts(node), this.#limits.get(name)));
   }
 
   profileOf({ schedulerName }: PodClass): Profile | undefined {

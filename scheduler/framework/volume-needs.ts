@@ -16,6 +16,14 @@ export interface VolumeNeeds {
   readonly claims?: readonly string[];
   /** Those of them that one pod at a time may use (ReadWriteOncePod). */
   readonly exclusive?: readonly string[];
+  /** Volumes that a storage driver attaches to the node, of which it takes only so many; left out when there are none. */
+  readonly attached?: readonly DriverVolume[];
+}
+
+export interface DriverVolume {
+  readonly driver: string;
+  /** `namespace/name`: a claim has one volume, and a volume one claim. */
+  readonly claim: string;
 }
 
 /** A claim that takes one of these volumes, the first that is free, or has one made. */

@@ -1,20 +1,27 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
-import { persistentvolumeclaims, persistentvolumes, storageclasses } from '../../api/generated/resources.ts';
-import type { StorageClass } from '../../api/generated/storage-v1.ts';
+import {
+  csinodes,
+  persistentvolumeclaims,
+  persistentvolumes,
+  storageclasses,
+} from '../../api/generated/resources.ts';
+import type { CSINode, StorageClass } from '../../api/generated/storage-v1.ts';
 import { TaskGroup } from '../../base/task-group.ts';
 import { Informer, type InformerOptions } from '../../client/informer.ts';
+import { type VolumeLimits, volumeLimitsOf } from '../framework/volume-limits.ts';
 import type { VolumeNeeds } from '../framework/volume-needs.ts';
-import { claimNamesOf, type VolumeLookup, volumeNeedsOf } from '../volume-state.ts';
+import { claimNamesOf, placedVolumeNeedsOf, type VolumeLookup, volumeNeedsOf } from '../volume-state.ts';
 import { VolumeReservations } from './volume-reservations.ts';
 
 type FollowOptions = Omit<InformerOptions<PersistentVolume>, 'type'>;
 
-/** Follows claims, volumes and storage classes. */
+/** Follows claims, volumes, storage classes, and how many volumes nodes can have. */
 export class VolumeInformers {
   readonly reservations: VolumeReservations = new VolumeReservations();
   readonly #claims: Informer<PersistentVolumeClaim>;
   readonly #volumes: Informer<PersistentVolume>;
   readonly #classes: Informer<StorageClass>;
+  readonly #limits: Informer<CSINode>;
   readonly #lookup: VolumeLookup;
 
   constructor({ client, clock, random, logger }: FollowOptions) {
@@ -22,6 +29,7 @@ export class VolumeInformers {
     this.#claims = new Informer({ ...options, type: persistentvolumeclaims });
     this.#volumes = new Informer({ ...options, type: persistentvolumes });
     this.#classes = new Informer({ ...options, type: storageclasses });
+    this.#limits = new Informer({ ...options, type: csinodes });
     this.#lookup = {
       claim: (namespace, name) => this.#claims.lister.get(namespace, name),
       volume: (name) => this.#volumes.lister.get(undefined, name),
@@ -46,8 +54,19 @@ export class VolumeInformers {
     };
   }
 
+  /** @param changed gets the name of a node whose limits may be others */
+  onLimits(changed: (node: string) => void): void {
+    const tell = ({ metadata }: CSINode): void => changed(metadata.name);
+    this.#limits.addHandler({ onAdd: tell, onUpdate: (_, node) => tell(node), onDelete: tell });
+  }
+
+  limitsOf(node: string): VolumeLimits | undefined {
+    return volumeLimitsOf(this.#limits.lister.get(undefined, node));
+  }
+
   needsOf(pod: Pod): VolumeNeeds {
-    return volumeNeedsOf(pod, this.#lookup);
+    const waits = (pod.spec.nodeName ?? '') === '';
+    return waits ? volumeNeedsOf(pod, this.#lookup) : placedVolumeNeedsOf(pod, this.#lookup);
   }
 
   claimsOf(pod: Pod): readonly PersistentVolumeClaim[] {
@@ -64,12 +83,15 @@ export class VolumeInformers {
 
   async run(signal: AbortSignal): Promise<void> {
     const group = new TaskGroup(signal);
-    for (const informer of [this.#claims, this.#volumes, this.#classes])
-      group.start((until) => informer.run(until));
+    for (const informer of this.#informers) group.start((until) => informer.run(until));
     await group.join();
   }
 
   async whenSynced(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#claims, this.#volumes, this.#classes].map((each) => each.whenSynced(signal)));
+    await Promise.all(this.#informers.map((each) => each.whenSynced(signal)));
+  }
+
+  get #informers(): readonly Pick<Informer<PersistentVolume>, 'run' | 'whenSynced'>[] {
+    return [this.#claims, this.#volumes, this.#classes, this.#limits];
   }
 }

@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Node, Pod } from '../../api/generated/core-v1.ts';
-import { nodes, persistentvolumeclaims, persistentvolumes, pods } from '../../api/generated/resources.ts';
+import type { Node, PersistentVolume, Pod } from '../../api/generated/core-v1.ts';
+import {
+  csinodes,
+  nodes,
+  persistentvolumeclaims,
+  persistentvolumes,
+  pods,
+} from '../../api/generated/resources.ts';
+import type { CSINode } from '../../api/generated/storage-v1.ts';
+import type { NewObject } from '../../api/kind-info.ts';
 import { eventually } from '../support/eventually.ts';
 import { SchedulerCluster } from '../support/scheduler-cluster.ts';
 import type { NodeDraft, PodDraft } from '../support/scheduling-objects.ts';
@@ -54,14 +62,27 @@ async function addUnboundClaim(name: string): Promise<void> {
   });
 }
 
+const csiNode = (count: number): Omit<NewObject<CSINode>, 'metadata'> => ({
+  ...{ apiVersion: 'storage.k8s.io/v1', kind: 'CSINode' },
+  spec: { drivers: [{ name: 'disk.example', nodeID: 'n', allocatable: { count } }] },
+});
+
 const completed = { 'pv.kubernetes.io/bind-completed': 'yes' };
 
+async function addBoundClaim(name: string): Promise<void> {
+  await addUnboundClaim(name);
+  await bindClaim(name, { csi: { driver: 'disk.example', volumeHandle: name } });
+}
+
 /** As the volume controller binds it. */
-async function bindClaim(name: string): Promise<void> {
+async function bindClaim(
+  name: string,
+  source: PersistentVolume['spec'] = { hostPath: { path: '/tmp' } },
+): Promise<void> {
   const { client } = cluster;
   await client.create(persistentvolumes, {
     ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name } },
-    spec: { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, hostPath: { path: '/tmp' } },
+    spec: { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, ...source },
   });
   const patch = {
     type: 'merge',
@@ -107,7 +128,20 @@ const cases: readonly Case[] = [
     ...{ event: 'its claim is bound', node: {} },
     pod: { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'case-7' } }] } },
     prepare: addUnboundClaim,
-    happens: bindClaim,
+    happens: (name) => bindClaim(name),
+  },
+  {
+    ...{ event: 'the storage driver of its node can attach one volume more', node: {} },
+    pod: { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'case-8' } }] } },
+    prepare: async (name) => {
+      await addBoundClaim(name);
+      await cluster.client.create(csinodes, { ...csiNode(0), metadata: { name } });
+    },
+    happens: async (name) => {
+      // Limits never change in a CSINode that is there: it is made anew, as by a driver that starts again.
+      await cluster.client.delete(csinodes, { name });
+      await cluster.client.create(csinodes, { ...csiNode(1), metadata: { name } });
+    },
   },
   {
     ...{ event: 'its gates are removed', node: {} },

@@ -60,7 +60,7 @@ export class GroupWorld {
       metrics: { attempted: () => undefined },
     });
     const onUnreadable = (): void => undefined;
-    this.nodes = new NodeFeed({ cluster, waker, onUnreadable });
+    this.nodes = new NodeFeed({ cluster, waker, onUnreadable, volumeLimits: () => undefined });
     this.feed = new PodFeed({
       ...{ cluster, queue, waker, groups, onUnreadable },
       ...{ volumeNeeds: () => noVolumeNeeds, isOurs: () => true, onGated: () => undefined },

@@ -23,6 +23,9 @@ export interface World {
   readonly nodes: readonly Node[];
   readonly placed: readonly PlacedReference[];
   readonly namespaceLabels: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** How many volumes a driver can attach to each node, by node; the driver of each claim, by `namespace/name`. */
+  readonly volumeLimits?: ReadonlyMap<string, Readonly<Record<string, number>>>;
+  readonly drivers?: Readonly<Record<string, string>>;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -49,6 +52,7 @@ export function brokenRules(world: World, pod: Pod, node: Node): string[] {
     nodeSelector: admits(pod, node),
     ports: portsAreFree(world, pod, node),
     resources: hasRoom(world, pod, node),
+    volumeCount: hasRoomForVolumes(world, pod, node),
     spread: isSpread(world, pod, node),
     affinity: hasAffinity(world, pod, node),
     antiAffinity: requiredTerms(pod, 'podAntiAffinity').every(
@@ -114,6 +118,21 @@ function admits(pod: Pod, node: Node): boolean {
           matchExpressions.length > 0 && matchExpressions.every((one) => expressionHolds(one, labels)),
       ))
   );
+}
+
+const volumesOf = ({ drivers = {} }: World, { metadata, spec }: Pod, driver: string): string[] =>
+  (spec.volumes ?? [])
+    .map(({ persistentVolumeClaim: claim }) => `${metadata.namespace}/${claim?.claimName}`)
+    .filter((claim) => drivers[claim] === driver);
+
+/** The node's volumes and the new ones, each once, are as many as the driver can attach, or none is new. */
+function hasRoomForVolumes(world: World, pod: Pod, node: Node): boolean {
+  const limits = world.volumeLimits?.get(node.metadata.name) ?? {};
+  return Object.entries(limits).every(([driver, limit]) => {
+    const there = new Set(on(world, node).flatMap((placed) => volumesOf(world, placed.pod, driver)));
+    const added = new Set(volumesOf(world, pod, driver).filter((claim) => !there.has(claim)));
+    return added.size === 0 || there.size + added.size <= limit;
+  });
 }
 
 const portsOf = (pod: Pod): number[] =>
