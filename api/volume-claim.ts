@@ -1,5 +1,5 @@
 /** What claims and volumes say of each other: which fit, and which are bound. Pure. */
-import type { PersistentVolume, PersistentVolumeClaim } from './generated/core-v1.ts';
+import type { ObjectReference, PersistentVolume, PersistentVolumeClaim } from './generated/core-v1.ts';
 import { toUnits } from './quantity.ts';
 import { fromLabelSelector, matchesSelector } from './selector.ts';
 
@@ -32,6 +32,12 @@ export function isReservedFor({ spec }: PersistentVolume, { metadata }: Persiste
     reference.name === metadata.name &&
     ((reference.uid ?? '') === '' || reference.uid === metadata.uid)
   );
+}
+
+/** What a volume that is taken says of its claim. */
+export function toClaimReference({ metadata }: PersistentVolumeClaim): ObjectReference {
+  const { namespace, name, uid, resourceVersion } = metadata;
+  return { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid, resourceVersion };
 }
 
 /** Whether the claim could have the volume, wherever that is: class, size, modes and labels. */

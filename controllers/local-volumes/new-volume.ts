@@ -9,6 +9,7 @@ import {
   localVolumeFinalizer,
   localVolumesAnnotation,
   provisionedByAnnotation,
+  toClaimReference,
 } from '../../api/volume-claim.ts';
 
 const hostnameLabel = 'kubernetes.io/hostname';
@@ -33,8 +34,7 @@ export function newVolume(
 ): NewObject<PersistentVolume> | undefined {
   const root = node.metadata.annotations?.[localVolumesAnnotation];
   if (root === undefined) return undefined;
-  const { namespace, name: claimName, uid, resourceVersion } = claim.metadata;
-  const name = `pvc-${uid}`;
+  const name = `pvc-${claim.metadata.uid}`;
   const hostname = node.metadata.labels?.[hostnameLabel] ?? node.metadata.name;
   return {
     apiVersion: 'v1',
@@ -48,16 +48,7 @@ export function newVolume(
     spec: {
       accessModes: claim.spec?.accessModes,
       capacity: { storage: claim.spec?.resources?.requests?.['storage'] ?? '0' },
-      claimRef: {
-        ...{
-          apiVersion: 'v1',
-          kind: 'PersistentVolumeClaim',
-          namespace,
-          name: claimName,
-          uid,
-          resourceVersion,
-        },
-      },
+      claimRef: toClaimReference(claim),
       local: { path: join(root, name) },
       nodeAffinity: {
         required: {

@@ -4,6 +4,7 @@ import {
   bindCompletedAnnotation,
   boundByControllerAnnotation,
   storageClassOf,
+  toClaimReference,
 } from '../../api/volume-claim.ts';
 import type { EventSink } from '../../client/event-recorder.ts';
 import { keyOf, objectKey, splitKey } from '../../client/object-key.ts';
@@ -144,25 +145,16 @@ export class VolumeBindingController implements ControlLoop {
     });
   }
 
-  async #reserve(volume: PersistentVolume, { metadata }: PersistentVolumeClaim): Promise<PersistentVolume> {
+  async #reserve(volume: PersistentVolume, claim: PersistentVolumeClaim): Promise<PersistentVolume> {
     const reference = volume.spec?.claimRef;
-    if (reference?.uid === metadata.uid) return volume;
-    const { namespace, name, uid, resourceVersion } = metadata;
-    const claimRef = {
-      kind: 'PersistentVolumeClaim',
-      apiVersion: 'v1',
-      namespace,
-      name,
-      uid,
-      resourceVersion,
-    };
+    if (reference?.uid === claim.metadata.uid) return volume;
     const annotations = {
       ...volume.metadata.annotations,
       ...(reference === undefined ? { [boundByControllerAnnotation]: 'yes' } : {}),
     };
     return this.#context.client.update(persistentvolumes, {
       ...{ ...volume, metadata: { ...volume.metadata, annotations } },
-      spec: { ...volume.spec, claimRef },
+      spec: { ...volume.spec, claimRef: toClaimReference(claim) },
     });
   }
 

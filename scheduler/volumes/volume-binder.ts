@@ -13,6 +13,7 @@ import {
   isBound,
   isReservedFor,
   selectedNodeAnnotation,
+  toClaimReference,
 } from '../../api/volume-claim.ts';
 import { type Clock, delay } from '../../base/clock.ts';
 import type { ApiClient } from '../../client/client.ts';
@@ -127,7 +128,6 @@ export class VolumeBinder implements PodBinder {
     const volume = volumes.volume(name);
     if (volume === undefined) throw new Error(`volume ${name} is gone`);
     if (volume.spec?.claimRef?.uid === claim.metadata.uid) return;
-    const { namespace, name: claimName, uid, resourceVersion } = claim.metadata;
     const byHand = isReservedFor(volume, claim);
     const body = {
       metadata: {
@@ -135,18 +135,7 @@ export class VolumeBinder implements PodBinder {
         resourceVersion: volume.metadata.resourceVersion,
         ...(byHand ? {} : { annotations: { [boundByControllerAnnotation]: 'yes' } }),
       },
-      spec: {
-        claimRef: {
-          ...{
-            apiVersion: 'v1',
-            kind: 'PersistentVolumeClaim',
-            namespace,
-            name: claimName,
-            uid,
-            resourceVersion,
-          },
-        },
-      },
+      spec: { claimRef: toClaimReference(claim) },
     };
     await client.patch(persistentvolumes, { name }, { type: 'merge', body });
   }
