@@ -227,7 +227,7 @@ export class ApiServer {
 
   #flowController(): FlowController {
     const { flags, clock } = this.#options;
-    const flow = new FlowController({ seats: flags.seats, clock, observer: this.#metrics.flow });
+    const flow = new FlowController({ seats: flags.seats, clock, busyMs, observer: this.#metrics.flow });
     followFlowConfiguration(this.#cache, flow);
     return flow;
   }
@@ -303,6 +303,8 @@ export class ApiServer {
     });
   }
 }
+
+const busyMs = (): number => performance.eventLoopUtilization().active;
 
 const ownSubresources = new Map([['/v1/pods', [placementSubresource]]]);
 

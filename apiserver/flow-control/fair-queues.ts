@@ -99,6 +99,7 @@ export class FairQueues<T> {
   }
 
   #first(): { readonly queue: Queue<T> } | undefined {
+    if (this.#length === 0) return undefined;
     let first: Queue<T> | undefined;
     for (const [index, queue] of this.#queues) {
       // An empty queue that time has caught up with remembers nothing.

@@ -140,6 +140,7 @@ describe('a flow controller', () => {
     controller = new FlowController({
       seats: 32,
       clock,
+      busyMs: () => 0,
       observer: {
         dispatched: (level) => told.push(`dispatched ${level}`),
         rejected: (level, _schema, reason) => told.push(`rejected ${level} ${reason}`),
@@ -172,7 +173,7 @@ describe('a flow controller', () => {
 
   test('starts what waits when a seat is free, in the next turn of the event loop', async () => {
     const [seat] = fill(byUser('flood'));
-    const waiting = controller.admit(byUser('jane'), 1, client);
+    const waiting = controller.admit(byUser('flood'), 1, client);
     expect(waiting).toBeInstanceOf(Promise);
     seat?.release();
     seat?.release();
@@ -181,9 +182,23 @@ describe('a flow controller', () => {
     expect([...controller.levels].find(({ name }) => name === 'global-default')?.waiting).toBe(0);
   });
 
+  test('lets in at once who has nothing here, up to as many seats again as the level owns', async () => {
+    const abort = new AbortController();
+    fill(byUser('flood'));
+    const comers = ['a', 'a', 'b', 'c', 'd', 'e'].map((name) => controller.admit(byUser(name), 1, abort));
+    const waits = comers.map((each) => each instanceof Promise);
+    // The level owns three seats of 32; the second request of one user is no newcomer's.
+    expect(waits).toEqual([false, true, false, false, true, true]);
+    const [first] = comers;
+    if (!(first instanceof Promise)) first?.release();
+    expect(controller.admit(byUser('f'), 1, abort)).not.toBeInstanceOf(Promise);
+    abort.abort();
+    for (const each of comers) void Promise.resolve(each).catch(() => undefined);
+  });
+
   test('refuses with 429 who waited too long, and who finds no room', async () => {
     fill(byUser('flood'));
-    const late = expect(controller.admit(byUser('jane'), 1, client)).rejects.toMatchObject({ code: 429 });
+    const late = expect(controller.admit(byUser('flood'), 1, client)).rejects.toMatchObject({ code: 429 });
     await clock.advance(15_000);
     await late;
     expect(told).toContain('rejected global-default time-out');
@@ -206,7 +221,7 @@ describe('a flow controller', () => {
 
   test('carries out what waits in a level that goes away', async () => {
     fill(byUser('flood'));
-    const waiting = controller.admit(byUser('jane'), 1, client);
+    const waiting = controller.admit(byUser('flood'), 1, client);
     controller.configure(
       schemas,
       levels.filter(({ metadata }) => metadata.name !== 'global-default'),

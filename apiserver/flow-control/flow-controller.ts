@@ -13,10 +13,11 @@
 import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/flowcontrol-v1.ts';
 import { StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
+import { Breathing } from './breathing.ts';
 import { type FlowRequest, flowOf, inPrecedence, isUnder } from './flow-schema.ts';
 import { Lending } from './lending.ts';
 import { PacedRefusals } from './paced-refusals.ts';
-import { limitsOf, PriorityLevel, type Waiting } from './priority-level.ts';
+import { limitsOf, PriorityLevel, type Taken, type Waiting } from './priority-level.ts';
 
 /** A request waits no longer than this: a quarter of what a request may take. */
 const maxWaitMs = 15_000;
@@ -56,6 +57,14 @@ interface Flow {
   readonly level: PriorityLevel;
 }
 
+export interface FlowControllerOptions {
+  readonly seats: number;
+  readonly clock: Clock;
+  /** For how long the event loop has been busy since its start. */
+  busyMs(): number;
+  readonly observer: FlowObserver;
+}
+
 export class FlowController implements RequestGate {
   readonly #total: number;
   readonly #clock: Clock;
@@ -64,14 +73,16 @@ export class FlowController implements RequestGate {
   #levels: ReadonlyMap<string, PriorityLevel> = new Map();
   readonly #refusals: PacedRefusals;
   readonly #lending: Lending;
+  readonly #breathing: Breathing;
   #pumping = false;
 
-  constructor(options: { readonly seats: number; readonly clock: Clock; readonly observer: FlowObserver }) {
+  constructor(options: FlowControllerOptions) {
     this.#total = options.seats;
     this.#clock = options.clock;
     this.#observer = options.observer;
     this.#refusals = new PacedRefusals(options.clock);
     this.#lending = new Lending(options.seats);
+    this.#breathing = new Breathing(options.clock, options.busyMs);
   }
 
   /** Takes a changed configuration. What waits in a level that stays keeps its place. */
@@ -102,13 +113,19 @@ export class FlowController implements RequestGate {
 
   admit(request: FlowRequest, width: number, client: { readonly signal: AbortSignal }): Seat | Promise<Seat> {
     const flow = this.#flowOf(request);
-    if (flow === undefined || flow.level.isExempt) return exempt(flow);
+    if (flow === undefined || flow.level.isExempt) {
+      if (this.#isWaiting) this.#breathing.passed();
+      return exempt(flow);
+    }
     const { level, schema } = flow;
     const seats = Math.max(1, Math.min(width, level.limits.nominal));
     const name = `${schema.metadata.name}\0${flowOf(schema, request)}`;
-    if (this.#startsAtOnce(level, name, seats)) {
+    const hasRoom = this.#startsAtOnce(level, name, seats);
+    const asNewcomer = !hasRoom && this.#isNewcomer(level, name, seats);
+    if (hasRoom || asNewcomer) {
       this.#observer.dispatched(level.name, schema.metadata.name, 0);
-      return this.#seat(flow, seats);
+      if (this.#isWaiting) this.#breathing.passed();
+      return this.#seat(flow, { flow: name, width: seats, asNewcomer });
     }
     return this.#wait(flow, name, seats, client.signal);
   }
@@ -125,6 +142,11 @@ export class FlowController implements RequestGate {
     return level.used + width <= level.limits.nominal && !level.hasWaiting(flow);
   }
 
+  /** Who has nothing at all here need not wait until others have done, unless many come like that. */
+  #isNewcomer(level: PriorityLevel, flow: string, width: number): boolean {
+    return !level.has(flow) && level.newcomers + width <= level.limits.nominal;
+  }
+
   /** Whether `width` more seats are the level's own, or idle ones of others. */
   #fits(level: PriorityLevel, width: number): boolean {
     const wanted = level.used + width;
@@ -137,8 +159,8 @@ export class FlowController implements RequestGate {
     return taken <= this.#total;
   }
 
-  #seat({ level, schema }: Flow, width: number): Seat {
-    level.used += width;
+  #seat({ level, schema }: Flow, taken: Taken): Seat {
+    level.take(taken);
     let held = true;
     return {
       schemaUid: schema.metadata.uid,
@@ -146,7 +168,7 @@ export class FlowController implements RequestGate {
       release: () => {
         if (!held) return;
         held = false;
-        level.used -= width;
+        level.release(taken);
         this.#schedulePump();
       },
     };
@@ -168,7 +190,7 @@ export class FlowController implements RequestGate {
           settle();
           const seconds = (this.#clock.monotonicMs() - startMs) / 1000;
           this.#observer.dispatched(level.name, schema.metadata.name, seconds);
-          resolve(this.#seat(flow, width));
+          resolve(this.#seat(flow, { flow: flowName, width, asNewcomer: false }));
         },
       };
       const leave = (reason: 'time-out' | 'cancelled') => (): void => {
@@ -191,8 +213,8 @@ export class FlowController implements RequestGate {
     this.#pumping = true;
     const atMs = this.#clock.monotonicMs();
     this.#clock.setImmediate(() => {
-      const tookMs = this.#clock.monotonicMs() - atMs;
-      const restMs = this.#lending.turned(tookMs);
+      this.#lending.turned(this.#clock.monotonicMs() - atMs);
+      const restMs = this.#breathing.restMs();
       if (restMs > 0) this.#clock.setTimer(restMs, () => this.#resume(), { unref: true });
       else this.#resume();
     });

@@ -6,7 +6,6 @@
 
 /** A turn of the event loop, with what it starts, is to be this short while requests wait. */
 export const turnGoalMs = 4;
-const longestRestMs = 20;
 const recovery = 0.25;
 const reduction = 0.7;
 
@@ -25,17 +24,9 @@ export class Lending {
     return Math.floor(this.#lent);
   }
 
-  /**
-   * Told while requests wait, once a turn.
-   *
-   * @returns for how long nobody of them shall start: after a long turn as long again, so that who comes finds the loop free
-   */
-  turned(tookMs: number): number {
-    if (tookMs <= turnGoalMs) {
-      this.#lent = Math.min(this.#most, this.#lent + recovery);
-      return 0;
-    }
-    this.#lent *= reduction;
-    return Math.min(tookMs, longestRestMs);
+  /** Told while requests wait, once a turn. */
+  turned(tookMs: number): void {
+    if (tookMs <= turnGoalMs) this.#lent = Math.min(this.#most, this.#lent + recovery);
+    else this.#lent *= reduction;
   }
 }

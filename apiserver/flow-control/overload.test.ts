@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { UserInfo } from '../registry/strategy.ts';
+import { Breathing, longestRestMs } from './breathing.ts';
 import type { FlowRequest } from './flow-schema.ts';
 import { InflightLimits } from './inflight-limits.ts';
 import { Lending } from './lending.ts';
@@ -53,13 +54,54 @@ describe('refusals', () => {
 describe('seats that are lent', () => {
   test('become fewer while turns are long, and more again', () => {
     const lending = new Lending(40);
-    expect(lending.turned(1)).toBe(0);
+    lending.turned(1);
     expect(lending.limit).toBe(40);
-    expect(lending.turned(10)).toBe(10);
     for (let turn = 0; turn < 20; turn += 1) lending.turned(10);
     expect(lending.limit).toBe(0);
     for (let turn = 0; turn < 200; turn += 1) lending.turned(1);
     expect(lending.limit).toBe(40);
+  });
+});
+
+describe('what waits leaves the event loop free', () => {
+  /** The share of time for which the loop is busy when every turn takes `turnMs` and `others` come in a second. */
+  const busyShare = async (turnMs: number, others: number): Promise<number> => {
+    const clock = new ManualClock();
+    const busy = { ms: 0 };
+    const breathing = new Breathing(clock, () => busy.ms);
+    let came = 0;
+    while (clock.monotonicMs() < 10_000) {
+      busy.ms += turnMs;
+      await clock.advance(turnMs);
+      for (; came < (clock.monotonicMs() / 1_000) * others; came += 1) breathing.passed();
+      await clock.advance(breathing.restMs());
+    }
+    return busy.ms / clock.monotonicMs();
+  };
+
+  test('for a third of the time when nobody else comes, however long a turn is', async () => {
+    for (const turnMs of [1, 4, 20]) expect(await busyShare(turnMs, 0)).toBeCloseTo(2 / 3, 1);
+  });
+
+  test('for two thirds when others come often', async () => {
+    expect(await busyShare(4, 100)).toBeCloseTo(1 / 3, 1);
+    expect(await busyShare(4, 10)).toBeCloseTo(1 / 2, 1);
+  });
+
+  test('for no longer than is bearable after a very long turn', async () => {
+    const clock = new ManualClock();
+    const busy = { ms: 0 };
+    const breathing = new Breathing(clock, () => busy.ms);
+    busy.ms = 5_000;
+    await clock.advance(5_000);
+    expect(breathing.restMs()).toBe(longestRestMs);
+  });
+
+  test('not at all when it was free before', async () => {
+    const clock = new ManualClock();
+    const breathing = new Breathing(clock, () => 0);
+    await clock.advance(100);
+    expect(breathing.restMs()).toBe(0);
   });
 });
 

@@ -8,6 +8,14 @@ export interface Waiting {
   start(): void;
 }
 
+/** What a request holds. */
+export interface Taken {
+  readonly flow: string;
+  readonly width: number;
+  /** Not out of the level's seats. */
+  readonly asNewcomer: boolean;
+}
+
 /** What a level may use. Seats: requests of width 1 that it may carry out at the same time. */
 export interface LevelLimits {
   /** Its own, which it gets whatever the others do. */
@@ -26,7 +34,10 @@ export class PriorityLevel {
   readonly #queues: FairQueues<Waiting> | undefined;
   readonly #specification: string;
   limits: LevelLimits = { nominal: 0, reserved: 0, borrowingLimit: 0 };
-  used = 0;
+  #used = 0;
+  #newcomers = 0;
+  /** Requests that hold seats, of each flow that has any. */
+  readonly #serving = new Map<string, number>();
 
   constructor(configuration: PriorityLevelConfiguration) {
     this.name = configuration.metadata.name;
@@ -52,6 +63,35 @@ export class PriorityLevel {
 
   get waiting(): number {
     return this.#queues?.length ?? 0;
+  }
+
+  /** Seats in use, those of newcomers besides. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Seats, as many again as the level's own at most, of those who had nothing here when they came. */
+  get newcomers(): number {
+    return this.#newcomers;
+  }
+
+  take({ flow, width, asNewcomer }: Taken): void {
+    if (asNewcomer) this.#newcomers += width;
+    else this.#used += width;
+    this.#serving.set(flow, (this.#serving.get(flow) ?? 0) + 1);
+  }
+
+  release({ flow, width, asNewcomer }: Taken): void {
+    if (asNewcomer) this.#newcomers -= width;
+    else this.#used -= width;
+    const left = (this.#serving.get(flow) ?? 1) - 1;
+    if (left > 0) this.#serving.set(flow, left);
+    else this.#serving.delete(flow);
+  }
+
+  /** Whether a request of `flow` holds seats or waits. */
+  has(flow: string): boolean {
+    return this.#serving.has(flow) || this.hasWaiting(flow);
   }
 
   /** Whether a request of `flow` waits. */

@@ -61,7 +61,8 @@ export class ConnectionLimits {
   }
 }
 
-const endOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+/** Names a connection, whichever of the sockets around it is asked. */
+export const endOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress}/${remotePort}/${localAddress}/${localPort}`;
 
 /** Ends a connection without another word: the TLS socket of HTTP/1.1, or the session of HTTP/2. */

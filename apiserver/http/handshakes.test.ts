@@ -1,43 +1,70 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { Handshakes } from './handshakes.ts';
 
 describe('handshakes', () => {
-  it('begin a few at a time, each as another ends', () => {
-    const handshakes = new Handshakes(new ManualClock());
-    const begun: number[] = [];
-    for (let each = 0; each < 20; each += 1) handshakes.add(() => begun.push(each));
-    expect(begun).toHaveLength(8);
-    handshakes.ended();
-    handshakes.ended();
-    expect(begun).toEqual(Array.from({ length: 10 }, (_, at) => at));
+  let clock: ManualClock;
+  let handshakes: Handshakes;
+  let begun: number[];
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    handshakes = new Handshakes(clock);
+    begun = [];
   });
 
-  it('do not wait for clients that do not answer', async () => {
-    const clock = new ManualClock();
-    const handshakes = new Handshakes(clock);
-    let begun = 0;
-    for (let each = 0; each < 20; each += 1)
-      handshakes.add(() => {
-        begun += 1;
-      });
-    await clock.advance(99);
-    expect(begun).toBe(8);
-    await clock.advance(2);
-    expect(begun).toBe(16);
-    await clock.advance(101);
-    expect(begun).toBe(20);
+  const add = (count: number): void => {
+    for (let each = 0; each < count; each += 1) handshakes.add(`${each}`, () => void begun.push(each));
+  };
+  const first = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+
+  it('begin a few in a turn of the event loop, and a few at a time, each as another ends', async () => {
+    add(20);
+    expect(begun).toEqual(first(4));
+    await clock.advance(0);
+    expect(begun).toEqual(first(8));
+    handshakes.ended('3');
+    handshakes.ended('3');
+    handshakes.ended('1');
+    await clock.advance(0);
+    expect(begun).toEqual(first(10));
   });
 
-  it('begin at once when none is under way', () => {
-    const handshakes = new Handshakes(new ManualClock());
-    let begun = 0;
-    for (let each = 0; each < 100; each += 1) {
-      handshakes.add(() => {
-        begun += 1;
-      });
-      handshakes.ended();
+  it('begin a few in a turn however many end in it', async () => {
+    add(20);
+    for (const each of first(20)) handshakes.ended(`${each}`);
+    expect(begun).toEqual(first(4));
+    add(20);
+    await clock.advance(0);
+    expect(begun.length).toBeLessThanOrEqual(12);
+  });
+
+  it('do not wait for clients that do not answer, nor count one for another that ends after all', async () => {
+    add(40);
+    await clock.advance(19);
+    expect(begun).toEqual(first(8));
+    await clock.advance(1);
+    expect(begun).toEqual(first(16));
+    for (const each of first(8)) handshakes.ended(`${each}`);
+    await clock.advance(19);
+    expect(begun).toEqual(first(16));
+    await clock.advance(41);
+    expect(begun).toEqual(first(40));
+  });
+
+  it('begin at once when none is under way', async () => {
+    for (const each of first(100)) {
+      handshakes.add(`${each}`, () => void begun.push(each));
+      expect(begun).toEqual(first(each + 1));
+      handshakes.ended(`${each}`);
+      await clock.advance(0);
     }
-    expect(begun).toBe(100);
+  });
+
+  it('that are given up before they begin are forgotten', async () => {
+    add(10);
+    for (const each of first(10)) handshakes.ended(`${each}`);
+    await clock.advance(1_000);
+    expect(begun).toEqual(first(4));
   });
 });

@@ -7,8 +7,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { TurnQueue } from '../watch-cache/turn-queue.ts';
+import { endOf } from './connection-limits.ts';
 import { Handshakes } from './handshakes.ts';
 
 /** Of requests begun in one turn: what comes together should reach the store together, so longer than others' work. */
@@ -26,15 +28,17 @@ export class Intake {
     this.#requests = new TurnQueue({ clock, turnMs: requestsMs });
   }
 
-  /** Begins with a connection when its turn has come. */
-  connect(begin: () => void): void {
-    this.#handshakes.add(begin);
+  /** Calls `begin` when the connection's turn has come. */
+  connect(socket: Socket, begin: () => void): void {
+    const connection = endOf(socket);
+    socket.once('close', () => this.#handshakes.ended(connection));
+    this.#handshakes.add(connection, begin);
   }
 
   /** Stands between `server` and those who listen to its requests. */
   pace(server: Http2SecureServer, take: TakeStream): void {
-    server.on('secureConnection', () => this.#handshakes.ended());
-    server.on('tlsClientError', () => this.#handshakes.ended());
+    server.on('secureConnection', (socket: Socket) => this.#handshakes.ended(endOf(socket)));
+    server.on('tlsClientError', (_error: Error, socket: Socket) => this.#handshakes.ended(endOf(socket)));
     const toStream = detached(server, 'stream');
     server.on('stream', (stream, headers, ...more) => {
       // The client may break off while it waits for its turn, and an error that nobody hears ends the process.

@@ -73,11 +73,13 @@ export class HttpServer {
   }
 
   #listenOn(host: string, port: number): Promise<void> {
-    const listener = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+    // Nothing is read before the TLS socket does it: what Node has read for another, it handles in ways of its own.
+    const options = { noDelay: true, keepAlive: true, pauseOnConnect: true };
+    const listener = createServer(options, (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
       if (!this.#limits.enter(socket)) return;
-      this.#intake.connect(() => {
+      this.#intake.connect(socket, () => {
         if (!socket.destroyed) this.#app.server.emit('connection', socket);
       });
     });

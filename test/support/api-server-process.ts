@@ -8,6 +8,7 @@ import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
+import { nodeOptionsOf } from '../../deploy/node-options.ts';
 import { eventually } from './eventually.ts';
 import { createTestPki } from './test-pki.ts';
 
@@ -59,7 +60,8 @@ export class ApiServerProcess {
 
   /** Starts one, beside those that run on the same port. */
   async launch(readyMs?: number): Promise<void> {
-    const child = spawn(process.execPath, [this.#program, ...this.#flags], {
+    const args = [...nodeOptionsOf('apiserver'), this.#program, ...this.#flags];
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#processes.push(child);

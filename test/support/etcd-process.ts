@@ -88,6 +88,10 @@ export class EtcdProcess {
     return join(this.#directory, 'fixtures', 'client', 'cert.pem');
   }
 
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
     this.#process?.kill(name);
   }

@@ -48,25 +48,28 @@ const kubernetesLimits = ['--max-requests-inflight=400', '--max-mutating-request
 export async function measureFairness(options: FairnessOptions): Promise<FairnessResult> {
   const etcd = await EtcdProcess.start();
   try {
-    return await measureServer(options, etcd.url);
+    return await measureServer(options, etcd);
   } finally {
     await etcd.stop();
   }
 }
 
-async function measureServer(options: FairnessOptions, etcdServers: string): Promise<FairnessResult> {
+async function measureServer(options: FairnessOptions, etcd: EtcdProcess): Promise<FairnessResult> {
   const flags = options.fairness ? [] : ['--enable-priority-and-fairness=false', ...kubernetesLimits];
-  const server = await ApiServerProcess.start({ etcdServers, program: options.program, flags });
+  const server = await ApiServerProcess.start({ etcdServers: etcd.url, program: options.program, flags });
   const { periodUs } = options;
   const quota = new CpuQuota(`coracle-bench-${process.pid}`, { periodUs, quotaUs: periodUs * half });
+  const beside = new CpuQuota(`coracle-bench-${process.pid}-beside`, { periodUs, quotaUs: undefined });
   try {
     await allowUsers(await server.client('admin'));
     await warmUp(server, options.warmUpSeconds);
     quota.add(server.pid() ?? 0);
-    return await measure(server, options);
+    beside.add(etcd.pid ?? 0);
+    return await measure(server, options, beside);
   } finally {
     await server.stop();
     quota.remove();
+    beside.remove();
   }
 }
 
@@ -81,13 +84,18 @@ async function allowUsers(admin: ClosableApiClient): Promise<void> {
     });
 }
 
-async function measure(server: ApiServerProcess, options: FairnessOptions): Promise<FairnessResult> {
+async function measure(
+  server: ApiServerProcess,
+  options: FairnessOptions,
+  beside: CpuQuota,
+): Promise<FairnessResult> {
   const pair = await userPair(server, 'hammer');
   const jane = await UserClient.connect(server, 'jane');
   const load = options.load;
   const hammering: Hammering | undefined =
     load &&
     (await startHammer({ ...load, ...pair, seconds: options.seconds + spareSeconds, port: server.port }));
+  beside.add(process.pid);
   const end = performance.now() + options.seconds * 1_000;
   const [others, plane, resident] = await Promise.all([
     askUntil(jane, end),
