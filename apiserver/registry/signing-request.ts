@@ -97,7 +97,19 @@ function validateStatus(next: CertificateSigningRequest, current: CertificateSig
   return errors;
 }
 
-/** `approval` writes decisions and nothing else, `status` everything but decisions. */
+/** Conditions as a write of `status` leaves them: decisions are those there were. */
+function withDecisionsOf(current: Conditions, next: Conditions): Conditions {
+  const decisions = new Map(current.filter(isDecision).map((condition) => [condition.type, condition]));
+  const written = next.flatMap((condition) => {
+    if (!isDecision(condition)) return [condition];
+    const decision = decisions.get(condition.type);
+    decisions.delete(condition.type);
+    return decision === undefined ? [] : [decision];
+  });
+  return [...decisions.values(), ...written];
+}
+
+/** `approval` writes conditions and nothing else, `status` everything but decisions. */
 function prepareForUpdate(
   next: CertificateSigningRequest,
   current: CertificateSigningRequest,
@@ -106,14 +118,14 @@ function prepareForUpdate(
   next.spec = current.spec;
   if (subresource !== 'approval' && subresource !== 'status') return;
   const deciding = subresource === 'approval';
-  const conditions = [
-    ...conditionsOf(deciding ? next : current).filter(isDecision),
-    ...conditionsOf(deciding ? current : next).filter((condition) => !isDecision(condition)),
-  ].map((condition) => ({
-    ...condition,
-    lastUpdateTime: condition.lastUpdateTime ?? toTime(nowMs),
-    lastTransitionTime: condition.lastTransitionTime ?? toTime(nowMs),
-  }));
+  const written = conditionsOf(next);
+  const conditions = (deciding ? written : withDecisionsOf(conditionsOf(current), written)).map(
+    (condition) => ({
+      ...condition,
+      lastUpdateTime: condition.lastUpdateTime ?? toTime(nowMs),
+      lastTransitionTime: condition.lastTransitionTime ?? toTime(nowMs),
+    }),
+  );
   const { conditions: _, ...base } = (deciding ? current.status : next.status) ?? {};
   next.status = conditions.length === 0 ? base : { ...base, conditions };
 }

@@ -32,7 +32,7 @@ export interface MutateRequest extends ObjectRequest {
 }
 
 /** Subresources that are one part of the object and nothing else. */
-const metadataStays: ReadonlySet<string> = new Set(['ephemeralcontainers', 'resize', 'approval']);
+const metadataStays: ReadonlySet<string> = new Set(['ephemeralcontainers', 'resize']);
 
 /** Raised inside when the state under the write was not the newest, never seen outside. */
 const stale: unique symbol = Symbol('stale');

@@ -20,12 +20,19 @@ const maxRevisionHistoryChars = 2000;
 
 export type Annotations = Record<string, string>;
 
-export function revisionOf(object: Deployment | ReplicaSet): number {
-  return Number.parseInt(object.metadata.annotations?.[revisionAnnotation] ?? '', 10) || 0;
+/** An integer of 64 bits, more than a double holds; what is none counts as no revision. */
+export function revisionOf(object: Deployment | ReplicaSet): bigint {
+  return parseRevision(object.metadata.annotations?.[revisionAnnotation]);
 }
 
-export function nextRevision(oldReplicaSets: readonly ReplicaSet[]): number {
-  return Math.max(0, ...oldReplicaSets.map(revisionOf)) + 1;
+function parseRevision(text: string | undefined): bigint {
+  if (text === undefined || !/^[-+]?\d{1,19}$/.test(text)) return 0n;
+  const revision = BigInt(text.replace('+', ''));
+  return BigInt.asIntN(64, revision) === revision ? revision : 0n;
+}
+
+export function nextRevision(oldReplicaSets: readonly ReplicaSet[]): bigint {
+  return oldReplicaSets.map(revisionOf).reduce((last, next) => (next > last ? next : last), 0n) + 1n;
 }
 
 /** What a rolling update needs to know of the size it started from, to scale in proportion later. */
@@ -41,13 +48,13 @@ export function sizeAnnotations(deployment: Deployment): Annotations {
 export function newReplicaSetAnnotations(
   deployment: Deployment,
   existing: ReplicaSet | undefined,
-  revision: number,
+  revision: bigint,
 ): Annotations {
   const annotations: Annotations = { ...existing?.metadata.annotations };
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {}))
     if (!notCopied.has(key)) annotations[key] = value;
   const before = existing?.metadata.annotations?.[revisionAnnotation];
-  if ((Number.parseInt(before ?? '', 10) || 0) < revision) {
+  if (parseRevision(before) < revision) {
     annotations[revisionAnnotation] = String(revision);
     if (before !== undefined && before !== '') addHistory(annotations, before);
   }

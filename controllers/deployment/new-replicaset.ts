@@ -54,5 +54,5 @@ export function planNewReplicaSetUpdate(state: RolloutState): ReplicaSet | undef
 /** The revision that the Deployment is to show, if it does not yet. */
 export function missingRevision(deployment: Deployment, newReplicaSet: ReplicaSet): string | undefined {
   const revision = revisionOf(newReplicaSet);
-  return revision !== 0 && revision !== revisionOf(deployment) ? String(revision) : undefined;
+  return revision !== 0n && revision !== revisionOf(deployment) ? String(revision) : undefined;
 }

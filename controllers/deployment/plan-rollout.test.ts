@@ -84,6 +84,16 @@ describe('toNewReplicaSet', () => {
       'kubernetes.io/change-cause': 'better',
     });
   });
+
+  it.each([
+    ['3546343826724305832', '3546343826724305833'],
+    ['none', '1'],
+    ['9223372036854775808', '1'],
+  ])('counts on from revision %s to %s', (last, next) => {
+    const old = aReplicaSet({ image: 'old', annotations: { 'deployment.kubernetes.io/revision': last } });
+    const { metadata } = toNewReplicaSet(toRolloutState(aDeployment({}), [old]));
+    expect(metadata.annotations?.['deployment.kubernetes.io/revision']).toBe(next);
+  });
 });
 
 describe('the status of a rollout', () => {

@@ -81,13 +81,16 @@ function historyIfComplete(input: PlanInput): readonly ReplicaSet[] {
   return isComplete(input.deployment, status) ? surplusHistory(input) : [];
 }
 
+const byRevision = (a: ReplicaSet, b: ReplicaSet): number =>
+  Number(revisionOf(a) > revisionOf(b)) - Number(revisionOf(a) < revisionOf(b));
+
 /** Old replica sets beyond the history limit that nothing runs from, lowest revision first. */
 function surplusHistory({ deployment, oldReplicaSets }: RolloutState): readonly ReplicaSet[] {
   const limit = deployment.spec.revisionHistoryLimit;
   if (limit === undefined) return [];
   const kept = oldReplicaSets.filter((replicaSet) => !isTerminating(replicaSet));
   return [...kept]
-    .sort((a, b) => revisionOf(a) - revisionOf(b) || byCreation(a, b))
+    .sort((a, b) => byRevision(a, b) || byCreation(a, b))
     .slice(0, Math.max(0, kept.length - limit))
     .filter(
       ({ metadata, spec, status }) =>

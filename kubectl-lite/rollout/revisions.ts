@@ -25,7 +25,7 @@ async function revisionsOf(
   place: NamedPlace,
 ): Promise<{
   readonly deployment: AnyObject & Deployment;
-  readonly sets: ReadonlyMap<number, ReplicaSet>;
+  readonly sets: ReadonlyMap<bigint, ReplicaSet>;
 }> {
   if (place.kind.kind !== 'Deployment')
     throw usageError(`no history viewer has been implemented for ${place.kind.kind}`);
@@ -39,9 +39,15 @@ async function revisionsOf(
     metadata.ownerReferences?.some((owner) => owner.uid === deployment.metadata.uid),
   );
   const byRevision = owned
-    .map((set) => [Number(set.metadata.annotations?.[revisionAnnotation] ?? 0), set] as const)
-    .sort(([a], [b]) => a - b);
+    .map((set) => [revisionOf(set), set] as const)
+    .sort(([a], [b]) => Number(a > b) - Number(a < b));
   return { deployment, sets: new Map(byRevision) };
+}
+
+/** An integer of 64 bits, more than a double holds. */
+function revisionOf({ metadata }: ReplicaSet): bigint {
+  const text = metadata.annotations?.[revisionAnnotation] ?? '';
+  return /^\d+$/.test(text) ? BigInt(text) : 0n;
 }
 
 export async function printHistory(session: Session, place: NamedPlace, revision: number): Promise<void> {
@@ -60,7 +66,7 @@ export async function printHistory(session: Session, place: NamedPlace, revision
     session.io.out(`${title} \n${line('REVISION', 'CHANGE-CAUSE')}${rows.join('')}\n`);
     return;
   }
-  const set = sets.get(revision);
+  const set = sets.get(BigInt(revision));
   if (set === undefined) throw usageError(`unable to find the specified revision`);
   const template = set.spec?.template;
   const labels = Object.entries(template?.metadata?.labels ?? {}).map(([key, value]) => `${key}=${value}`);
@@ -83,8 +89,8 @@ export async function undoDeployment(
     throw usageError(
       `skipped rollback (deployment "${place.name}" is paused; run "kubectl rollout resume deployment/${place.name}" first)`,
     );
-  const revisions = [...sets.keys()].filter((revision) => revision > 0);
-  const wanted = toRevision === 0 ? revisions.at(-2) : toRevision;
+  const revisions = [...sets.keys()].filter((revision) => revision > 0n);
+  const wanted = toRevision === 0 ? revisions.at(-2) : BigInt(toRevision);
   const set = wanted === undefined ? undefined : sets.get(wanted);
   if (set === undefined)
     throw usageError(
