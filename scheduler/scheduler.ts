@@ -29,8 +29,6 @@ import type { ProfileConfiguration } from './configuration.ts';
 import { SchedulingCycle } from './cycle.ts';
 import { Judge } from './explanation/judge.ts';
 import { NodeFeed, type NodeFeedOptions, PodFeed } from './feed.ts';
-import type { PodClass } from './framework/pod-class.ts';
-import type { VolumeLimits } from './framework/volume-limits.ts';
 import { GroupCycle } from './groups/group-cycle.ts';
 import { groupKey } from './groups/pod-group.ts';
 import { PodGroups } from './groups/pod-groups.ts';
@@ -46,7 +44,6 @@ import { type Profiles, profilesOf } from './profile.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import type { RebalanceMode, RebalanceSettings } from './rebalance/mode.ts';
 import { Rebalancer } from './rebalance/rebalancer.ts';
-import type { SchedulingContext } from './schedule.ts';
 import { SeenPods } from './seen-pods.ts';
 import type { StrategyName } from './strategies/registry.ts';
 import { VolumeBinder } from './volumes/volume-binder.ts';
@@ -131,9 +128,10 @@ function assemble(options: SchedulerOptions): Assembly {
   const profiles = profilesOf({ ...options, cluster });
   const cached = () => ({ nodes: cluster.nodeCount, pods: cluster.podCount });
   const metrics = new SchedulerMetrics({ queued: () => queue.counts, cached });
-  const contextOf = ({ schedulerName }: PodClass): SchedulingContext | undefined =>
-    profiles.get(schedulerName)?.context;
-  const waker = new Waker({ cluster, queue, clock, contextOf });
+  const waker = new Waker({
+    ...{ cluster, queue, clock },
+    contextOf: ({ schedulerName }) => profiles.get(schedulerName)?.context,
+  });
   followNamespaces(namespaceInformer, () => {
     cluster.counters.namespacesChanged();
     waker.podsChanged();
@@ -158,24 +156,14 @@ function assemble(options: SchedulerOptions): Assembly {
     onLeft: (uid) => conditions.withdraw(uid),
     onUnreadable,
   });
-  const volumesChanged = onceATurn(() => podFeed.volumesChanged());
-  volumes.onChange(volumesChanged);
   const loadFeed = new LoadFeed(cluster, clock);
-  const volumeLimits = (node: string): VolumeLimits | undefined => volumes.limitsOf(node);
-  const nodeFeed = new NodeFeed({ cluster, waker, onUnreadable, volumeLimits });
-  volumes.onLimits((node) => nodeFeed.limitsChanged(node));
+  const nodeFeed = new NodeFeed({ cluster, waker, onUnreadable, volumeLimits: volumes.limitsOf });
+  const volumesChanged = followVolumes(volumes, podFeed, nodeFeed);
   const synced = new Synced([podFeed, nodeFeed]);
   const rebalancer = rebalancerOf(options, { cluster, profiles, queue, events, metrics });
   const view = new SeenPods();
-  const seenFeed = view.before(podFeed);
-  const reflectors = reflectorsOf(options, {
-    volumes,
-    podFeed: seenFeed,
-    nodeFeed,
-    loadFeed,
-    synced,
-    rebalancer,
-  });
+  const feeds = { podFeed: view.before(podFeed), nodeFeed, loadFeed, volumes };
+  const reflectors = reflectorsOf(options, { ...feeds, synced, rebalancer });
   const parts = { cluster, queue, profiles, preemptor, conditions, events, metrics, clock, logger };
   const informers = [namespaceInformer, budgetInformer, groupInformer];
   return {
@@ -257,6 +245,14 @@ function rebalancerOf(
     waiting: () => queue.counts.active + queue.counts.backoff,
     onOutcome: (outcome) => metrics.rebalanced(outcome),
   });
+}
+
+/** @returns what looks at the waiting pods with claims anew, once a turn */
+function followVolumes(volumes: VolumeInformers, podFeed: PodFeed, nodeFeed: NodeFeed): () => void {
+  const volumesChanged = onceATurn(() => podFeed.volumesChanged());
+  volumes.onChange(volumesChanged);
+  volumes.onLimits((node) => nodeFeed.limitsChanged(node));
+  return volumesChanged;
 }
 
 function followNamespaces(informer: Informer<Namespace>, changed: () => void): void {

@@ -60,9 +60,8 @@ export class VolumeInformers {
     this.#limits.addHandler({ onAdd: tell, onUpdate: (_, node) => tell(node), onDelete: tell });
   }
 
-  limitsOf(node: string): VolumeLimits | undefined {
-    return volumeLimitsOf(this.#limits.lister.get(undefined, node));
-  }
+  readonly limitsOf = (node: string): VolumeLimits | undefined =>
+    volumeLimitsOf(this.#limits.lister.get(undefined, node));
 
   needsOf(pod: Pod): VolumeNeeds {
     const waits = (pod.spec.nodeName ?? '') === '';
