@@ -29,7 +29,7 @@ import type { RangeResponse } from './messages.ts';
 import { OwnWrites } from './own-writes.ts';
 import { SharedRead } from './shared-read.ts';
 import { runSpaceChecks } from './space.ts';
-import { isStale, toStored, toStoredPage } from './stored.ts';
+import { isStale, toStored, toStoredPages } from './stored.ts';
 
 /**
  * A page of a scan is about this big, whatever the objects' size. etcd looks at all keys that are left for every page of
@@ -138,11 +138,8 @@ export class EtcdStorage implements Storage {
       coming?.catch(() => undefined);
       // That of later pages is of what was still to come.
       total ??= page.count;
-      yield {
-        objects: toStoredPage(page.kvs, this.#cipher, this.#logger),
-        version: wholeVersion(revision),
-        total,
-      };
+      for (const objects of toStoredPages(page.kvs, this.#cipher, this.#logger))
+        yield { objects, version: wholeVersion(revision), total };
       if (next !== undefined) coming ??= this.#scanPage(next);
     }
   }

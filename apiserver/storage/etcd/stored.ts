@@ -7,6 +7,7 @@ import {
   spliceInPlace,
   spliceInto,
   spliceVersion,
+  type VersionlessJson,
 } from '../envelope.ts';
 import { type StorageConflict, StorageError, type StoredObject } from '../storage.ts';
 import { versionOf } from '../version.ts';
@@ -19,34 +20,49 @@ export function toStored(kv: KeyValue, cipher: ValueCipher | undefined): StoredO
   return { key: kv.key, version, json: spliceVersion(envelope, version) };
 }
 
-/** Of a page's message, the part that must be objects for them to stay where they arrived. */
+/** Of what arrived, the part that must be objects for them to stay where they are. */
 const leastFilled = 0.75;
+/** Objects unpacked at once: a millisecond. */
+const perPage = 250;
 
 /**
- * A page of values as storage gives them out, in one piece of memory: 150,000 buffers of their own would cost 200 bytes
- * more each and leave the heap of the C library in shreds. It is the memory that they arrived in, which is used up, if
- * they are most of it. What cannot be read is left out, with a line in the log.
+ * What a scan has brought, as storage gives it out, a few at a time: 150,000 buffers of their own would cost 200 bytes
+ * more each and leave the heap of the C library in shreds. Objects stay in the memory that they arrived in, which is
+ * used up, if they are most of it; else those of a page share a piece. Yields one page at least.
  */
-export function toStoredPage(
+export function* toStoredPages(
   kvs: readonly KeyValue[],
   cipher: ValueCipher | undefined,
   logger: Logger,
-): StoredObject[] {
-  const opened = kvs.flatMap((kv) =>
-    toReadable(kv.key, logger, () => {
-      const envelope = openEnvelope(kv.key, kv.value, cipher);
-      return { key: kv.key, envelope, version: versionOf(kv.modRevision, envelope.index) };
-    }),
-  );
-  const bytes = opened.reduce((sum, { envelope, version }) => sum + splicedLength(envelope, version), 0);
+): Generator<StoredObject[]> {
+  const bytes = kvs.reduce((sum, { value }) => sum + value.length, 0);
   const message = kvs[0]?.value.buffer;
-  const isPlain = opened.every(({ envelope }) => envelope.json.buffer === message);
-  if (message !== undefined && isPlain && bytes >= message.byteLength * leastFilled)
-    return opened.map(({ key, envelope, version }) => ({
-      key,
-      version,
-      json: spliceInPlace(envelope, version),
-    }));
+  const roomy = message !== undefined && bytes >= message.byteLength * leastFilled ? message : undefined;
+  for (let start = 0; start === 0 || start < kvs.length; start += perPage) {
+    const opened = kvs.slice(start, start + perPage).flatMap((kv) =>
+      toReadable(kv.key, logger, () => {
+        const envelope = openEnvelope(kv.key, kv.value, cipher);
+        return { key: kv.key, envelope, version: versionOf(kv.modRevision, envelope.index) };
+      }),
+    );
+    // What was encrypted lies elsewhere by now.
+    const stays = opened.every(({ envelope }) => envelope.json.buffer === roomy);
+    yield stays ? opened.map(inPlace) : inOnePiece(opened);
+  }
+}
+
+interface Opened {
+  readonly key: string;
+  readonly envelope: VersionlessJson;
+  readonly version: number;
+}
+
+function inPlace({ key, envelope, version }: Opened): StoredObject {
+  return { key, version, json: spliceInPlace(envelope, version) };
+}
+
+function inOnePiece(opened: readonly Opened[]): StoredObject[] {
+  const bytes = opened.reduce((sum, { envelope, version }) => sum + splicedLength(envelope, version), 0);
   const page = Buffer.allocUnsafeSlow(bytes);
   let start = 0;
   return opened.map(({ key, envelope, version }) => {
