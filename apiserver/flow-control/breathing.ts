@@ -8,7 +8,7 @@ import type { Clock } from '../../base/clock.ts';
 
 /** Of rest for one of work, when nobody else comes. */
 const leastRest = 0.5;
-export const mostRest = 2;
+const mostRest = 2;
 /** More of it for each request a second of somebody who need not wait. */
 const restPerRequest = 0.05;
 /** What others ask is counted with this memory. */

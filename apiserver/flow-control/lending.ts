@@ -5,7 +5,7 @@
  */
 
 /** A turn of the event loop, with what it starts, is to be this short while requests wait. */
-export const turnGoalMs = 4;
+const turnGoalMs = 4;
 const recovery = 0.25;
 const reduction = 0.7;
 

@@ -1,6 +1,7 @@
 /**
  * One user who asks without a pause over many connections, each of which has its requests under way all the time and
- * asks again at once whatever the answer is. A process of its own, so that it delays nobody but the server:
+ * asks again at once whatever the answer is. It creates objects and deletes them again, so that what is stored stays the
+ * same. A process of its own, so that it delays nobody but the server:
  *
  *   node hammer.ts '{"port": 6443, "ca": ..., "connections": 500, "streams": 0, "seconds": 10}'
  *
@@ -37,17 +38,31 @@ let sent = 0;
 let isOver = false;
 const statuses: Record<string, number> = {};
 
+/** Objects that it creates and deletes in turn. */
+const objects = 500;
+const existing = new Set<number>();
+
 interface Asked {
   readonly method: string;
   readonly path: string;
   readonly body: string | undefined;
+  /** Told how it ended. */
+  answered(status: number): void;
 }
 
 function nextRequest(): Asked {
   sent += 1;
-  if (sent % listEvery === 0) return { method: 'GET', path: `${path}?limit=500`, body: undefined };
-  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { generateName: 'hammer-' } };
-  return { method: 'POST', path, body: JSON.stringify(body) };
+  const read = { method: 'GET', path: `${path}?limit=500`, body: undefined, answered: () => undefined };
+  if (sent % listEvery === 0) return read;
+  const nth = sent % objects;
+  const name = `hammer-${nth}`;
+  const answered = (status: number): void => {
+    if (status === 201 || status === 409) existing.add(nth);
+    if (status === 200 || status === 404) existing.delete(nth);
+  };
+  if (existing.has(nth)) return { method: 'DELETE', path: `${path}/${name}`, body: undefined, answered };
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+  return { method: 'POST', path, body, answered };
 }
 
 let answers = 0;
@@ -68,13 +83,16 @@ const tls = {
 };
 
 function askOverHttp1(agent: Agent): Promise<number> {
-  const { method, path: where, body } = nextRequest();
+  const { method, path: where, body, answered } = nextRequest();
   const headers = body === undefined ? {} : { 'content-type': 'application/json' };
   const target = { host: '127.0.0.1', port: options.port, method, path: where, headers, agent };
   return new Promise((resolve) => {
     const asked = request(target, (response) => {
       response.resume();
-      response.once('close', () => resolve(response.statusCode ?? 0));
+      response.once('close', () => {
+        answered(response.statusCode ?? 0);
+        resolve(response.statusCode ?? 0);
+      });
     });
     asked.once('error', () => resolve(0));
     asked.end(body);
@@ -110,7 +128,7 @@ function hammerOverHttp2(): void {
   session.once('goaway', again);
   const ask = (): void => {
     if (isOver || session.destroyed || session.closed) return;
-    const { method, path: where, body } = nextRequest();
+    const { method, path: where, body, answered } = nextRequest();
     const stream = session.request({ ':method': method, ':path': where, 'content-type': 'application/json' });
     const startMs = performance.now();
     let status = 0;
@@ -120,6 +138,7 @@ function hammerOverHttp2(): void {
     stream.on('error', () => undefined);
     stream.once('close', () => {
       count(status, startMs);
+      answered(status);
       ask();
     });
     stream.resume();

@@ -5,7 +5,7 @@ import { CpuQuota } from '../../support/cpu-quota.ts';
 import { EtcdProcess } from '../../support/etcd-process.ts';
 import { type Hammering, startHammer, UserClient, userPair } from '../../support/hammering.ts';
 import { usageOf } from './api-load.ts';
-import { type Figure, report } from './figures.ts';
+import type { Figure } from './figures.ts';
 
 export interface FairnessLoad {
   readonly connections: number;
@@ -32,7 +32,7 @@ export interface FairnessResult {
   readonly hammered: Readonly<Record<string, number>>;
   /** Of the hammer's answers. */
   readonly hammeredMeanMs: number;
-  /** When the load was there for a third of its time, and at its end. */
+  /** The most within the second and within the last third of the time. */
   readonly residentMb: readonly [number, number];
   readonly peakMb: number;
 }
@@ -46,28 +46,38 @@ const planePauseMs = 50;
 const kubernetesLimits = ['--max-requests-inflight=400', '--max-mutating-requests-inflight=200'];
 
 export async function measureFairness(options: FairnessOptions): Promise<FairnessResult> {
-  const etcd = await EtcdProcess.start();
-  try {
-    return await measureServer(options, etcd);
-  } finally {
-    await etcd.stop();
-  }
+  return await underQuota(options, (running) => measure(running, options));
 }
 
-async function measureServer(options: FairnessOptions, etcd: EtcdProcess): Promise<FairnessResult> {
+/** A server with half a core, used for a while, and what is measured of it. */
+export interface RunningServer {
+  readonly server: ApiServerProcess;
+  /** Gives this process as much of the machine as the server and its store, before everybody else. */
+  hurry(): void;
+}
+
+export type QuotaOptions = Pick<FairnessOptions, 'program' | 'warmUpSeconds' | 'periodUs' | 'fairness'>;
+
+export async function underQuota<T>(
+  options: QuotaOptions,
+  use: (running: RunningServer) => Promise<T>,
+): Promise<T> {
   const flags = options.fairness ? [] : ['--enable-priority-and-fairness=false', ...kubernetesLimits];
+  const etcd = await EtcdProcess.start();
   const server = await ApiServerProcess.start({ etcdServers: etcd.url, program: options.program, flags });
   const { periodUs } = options;
-  const quota = new CpuQuota(`coracle-bench-${process.pid}`, { periodUs, quotaUs: periodUs * half });
-  const beside = new CpuQuota(`coracle-bench-${process.pid}-beside`, { periodUs, quotaUs: undefined });
+  const name = `coracle-bench-${process.pid}`;
+  const quota = new CpuQuota(name, { periodUs, quotaUs: periodUs * half });
+  const beside = new CpuQuota(`${name}-beside`, { periodUs, quotaUs: undefined });
   try {
     await allowUsers(await server.client('admin'));
     await warmUp(server, options.warmUpSeconds);
     quota.add(server.pid() ?? 0);
     beside.add(etcd.pid ?? 0);
-    return await measure(server, options, beside);
+    return await use({ server, hurry: () => beside.add(process.pid) });
   } finally {
     await server.stop();
+    await etcd.stop();
     quota.remove();
     beside.remove();
   }
@@ -84,18 +94,14 @@ async function allowUsers(admin: ClosableApiClient): Promise<void> {
     });
 }
 
-async function measure(
-  server: ApiServerProcess,
-  options: FairnessOptions,
-  beside: CpuQuota,
-): Promise<FairnessResult> {
+async function measure({ server, hurry }: RunningServer, options: FairnessOptions): Promise<FairnessResult> {
   const pair = await userPair(server, 'hammer');
   const jane = await UserClient.connect(server, 'jane');
   const load = options.load;
   const hammering: Hammering | undefined =
     load &&
     (await startHammer({ ...load, ...pair, seconds: options.seconds + spareSeconds, port: server.port }));
-  beside.add(process.pid);
+  hurry();
   const end = performance.now() + options.seconds * 1_000;
   const [others, plane, resident] = await Promise.all([
     askUntil(jane, end),
@@ -112,7 +118,7 @@ async function measure(
     planeRefusals: plane.refused,
     hammered: counted?.statuses ?? {},
     hammeredMeanMs: counted?.meanMs ?? 0,
-    residentMb: [resident[Math.floor(resident.length / 3)] ?? 0, resident.at(-1) ?? 0],
+    residentMb: [mostWithin(resident, 1), mostWithin(resident, 2)],
     peakMb: Math.max(...resident),
   };
 }
@@ -176,34 +182,39 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
+/** Of three thirds. */
+function mostWithin(values: readonly number[], third: number): number {
+  const at = (nth: number): number => Math.floor((values.length * nth) / 3);
+  return Math.max(...values.slice(at(third), at(third + 1)));
+}
+
 const p99 = (values: readonly number[]): number => percentile(values, 0.99);
 
-export function reportFairness(results: {
-  readonly alone: FairnessResult;
-  readonly fair: FairnessResult;
-  readonly streams: FairnessResult;
-  readonly unfair: FairnessResult;
-}): void {
-  const { alone, fair, streams, unfair } = results;
+/** By what was beside them; `fairness off` is what the others are compared with. */
+export function fairnessFigures(results: Readonly<Record<string, FairnessResult>>): Figure[] {
   const figures: Figure[] = [];
   const add = (name: string, unit: Figure['unit'], value: number, goal?: number): void =>
     void figures.push({ name, unit, values: [value], ...(goal === undefined ? {} : { goal }) });
-  const named = { alone, '500 connections': fair, '500 of 10 streams': streams, 'fairness off': unfair };
-  for (const [name, result] of Object.entries(named)) {
-    const goal = result === unfair ? undefined : 50;
+  for (const [name, result] of Object.entries(results)) {
+    const [goal, none] = name === fairnessOff ? [] : [50, 0];
     add(`${name}: another user, median`, 'ms', percentile(result.latenciesMs, 0.5));
     add(`${name}: another user, p99`, 'ms', p99(result.latenciesMs), goal);
     add(`${name}: another user, most`, 'ms', Math.max(...result.latenciesMs));
     add(`${name}: another user's requests`, '', result.latenciesMs.length);
     add(`${name}: control plane, p99`, 'ms', p99(result.planeLatenciesMs));
-    add(`${name}: 429 to the control plane`, '', result.planeRefusals, result === unfair ? undefined : 0);
+    add(`${name}: 429 to the control plane`, '', result.planeRefusals, none);
     add(`${name}: 429 to another user`, '', result.refusedOthers);
-    add(`${name}: memory after a third`, 'MB', result.residentMb[0]);
-    add(`${name}: memory at the end`, 'MB', result.residentMb[1]);
+    add(`${name}: memory, most in the second third`, 'MB', result.residentMb[0]);
+    add(`${name}: memory, most in the last third`, 'MB', result.residentMb[1]);
     if (result.hammeredMeanMs > 0) add(`${name}: hammer's answers, mean`, 'ms', result.hammeredMeanMs);
     for (const [status, count] of Object.entries(result.hammered))
       add(`${name}: hammer's ${status}`, '', count);
   }
-  add('p99 with fairness off against on', '', p99(unfair.latenciesMs) / p99(fair.latenciesMs), 10);
-  report('fairness', figures, '');
+  const [off, on] = [results[fairnessOff], results[hammered]];
+  if (off !== undefined && on !== undefined)
+    add('p99 with fairness off against on', '', p99(off.latenciesMs) / p99(on.latenciesMs), 10);
+  return figures;
 }
+
+export const hammered = '500 connections';
+export const fairnessOff = 'fairness off';
