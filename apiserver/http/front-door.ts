@@ -102,6 +102,7 @@ export class FrontDoor {
     const course: Course = { seat: undefined, audited: undefined, failure: undefined };
     try {
       const user = await this.#admit(incoming, info, course, undefined);
+      await this.#mayConnect(user, info);
       if (course.audited !== undefined) followUpgrade(course.audited, incoming.socket);
       return user;
     } catch (error) {
@@ -109,6 +110,18 @@ export class FrontDoor {
       course.audited?.complete({ code: course.failure.code, status: course.failure });
       throw error;
     }
+  }
+
+  /**
+   * A WebSocket begins with GET, and whoever may only read must not run commands by it: what connects needs `create` as well.
+   * @throws StatusError 403
+   */
+  async #mayConnect(user: UserInfo, info: RequestInfo): Promise<void> {
+    const path = `${info.group}/${info.resource}/${info.subresource}`;
+    if (info.verb === 'create' || !connecting.has(path)) return;
+    const attributes = { ...info, verb: 'create', fields: everything, user };
+    const decision = await this.#options.authorizer.authorize(attributes);
+    if (!decision.allowed) throw deniedError(attributes, decision.reason);
   }
 
   /** @param response undefined for an upgrade, which waits for no seat */
@@ -241,6 +254,8 @@ function waitsForCompany({ namespace, resource, verb, subresource }: RequestInfo
 }
 
 const nodeLeaseNamespace = 'kube-node-lease';
+/** @see https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/ AuthorizePodWebsocketUpgradeCreatePermission */
+const connecting: ReadonlySet<string> = new Set(['/pods/exec', '/pods/attach', '/pods/portforward']);
 const switchingProtocols = 101;
 const schemaHeader = 'x-kubernetes-pf-flowschema-uid';
 const levelHeader = 'x-kubernetes-pf-prioritylevel-uid';

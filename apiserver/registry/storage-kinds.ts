@@ -21,6 +21,7 @@ import { duplicate, forbidden, invalid, oneOf, required, unsupported } from './f
 import type { KindRules } from './kind-rules.ts';
 import { qualifiedNameProblems } from './names.ts';
 import { roundToMillis } from './pod-spec-defaults.ts';
+import { validateQuotaName, validateQuotaScopes, validateQuotaUpdate } from './quota-scopes.ts';
 import { validateResourceAmount, validateResourceName } from './resource-validation.ts';
 import type { FieldError } from './strategy.ts';
 import { setBlockDeviceDefaults, setClaimSpecDefaults } from './volume-defaults.ts';
@@ -273,11 +274,15 @@ export const resourceQuotaRules: KindRules<ResourceQuota> = {
   setDefaults({ spec }) {
     if (spec?.hard !== undefined) roundToMillis(spec.hard);
   },
-  validate: ({ spec }) =>
-    Object.entries(spec?.hard ?? {}).flatMap(([name, amount]) => [
+  validate: ({ spec }) => [
+    ...Object.entries(spec?.hard ?? {}).flatMap(([name, amount]) => [
       ...validateResourceName(name, `spec.hard[${name}]`),
+      ...validateQuotaName(name, `spec.hard[${name}]`),
       ...validateResourceAmount(name, amount, `spec.hard[${name}]`),
     ]),
+    ...validateQuotaScopes(spec ?? {}, 'spec'),
+  ],
+  validateUpdate: (next, current) => validateQuotaUpdate(next.spec, current.spec),
   columns: [
     nameColumn,
     column('Request', 'What is requested, of what may be.', ({ status }) =>

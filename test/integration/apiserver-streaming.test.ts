@@ -140,6 +140,57 @@ test('exec is one WebSocket between the client and the agent', async () => {
   expect(await closed).toBe(1000);
 });
 
+test.each(['exec?container=c&command=sh', 'attach?container=c&stdout=true', 'portforward?ports=80'])(
+  'a WebSocket for %s needs the right to create, not only to get',
+  async (what) => {
+    const [subresource = ''] = what.split('?');
+    const allow = async (verbs: readonly string[]): Promise<void> => {
+      const path = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+      const apiVersion = 'rbac.authorization.k8s.io/v1';
+      const metadata = { name: `jane-${subresource}-${verbs.length}` };
+      const post = (kind: string, more: object): Promise<{ readonly status: number }> =>
+        admin.request({
+          ...{ method: 'POST', path: `${path}/${kind.toLowerCase()}s` },
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ apiVersion, kind, metadata, ...more }),
+        });
+      await post('Role', { rules: [{ apiGroups: [''], resources: [`pods/${subresource}`], verbs }] });
+      const bound = await post('RoleBinding', {
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
+        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'jane' }],
+      });
+      expect(bound.status).toBe(201);
+    };
+    const connect = async (): Promise<string> => {
+      const config = await loadKubeconfig(join(server.directory, 'admin.kubeconfig'));
+      const url = `${config.server}/api/v1/namespaces/default/pods/p/${what}`.replace('https', 'wss');
+      const { ca, cert, key } = config;
+      const headers = { 'impersonate-user': 'jane' };
+      const socket = new WebSocket(url, ['v4.channel.k8s.io'], { ca, cert, key, headers });
+      return new Promise((resolve) => {
+        socket.on('open', () => {
+          socket.terminate();
+          resolve('open');
+        });
+        socket.on('unexpected-response', (_request, response) => {
+          let text = '';
+          response.on('data', (chunk: Buffer) => {
+            text += chunk.toString();
+          });
+          response.on('end', () => resolve((JSON.parse(text) as { readonly message: string }).message));
+        });
+        socket.on('error', () => undefined);
+      });
+    };
+    await allow(['get']);
+    expect(await connect()).toBe(
+      `pods "p" is forbidden: User "jane" cannot create resource "pods/${subresource}" in API group "" in the namespace "default"`,
+    );
+    await allow(['get', 'create']);
+    expect(await connect()).toBe('open');
+  },
+);
+
 test('exec into a pod without a node is refused before the upgrade', async () => {
   const socket = await openSocket('loose/exec?container=c&command=cat');
   const error = await new Promise<Error>((resolve) => {
