@@ -71,8 +71,23 @@ function toNanos(digits: string, fraction: string, scale: Scale): bigint {
     : divideRoundingUp(mantissa, 10n ** BigInt(-exponent));
 }
 
+/** A cluster has few different ones, and each is read many times for every object that has it. */
+const rememberedQuantities = 1_000;
+const longestRemembered = 24;
+const remembered = new Map<string, Quantity>();
+
 /** @throws QuantityError */
 export function parseQuantity(text: string): Quantity {
+  const known = remembered.get(text);
+  if (known !== undefined) return known;
+  const quantity = readQuantity(text);
+  if (text.length > longestRemembered) return quantity;
+  if (remembered.size >= rememberedQuantities) remembered.clear();
+  remembered.set(text, quantity);
+  return quantity;
+}
+
+function readQuantity(text: string): Quantity {
   if (text === '') throw new QuantityError(notMatching);
   const [, sign = '', digits = '', fraction = '', suffix = ''] = pattern.exec(text) ?? [];
   if (digits === '' && fraction === '') throw new QuantityError(notMatching);

@@ -46,13 +46,13 @@ const envResources =
 export function validateEnv(variables: readonly EnvVar[], field: string): FieldError[] {
   const errors: FieldError[] = [];
   for (const [index, variable] of variables.entries()) {
-    const path = `${field}[${index}]`;
-    if (variable.name === '') errors.push(required(`${path}.name`));
+    const { name, value = '', valueFrom } = variable;
+    if (name === '') errors.push(required(`${field}[${index}].name`));
     else
-      for (const problem of envVarNameProblems(variable.name))
-        errors.push(invalid(`${path}.name`, variable.name, problem));
-    if (variable.valueFrom !== undefined)
-      errors.push(...validateValueFrom(variable.valueFrom, variable.value ?? '', `${path}.valueFrom`));
+      for (const problem of envVarNameProblems(name))
+        errors.push(invalid(`${field}[${index}].name`, name, problem));
+    if (valueFrom !== undefined)
+      errors.push(...validateValueFrom(valueFrom, value, `${field}[${index}].valueFrom`));
   }
   return errors;
 }
