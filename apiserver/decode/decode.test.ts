@@ -8,6 +8,7 @@ const kinds = {
   Pod: { group: '', version: 'v1', kind: 'Pod' },
   ReplicationController: { group: '', version: 'v1', kind: 'ReplicationController' },
   Deployment: { group: 'apps', version: 'v1', kind: 'Deployment' },
+  ResourceClaim: { group: 'resource.k8s.io', version: 'v1', kind: 'ResourceClaim' },
 } as const;
 
 function decode(
@@ -20,7 +21,7 @@ function decode(
   return decodeObject({
     messages,
     kind: kinds[kind],
-    schema: schemas.struct(`io.k8s.api.${group === '' ? 'core' : group}.v1.${kind}`),
+    schema: schemas.struct(`io.k8s.api.${group === '' ? 'core' : group.replace('.k8s.io', '')}.v1.${kind}`),
     contentType,
     body: Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
     fieldValidation,
@@ -33,6 +34,11 @@ describe('decodeObject', () => {
     const { object, warnings } = decode('Pod', pod);
     expect(warnings).toEqual(['unknown field "spec.containers[0].foo"', 'unknown field "spec.bar"']);
     expect(object['spec']).toEqual({ containers: [{ name: 'c', resources: {} }] });
+  });
+
+  it('gives a claim of devices its status, as Go writes it', () => {
+    const { object } = decode('ResourceClaim', { spec: {} });
+    expect(object).toMatchObject({ spec: { devices: {} }, status: {} });
   });
 
   it('refuses them when strict', () => {

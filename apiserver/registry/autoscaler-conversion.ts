@@ -45,7 +45,9 @@ function toStored(object: AnyObject): AnyObject {
   };
   const metrics = [...(percent === undefined ? [] : [cpu]), ...(Array.isArray(others) ? others : [])];
   const behavior = parse(annotations?.[carried.behavior]);
-  const { currentCPUUtilizationPercentage: current, ...status } = fieldsOf(object['status']);
+  const { currentCPUUtilizationPercentage: current, currentReplicas, ...status } = fieldsOf(object['status']);
+  // v1 writes it always, v2 only when there are any.
+  const replicas = currentReplicas === undefined || currentReplicas === 0 ? {} : { currentReplicas };
   const kept = withoutCarried(annotations);
   const currentMetrics =
     current === undefined
@@ -60,7 +62,7 @@ function toStored(object: AnyObject): AnyObject {
       ...(metrics.length === 0 ? {} : { metrics }),
       ...(behavior === undefined ? {} : { behavior }),
     },
-    status: { ...status, desiredReplicas: status['desiredReplicas'] ?? 0, currentMetrics },
+    status: { ...status, ...replicas, desiredReplicas: status['desiredReplicas'] ?? 0, currentMetrics },
   };
 }
 
