@@ -45,6 +45,7 @@ import { ObjectStore } from './store/object-store.ts';
 import { AgentClient, type AgentTls } from './streaming/agent-client.ts';
 import { Upgrades } from './streaming/upgrades.ts';
 import { bulkBindingKind } from './subresources/bulk-binding.ts';
+import { bulkPreemptionKind } from './subresources/bulk-preemption.ts';
 import { foreseePodWith } from './subresources/foreseen-pod.ts';
 import { LeadingScheduler, type SchedulerTls } from './subresources/leading-scheduler.ts';
 import { placementSubresource } from './subresources/placement.ts';
@@ -52,6 +53,7 @@ import { WatchCache } from './watch-cache/watch-cache.ts';
 
 /** Requests under way at the end get this long to be answered. */
 const drainMs = 10_000;
+const bulkKinds = [bulkBindingKind, bulkPreemptionKind];
 /** As Kubernetes estimates lists. */
 const objectsPerSeat = 100;
 const maxSeats = 10;
@@ -273,7 +275,7 @@ export class ApiServer {
       ...{ authenticator, authorizer, openid, flow: this.#gate(), auditor: this.#auditor },
       widthOf: (info) => this.#widthOf(info),
       router: new Router(deps, createRoutes(deps)),
-      discovery: new Discovery(this.#registry, [bulkBindingKind, ...metricsKinds], ownSubresources),
+      discovery: new Discovery(this.#registry, [...bulkKinds, ...metricsKinds], ownSubresources),
       openapi: (request) => answerOpenApi(openapi, request),
     });
     const pods = this.#registry.byResource('', 'v1', 'pods');

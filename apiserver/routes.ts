@@ -13,6 +13,7 @@ import { bindingRoutes, bindingsHandler } from './subresources/binding.ts';
 import { BindingFence } from './subresources/binding-fence.ts';
 import { BindingLedger } from './subresources/binding-ledger.ts';
 import { bulkBindingHandler } from './subresources/bulk-binding.ts';
+import { bulkPreemptionHandler } from './subresources/bulk-preemption.ts';
 import { evictionRoutes } from './subresources/eviction.ts';
 import { finalizeRoutes } from './subresources/finalize.ts';
 import { type PlacementDependencies, placementRoutes } from './subresources/placement.ts';
@@ -62,6 +63,7 @@ export function createRoutes(deps: RouteDependencies): Routes {
     ...reviewHandlers(deps),
     ['authorization.k8s.io/v1/selfsubjectrulesreviews', rulesReviewHandler(deps)],
     ['coracle.dev/v1/bulkbindings', bulkBindingHandler(deps, { ledger, fence })],
+    ['coracle.dev/v1/bulkpreemptions', bulkPreemptionHandler(deps)],
   ]);
   const computed = new Map([...metricsRoutes(deps), ...componentRoutes({ ...deps, storage })]);
   return { subresources, virtual, computed };

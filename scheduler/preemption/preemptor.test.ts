@@ -35,28 +35,71 @@ it('nobody waits for the end of a victim that could not be evicted', () => {
   expect(hasEndingVictims(cluster, 'a', toPodClass(high))).toBe(true);
 });
 
-it('evicts a bounded number at a time, and all in the end', async () => {
-  let [underWay, most, deleted] = [0, 0, 0];
+const victims = Array.from({ length: 500 }, (_, i) => low(`victim-${i}`));
+const untouched = (): never => {
+  throw new Error('is not asked');
+};
+
+it('evicts a hundred in a request, a bounded number of requests at a time, and all in the end', async () => {
+  let [underWay, most] = [0, 0];
+  const sizes: number[] = [];
+  const told: string[] = [];
+  const failed: string[] = [];
   const evictor = new Evictor({
     client: {
-      patch: async () => {
+      ...{ patch: untouched, delete: untouched },
+      request: async ({ body }) => {
         underWay += 1;
         most = Math.max(most, underWay);
+        const items: { name: string }[] = JSON.parse(`${body}`).items;
+        sizes.push(items.length);
         await Promise.resolve();
+        underWay -= 1;
+        const results = items.map(({ name }) => outcomes.get(name) ?? { code: 200 });
+        return { status: 200, headers: {}, body: Buffer.from(JSON.stringify({ results })) };
+      },
+    },
+    events: { event: ({ object }) => told.push(object.metadata.name) },
+    ...{ clock: systemClock, logger: silentLogger },
+  });
+  const outcomes = new Map([
+    ['victim-3', { code: 404, reason: 'NotFound' }],
+    ['victim-7', { code: 409, reason: 'Conflict' }],
+  ]);
+  for (const victim of victims)
+    evictor.start({
+      ...{ preemptor: high, nodeName: 'a', victims: [victim] },
+      onFailure: ({ uid }) => failed.push(uid),
+    });
+  await evictor.drain();
+  expect([most, sizes]).toEqual([4, [100, 100, 100, 100, 100]]);
+  // Who is gone is neither told of nor failed.
+  expect([told.length, failed]).toEqual([498, ['victim-7']]);
+});
+
+it('evicts one by one where the server does not know better', async () => {
+  const [patched, deleted]: [string[], string[]] = [[], []];
+  const evictor = new Evictor({
+    client: {
+      request: async () => ({
+        status: 404,
+        headers: {},
+        body: Buffer.from('{"kind":"Status","code":404,"reason":"NotFound"}'),
+      }),
+      patch: async (_, { name }) => {
+        patched.push(name);
         return high as never;
       },
-      delete: async () => {
-        underWay -= 1;
-        deleted += 1;
+      delete: async (_, { name }) => {
+        deleted.push(name);
         return high as never;
       },
     },
     events: { event: () => undefined },
-    clock: systemClock,
-    logger: silentLogger,
+    ...{ clock: systemClock, logger: silentLogger },
   });
-  const victims = Array.from({ length: 500 }, (_, i) => low(`victim-${i}`));
-  evictor.start({ preemptor: high, nodeName: 'a', victims, onFailure: () => undefined });
+  evictor.start({ preemptor: high, nodeName: 'a', victims, onFailure: untouched });
   await evictor.drain();
-  expect([most, deleted]).toEqual([64, 500]);
+  const names = victims.map(({ uid }) => uid).sort();
+  expect([patched.sort(), deleted.sort()]).toEqual([names, names]);
 });

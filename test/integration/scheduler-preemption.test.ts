@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Lease } from '../../api/generated/coordination-v1.ts';
-import { events, leases, priorityclasses } from '../../api/generated/resources.ts';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { events, leases, pods, priorityclasses } from '../../api/generated/resources.ts';
 import { eventually } from '../support/eventually.ts';
 import { SchedulerCluster } from '../support/scheduler-cluster.ts';
 
@@ -40,7 +41,50 @@ async function addPriorityClasses(): Promise<void> {
     });
 }
 
+interface Result {
+  readonly code: number;
+  readonly message?: string;
+}
+
+async function endTogether(items: readonly object[]): Promise<readonly Result[]> {
+  const { body, status } = await cluster.client.request({
+    ...{ method: 'POST', path: '/apis/coracle.dev/v1/bulkpreemptions' },
+    ...{ headers: { 'content-type': 'application/json' }, body: JSON.stringify({ items }) },
+  });
+  expect(status).toBe(200);
+  return JSON.parse(body.toString()).results;
+}
+
 describe('preemption', () => {
+  it('by many at a time marks and ends each pod in one write, and says what became of each', async () => {
+    const { client } = cluster;
+    await cluster.addNode({ name: 'host-1' });
+    const spec = { nodeName: 'host-1' };
+    const running = await cluster.addPod({ name: 'running', spec });
+    const other = await cluster.addPod({ name: 'other', spec });
+    const pending = await cluster.addPod({ name: 'pending', cpu: '100' });
+    const itemOf = ({ metadata: { namespace, name, uid } }: Pod): object => ({
+      ...{ namespace, name, uid, message: 'room is needed' },
+    });
+    const results = await endTogether([
+      itemOf(running),
+      { ...itemOf(other), uid: running.metadata.uid },
+      itemOf(pending),
+      { ...itemOf(running), name: 'missing' },
+    ]);
+    expect(results.map(({ code }) => code)).toEqual([200, 409, 200, 404]);
+    const marked = await client.get(pods, running.metadata);
+    expect(marked.metadata).toMatchObject({ deletionGracePeriodSeconds: 30 });
+    expect(marked.metadata.generation).toBe((running.metadata.generation ?? 0) + 1);
+    expect(marked.status?.conditions).toContainEqual(
+      expect.objectContaining({ type: 'DisruptionTarget', message: 'room is needed' }),
+    );
+    expect((await client.get(pods, other.metadata)).metadata.deletionTimestamp).toBeUndefined();
+    await expect(client.get(pods, pending.metadata)).rejects.toMatchObject({ reason: 'NotFound' });
+    // Who is asked to end again goes on ending.
+    expect(await endTogether([itemOf(running)])).toEqual([{ code: 200 }]);
+  });
+
   it('evicts the least important pod with notice, keeps its room, and takes it when it is gone', async () => {
     await addPriorityClasses();
     await cluster.addNode({ name: 'host-1', cpu: '2' });

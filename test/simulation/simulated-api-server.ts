@@ -21,6 +21,7 @@ import { ObjectStore } from '../../apiserver/store/object-store.ts';
 import { toStatusError } from '../../apiserver/store/storage-failure.ts';
 import { AgentClient } from '../../apiserver/streaming/agent-client.ts';
 import { bulkBindingKind } from '../../apiserver/subresources/bulk-binding.ts';
+import { bulkPreemptionKind } from '../../apiserver/subresources/bulk-preemption.ts';
 import { LeadingScheduler } from '../../apiserver/subresources/leading-scheduler.ts';
 import { WatchCache } from '../../apiserver/watch-cache/watch-cache.ts';
 import { invariant } from '../../base/invariant.ts';
@@ -40,7 +41,7 @@ const noTls = { cert: undefined, key: undefined, ca: undefined };
 const forever: AbortSignal = new AbortController().signal;
 /** Immutable and slow to build: all servers of all runs share it. */
 const registry: Registry = createRegistry();
-const discovery: Discovery = new Discovery(registry, [bulkBindingKind]);
+const discovery: Discovery = new Discovery(registry, [bulkBindingKind, bulkPreemptionKind]);
 
 /** An API server without sockets: what stands behind the front door is the real one. */
 export class SimulatedApiServer {

@@ -35,7 +35,7 @@ export const ownRoles: readonly NamedRules[] = [
   {
     name: 'coracle:scheduler',
     rules: [
-      on('coracle.dev', 'bulkbindings', 'create'),
+      on('coracle.dev', 'bulkbindings bulkpreemptions', 'create'),
       on('scheduling.x-k8s.io', 'podgroups', read),
       // Rebalancing: looks at who owns a pod, marks it, and evicts it when its replacement is ready.
       on('apps', 'deployments', 'get'),
