@@ -4,14 +4,21 @@ import { badRequest, StatusError } from '../../api/status-error.ts';
 export interface ContinueToken {
   readonly version: number;
   readonly after: string;
+  /** When the list began; not told of tokens without a version. */
+  readonly begunMs: number | undefined;
 }
+
+/**
+ * A list that goes on later than this does so in the present state, as in Kubernetes, whose store forgets: how long the
+ * state of a kind that nobody changes stays known here is nothing that a client can see.
+ */
+const consistentForMs = 300_000;
 
 const tokenVersion = 'meta.k8s.io/v1';
 
 export function encodeContinue(token: ContinueToken): string {
-  return Buffer.from(JSON.stringify({ v: tokenVersion, rv: token.version, start: token.after })).toString(
-    'base64url',
-  );
+  const fields = { v: tokenVersion, rv: token.version, start: token.after, at: token.begunMs };
+  return Buffer.from(JSON.stringify(fields)).toString('base64url');
 }
 
 const invalid = (why: string): never => {
@@ -24,8 +31,8 @@ function quotedByte(byte: number): string {
   return `'\\u${byte.toString(16).padStart(4, '0')}'`;
 }
 
-/** @throws StatusError 400 when it is not one of ours, or lies outside `prefix`. */
-export function decodeContinue(text: string, prefix: string): ContinueToken {
+/** @throws StatusError 400 when it is not one of ours, or lies outside `prefix`, 410 when it is too old. */
+export function decodeContinue(text: string, prefix: string, nowMs: number): ContinueToken {
   const bytes = Buffer.from(text, 'base64url');
   if (bytes.length === 0 || !/^[A-Za-z0-9_-]*={0,2}$/.test(text))
     invalid('illegal base64 data at input byte 0');
@@ -36,18 +43,20 @@ export function decodeContinue(text: string, prefix: string): ContinueToken {
     // Not JSON: say so as Kubernetes does.
     invalid(`invalid character ${quotedByte(bytes[0] ?? 0)} looking for beginning of value`);
   }
-  const token = parsed as { v?: unknown; rv?: unknown; start?: unknown } | null;
+  const token = parsed as { v?: unknown; rv?: unknown; start?: unknown; at?: unknown } | null;
   if (token?.v !== tokenVersion)
     throw badRequest(
       'invalid continue token: continue key is not valid: server does not recognize this encoded version',
     );
-  const { rv, start } = token;
+  const { rv, start, at } = token;
   if (typeof rv !== 'number' || rv === 0 || typeof start !== 'string')
     throw badRequest(
       'invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)',
     );
   if (!start.startsWith(prefix)) invalid(`${JSON.stringify(start)}`);
-  return { version: rv, after: start };
+  const begunMs = typeof at === 'number' ? at : undefined;
+  if (begunMs !== undefined && nowMs - begunMs > consistentForMs) throw new ExpiredContinue(start);
+  return { version: rv, after: start, begunMs };
 }
 
 /** The answer to a token whose state is gone carries one with which the list may go on inconsistently. */
@@ -61,6 +70,6 @@ export class ExpiredContinue extends StatusError {
       message:
         'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
     });
-    this.continueToken = encodeContinue({ version: -1, after });
+    this.continueToken = encodeContinue({ version: -1, after, begunMs: undefined });
   }
 }

@@ -145,7 +145,10 @@ export async function collectList(
     objects,
     head: {
       resourceVersion: String(version),
-      continue: after === undefined ? undefined : encodeContinue({ version, after }),
+      continue:
+        after === undefined
+          ? undefined
+          : encodeContinue({ version, after, begunMs: start.begunMs ?? deps.clock.nowMs() }),
       remainingItemCount: after === undefined || selected ? undefined : page.remaining,
     },
   };
@@ -155,6 +158,8 @@ interface ListStart {
   readonly after: string | undefined;
   /** Undefined: the state as the cache has it. */
   readonly atVersion: number | undefined;
+  /** Of a list that goes on: when it began. */
+  readonly begunMs?: number | undefined;
 }
 
 async function startOf(
@@ -164,10 +169,11 @@ async function startOf(
 ): Promise<ListStart> {
   const { cache } = deps;
   if (options.continueToken !== '') {
-    const token = decodeContinue(options.continueToken, resourcePrefix(request.strategy.resource));
+    const prefix = resourcePrefix(request.strategy.resource);
+    const token = decodeContinue(options.continueToken, prefix, deps.clock.nowMs());
     if (options.resourceVersion !== '' && options.resourceVersion !== '0')
       throw badRequest('specifying resource version is not allowed when using continue');
-    if (token.version > 0) return { after: token.after, atVersion: token.version };
+    if (token.version > 0) return { after: token.after, atVersion: token.version, begunMs: token.begunMs };
     await waitCurrent(cache, request.response.signal);
     return { after: token.after, atVersion: undefined };
   }
