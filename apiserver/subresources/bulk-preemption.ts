@@ -52,7 +52,7 @@ type Results = (BulkResult | undefined)[];
 /**
  * `POST /apis/coracle.dev/v1/bulkpreemptions`, body `{items: [{namespace, name, uid, message}, ...]}`: gives every pod
  * the condition `DisruptionTarget` and begins its graceful deletion, both in one write, many pods in a transaction, each
- * on its own condition. It is what a status patch and a deletion of each pod would do, at a fifth of their cost.
+ * on its own condition. It does what a status patch and a deletion of each pod would do.
  * Answers 200 with `{kind: BulkPreemption, results: [...]}` in the order of the items; `code` is 200, or as the
  * deletion would answer.
  */
