@@ -4,6 +4,7 @@ import { DomainRanks } from './domain-ranks.ts';
 import type { Topology } from './topology.ts';
 
 const keepChanges = 512;
+const initialSlots = 64;
 
 /**
  * Counts pods by topology domain. Whoever asks for the least of all domains, or for the domains with a given count,
@@ -24,13 +25,13 @@ export class DomainCounter implements DomainCounts {
   readonly #counts: number[] = [];
   readonly #nodes: number[] = [];
   #ranks: DomainRanks | undefined;
-  /** Only where not every node is eligible. */
-  readonly #eligibleSlots: Set<number> | undefined;
+  /** By slot; only where not every node is eligible. */
+  #eligible: Uint8Array | undefined;
 
   constructor(spec: CounterSpec, topology: Topology) {
     this.spec = spec;
     this.topology = topology;
-    this.#eligibleSlots = spec.isEligible === undefined ? undefined : new Set();
+    this.#eligible = spec.isEligible === undefined ? undefined : new Uint8Array(initialSlots);
   }
 
   get total(): number {
@@ -56,7 +57,7 @@ export class DomainCounter implements DomainCounts {
 
   /** Pods came to a node (or left it, negative). */
   add(slot: number, by: number): void {
-    if (by === 0 || this.#eligibleSlots?.has(slot) === false) return;
+    if (by === 0 || !this.#isEligible(slot)) return;
     const domain = this.topology.domainOf(slot);
     if (domain !== noDomain) this.#change(domain, by, 0);
   }
@@ -64,15 +65,30 @@ export class DomainCounter implements DomainCounts {
   /** A node with `pods` that count begins to be in its domain. */
   enter(slot: number, pods: number): void {
     const domain = this.topology.domainOf(slot);
-    this.#eligibleSlots?.add(slot);
+    this.#setEligible(slot, 1);
     if (domain !== noDomain) this.#change(domain, pods, 1);
   }
 
   /** Before the node's domain changes. */
   leave(slot: number, pods: number): void {
-    if (this.#eligibleSlots?.delete(slot) === false) return;
+    if (!this.#isEligible(slot)) return;
+    this.#setEligible(slot, 0);
     const domain = this.topology.domainOf(slot);
     if (domain !== noDomain) this.#change(domain, -pods, -1);
+  }
+
+  #isEligible(slot: number): boolean {
+    return this.#eligible === undefined || this.#eligible[slot] === 1;
+  }
+
+  #setEligible(slot: number, value: 0 | 1): void {
+    if (this.#eligible === undefined) return;
+    if (slot >= this.#eligible.length) {
+      const larger = new Uint8Array(2 * (slot + 1));
+      larger.set(this.#eligible);
+      this.#eligible = larger;
+    }
+    this.#eligible[slot] = value;
   }
 
   #change(domain: number, pods: number, nodes: number): void {
