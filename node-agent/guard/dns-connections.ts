@@ -3,13 +3,13 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/clock.ts';
 
 /** In all; one more is closed. */
-export const maxTcpConnections = 256;
+const maxTcpConnections = 256;
 /** From one address: no pod takes them all. */
 export const maxTcpConnectionsPerAddress = 64;
 /** From the beginning, or the last whole message or answer, to the next whole message. Single bytes gain nobody time. */
-export const tcpIdleMs = 10_000;
+const tcpIdleMs = 10_000;
 /** Answers that a client does not read. */
-export const maxUnreadBytes: number = 1024 * 1024;
+const maxUnreadBytes = 1024 * 1024;
 
 const lengthBytes = 2;
 
