@@ -18,8 +18,8 @@ const connectTimeoutMs = 3_000;
 const pingPeriodMs = 3_000;
 const pingTimeoutMs = 5_000;
 const windowBytes = 8 * 1024 * 1024;
-/** Above it a response is a fault: a page is 2 MB, a single object at most 1.5 MB. */
-const maxResponseBytes = 256 * 1024 * 1024;
+/** Larger answers are not read. The largest that is meant is that of 64 deletions, of 1.5 MB each. */
+const maxResponseBytes = 128 * 1024 * 1024;
 
 export interface EtcdTls {
   readonly ca: string | Buffer;
@@ -122,8 +122,7 @@ export class EtcdConnection {
         timer.cancel();
         const refused = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
         if (answer.status === undefined) reject(this.#lost(path, !refused, answer.failure ?? this.#failure));
-        else if (answer.status !== 0)
-          reject(new GrpcError({ status: answer.status, message: answer.message, sent: true }));
+        else if (answer.status !== 0) reject(answer.error());
         else if (answer.body === undefined)
           reject(this.#lost(path, true, new Error('the answer is cut short')));
         else resolve(answer.body);
@@ -211,6 +210,7 @@ class Answer {
   message = '';
   failure: Error | undefined;
   readonly #chunks: Buffer[] = [];
+  /** As its prefix says; 0 while that is not known. */
   #size = 0;
 
   /** The one message of the body; undefined when it is not whole. */
@@ -226,9 +226,27 @@ class Answer {
     this.listenToStatus(stream);
     stream.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
-      this.#size += chunk.length;
-      if (this.#size > maxResponseBytes) stream.close(constants.NGHTTP2_CANCEL);
+      if (this.#size === 0) this.#size = this.#announced();
+      if (this.#size <= maxResponseBytes) return;
+      this.#chunks.length = 0;
+      this.status ??= grpcStatus.resourceExhausted;
+      this.message = `the answer is larger than max (${this.#size} vs. ${maxResponseBytes})`;
+      stream.close(constants.NGHTTP2_CANCEL);
     });
+  }
+
+  error(): GrpcError {
+    const { status = grpcStatus.unknown, message } = this;
+    const answerBytes = this.#size > maxResponseBytes ? this.#size : undefined;
+    return new GrpcError({ status, message, sent: true, answerBytes });
+  }
+
+  /** Length of the message; 0 while too little of it is there to know. */
+  #announced(): number {
+    const [first, ...more] = this.#chunks;
+    if (first === undefined) return 0;
+    const start = more.length === 0 ? first : Buffer.concat(this.#chunks);
+    return start.length < 5 ? 0 : frameLength(start);
   }
 
   listenToStatus(stream: ClientHttp2Stream): void {

@@ -93,7 +93,8 @@ export class EtcdClient {
         this.identity.observe(response.header, atLeast);
         return response;
       } catch (error) {
-        const isFinal = this.#closed || !(error instanceof GrpcError) || error.isRefusal;
+        const isFinal =
+          this.#closed || !(error instanceof GrpcError) || error.isRefusal || error.answerBytes !== undefined;
         if (isFinal || this.#clock.monotonicMs() + pauseBetweenReadsMs > deadlineMs) throw error;
         await delay(this.#clock, pauseBetweenReadsMs);
       }
@@ -115,7 +116,7 @@ export class EtcdClient {
         return await connection.unary(path, frame, timeoutMs);
       } catch (error) {
         if (!(error instanceof GrpcError)) throw error;
-        if (!error.isRefusal) connector.distrust(connection);
+        if (!error.isRefusal && error.answerBytes === undefined) connector.distrust(connection);
         if (error.sent) throw error;
       }
     }

@@ -24,7 +24,7 @@ import { EtcdDeletes } from './etcd-deletes.ts';
 import { EtcdPuts } from './etcd-puts.ts';
 import { watchEtcd } from './etcd-watch.ts';
 import { GroupCommit, patienceOf } from './group-commit.ts';
-import { toStorageError } from './grpc-error.ts';
+import { GrpcError, toStorageError } from './grpc-error.ts';
 import type { RangeResponse } from './messages.ts';
 import { OwnWrites } from './own-writes.ts';
 import { SharedRead } from './shared-read.ts';
@@ -188,17 +188,18 @@ export class EtcdStorage implements Storage {
     readonly limit: number;
     readonly revision: number | undefined;
   }): Promise<RangeResponse> {
-    const { key, end, limit, revision } = page;
-    try {
-      return await this.#client.scan({
-        key,
-        rangeEnd: end,
-        limit,
-        ...(revision === undefined ? {} : { revision }),
-      });
-    } catch (error) {
-      throw toStorageError(`scan from ${key}`, error);
-    }
+    const { key, end, revision } = page;
+    const at = revision === undefined ? {} : { revision };
+    let { limit } = page;
+    for (;;)
+      try {
+        return await this.#client.scan({ key, rangeEnd: end, limit, ...at });
+      } catch (error) {
+        const bytes = error instanceof GrpcError ? error.answerBytes : undefined;
+        if (bytes === undefined || limit === 1) throw toStorageError(`scan from ${key}`, error);
+        // The objects are much larger from here on than those before, by which the limit was chosen.
+        limit = Math.max(1, Math.floor((limit * scanPageBytes) / bytes));
+      }
   }
 }
 

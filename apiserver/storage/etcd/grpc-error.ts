@@ -33,17 +33,26 @@ export class GrpcError extends Error {
   readonly code = 'ETCD_CALL';
   readonly status: number;
   readonly sent: boolean;
+  /** Of an answer that was not read because it is too large. */
+  readonly answerBytes: number | undefined;
 
-  constructor(options: { status: number; message: string; sent: boolean; cause?: unknown }) {
+  constructor(options: {
+    status: number;
+    message: string;
+    sent: boolean;
+    cause?: unknown;
+    answerBytes?: number | undefined;
+  }) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'GrpcError';
     this.status = options.status;
     this.sent = options.sent;
+    this.answerBytes = options.answerBytes;
   }
 
   /** etcd looked at the request and said no: neither repetition nor doubt is called for. */
   get isRefusal(): boolean {
-    return this.sent && refusals.has(this.status);
+    return this.sent && this.answerBytes === undefined && refusals.has(this.status);
   }
 }
 
