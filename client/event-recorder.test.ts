@@ -130,9 +130,28 @@ describe('EventRecorder', () => {
     const running = recorder.run(abort.signal);
     abort.abort();
     recorder.event(report());
-    await settle();
-    await clock.advance(1_000);
     await running;
     expect(written.created).toHaveLength(1);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('ends a second after it was told to, though a server does not answer', async () => {
+    const clock = new ManualClock();
+    const never = new Promise<never>(() => undefined);
+    const client = { create: () => never, patch: () => never };
+    const options = { client, component: 'kubelet', clock, random: seededRandom(1), logger: silentLogger };
+    const recorder = new EventRecorder(options);
+    const abort = new AbortController();
+    let hasEnded = false;
+    const running = recorder.run(abort.signal).then(() => {
+      hasEnded = true;
+    });
+    recorder.event(report());
+    await settle();
+    abort.abort();
+    await clock.advance(999);
+    expect(hasEnded).toBe(false);
+    await clock.advance(1);
+    await running;
   });
 });

@@ -10,6 +10,7 @@ import type { Event, ObjectReference } from '../api/generated/core-v1.ts';
 import { events } from '../api/generated/resources.ts';
 import type { ApiObject } from '../api/kind-info.ts';
 import { isNotFound } from '../api/status-error.ts';
+import { onAbort } from '../base/abort.ts';
 import { type BackoffPolicy, backoffMs } from '../base/backoff.ts';
 import { type Clock, delay, toTime } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -23,6 +24,8 @@ const maxInFlight = 8;
 const maxRemembered = 4_096;
 const aggregateForMs = 10 * 60_000;
 const maxTries = 4;
+/** For what is still queued at the end. */
+const lastWritesMs = 1_000;
 const retryBackoff: BackoffPolicy = { initialMs: 200, maxMs: 5_000, factor: 3, jitter: 0.5 };
 /** As Kubernetes limits an event's note. */
 const maxMessageCharacters = 1_024;
@@ -74,6 +77,7 @@ export class EventRecorder implements EventSink {
   /** Keys being written: a repetition waits, so that it finds the first event's name. */
   readonly #writing = new Map<string, Promise<void>>();
   #wake: (() => void) | undefined;
+  #isOver = false;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -95,16 +99,29 @@ export class EventRecorder implements EventSink {
 
   /** Writes what is reported until `signal` aborts, and then what is still queued, for a second at most. */
   async run(signal: AbortSignal): Promise<void> {
+    const finished = new AbortController();
+    const writing = this.#writeAll(signal).finally(() => finished.abort());
+    await Promise.race([writing, this.#lastSecond(signal, finished.signal)]);
+    this.#isOver = true;
+  }
+
+  async #writeAll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#writeQueued(signal);
       if (!signal.aborted) await this.#nextReport(signal);
     }
-    const { clock } = this.#options;
-    await Promise.race([this.#writeQueued(undefined), delay(clock, 1_000)]);
+    await this.#writeQueued(undefined);
+  }
+
+  async #lastSecond(signal: AbortSignal, finished: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      onAbort(signal, resolve);
+    });
+    await delay(this.#options.clock, lastWritesMs, finished);
   }
 
   async #writeQueued(signal: AbortSignal | undefined): Promise<void> {
-    while (this.#queue.length > 0 || this.#writing.size > 0) {
+    while (!this.#isOver && (this.#queue.length > 0 || this.#writing.size > 0)) {
       const next = this.#queue.find((queued) => !this.#writing.has(queued.key));
       if (next === undefined || this.#writing.size >= maxInFlight) {
         await Promise.race(this.#writing.values());

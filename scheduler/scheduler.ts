@@ -73,7 +73,7 @@ export async function runScheduler(options: SchedulerOptions, signal: AbortSigna
   let server: PlacementServer | undefined;
   const elector = electorOf(options, () => server?.address);
   const client = elector === undefined ? options.client : fencedClient(options.client, elector);
-  const scheduler = assemble({ ...options, client });
+  const scheduler = assemble({ ...options, client }, options.client);
   let isDeciding = false;
   const { placement } = options;
   if (placement !== undefined)
@@ -120,7 +120,8 @@ interface Assembly {
   whenSynced(signal: AbortSignal): Promise<void>;
 }
 
-function assemble(options: SchedulerOptions): Assembly {
+/** @param reporting for events: what has happened may be told by one who no longer leads */
+function assemble(options: SchedulerOptions, reporting: ApiClient): Assembly {
   const { client, clock, random, logger } = options;
   const namespaceInformer = new Informer<Namespace>({ ...options, type: namespaces });
   const cluster = new Cluster((name) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {});
@@ -136,7 +137,7 @@ function assemble(options: SchedulerOptions): Assembly {
     cluster.counters.namespacesChanged();
     waker.podsChanged();
   });
-  const events = new EventRecorder({ ...options, component: 'default-scheduler' });
+  const events = new EventRecorder({ ...options, client: reporting, component: 'default-scheduler' });
   const conditions = new ConditionWriter({ client, clock, logger });
   const evictor = new Evictor({ client, events, clock, logger });
   const preemptor = new Preemptor(evictor, (uid) => queue.wakeOne(uid));
