@@ -14,8 +14,10 @@ import type { HollowNode } from './hollow-node.ts';
 import { isShownReady, type NodeCapacity, nodeObjectOf, nodeStatusOf } from './node-shape.ts';
 import { Rota } from './rota.ts';
 
-/** Nodes that register, renew or write at the same time: a renewal waits 100 ms for company, and 500 are due a second. */
-const workers = 128;
+/** Nodes that register or renew at the same time: a renewal waits 100 ms for company, and 500 are due a second. */
+const renewing = 128;
+/** Nodes whose status is written at the same time: fewer than the seats of all nodes, so that no Lease waits for them. */
+const writingStatus = 8;
 const statusPeriodMs = 5 * 60_000;
 
 export interface NodeUpkeepOptions {
@@ -32,12 +34,14 @@ export interface NodeUpkeepOptions {
 export class NodeUpkeep {
   readonly #options: NodeUpkeepOptions;
   readonly #queue: WorkQueue<string>;
+  readonly #statuses: WorkQueue<string>;
 
   constructor(options: NodeUpkeepOptions) {
     this.#options = options;
     this.#queue = new WorkQueue(options);
+    this.#statuses = new WorkQueue(options);
     const look = ({ metadata }: Node): void => this.look(metadata.name);
-    options.known.addHandler({ onUpdate: (_previous, node) => look(node), onDelete: look });
+    options.known.addHandler({ onAdd: look, onUpdate: (_previous, node) => look(node), onDelete: look });
   }
 
   /** Something about the node has changed. */
@@ -57,35 +61,46 @@ export class NodeUpkeep {
     await known.whenSynced(signal);
     for (const name of names) this.#queue.add(name);
     const group = new TaskGroup(signal);
-    for (let n = 0; n < workers; n += 1) group.start((until) => this.#work(until));
+    for (let n = 0; n < renewing; n += 1)
+      group.start((until) => this.#work(this.#queue, (node) => this.#sync(node), until));
+    for (let n = 0; n < writingStatus; n += 1)
+      group.start((until) => this.#work(this.#statuses, (node) => this.#syncStatus(node), until));
     group.start((until) =>
       new Rota({ clock, periodMs: leaseRenewPeriodMs, count: names.length, visit }).run(until),
     );
     await group.join();
   }
 
-  async #work(signal: AbortSignal): Promise<void> {
+  async #work(
+    queue: WorkQueue<string>,
+    sync: (node: HollowNode) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
     for (;;) {
-      const name = await this.#queue.get(signal);
+      const name = await queue.get(signal);
       if (name === undefined) return;
+      const node = this.#options.nodes.get(name);
       try {
-        await this.#sync(name);
-        this.#queue.forget(name);
+        if (node?.power === 'on') await sync(node);
+        queue.forget(name);
       } catch (error) {
         this.#options.logger.debug({ node: name, reason: messageOf(error) }, 'write a node again');
-        this.#queue.addRateLimited(name);
+        queue.addRateLimited(name);
       }
-      this.#queue.done(name);
+      queue.done(name);
     }
   }
 
-  async #sync(name: string): Promise<void> {
-    const { known, nodes: all } = this.#options;
-    const node = all.get(name);
-    if (node?.power !== 'on') return;
-    const shown = known.lister.get(undefined, name) ?? (await this.#register(node));
+  async #sync(node: HollowNode): Promise<void> {
+    const shown = this.#options.known.lister.get(undefined, node.name) ?? (await this.#register(node));
     if (node.isLeaseDue) await this.#renew(node, shown.metadata.uid);
-    if (this.#isStatusDue(node, shown)) await this.#writeStatus(node, shown);
+    if (this.#isStatusDue(node, shown)) this.#statuses.add(node.name);
+  }
+
+  async #syncStatus(node: HollowNode): Promise<void> {
+    // One that is not known yet comes back when it is.
+    const shown = this.#options.known.lister.get(undefined, node.name);
+    if (shown !== undefined && this.#isStatusDue(node, shown)) await this.#writeStatus(node, shown);
   }
 
   async #register(node: HollowNode): Promise<Node> {
