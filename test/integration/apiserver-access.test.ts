@@ -102,7 +102,8 @@ test('a token of a ServiceAccount tells who it is, and dies with its pod', async
     status: { authenticated: true, user: { username: 'system:serviceaccount:default:default' } },
   });
   await admin.delete(pods, { namespace: 'default', name: 'mine' }, { gracePeriodSeconds: 0 });
-  expect(await review()).toMatchObject({ status: { error: 'invalid bearer token' } });
+  const error = '[invalid bearer token, service account token has been invalidated]';
+  expect(await review()).toMatchObject({ status: { error } });
 });
 
 test('others do what their work needs', async () => {

@@ -95,5 +95,6 @@ test('a Secret made for an account is filled with a token that ends with the Sec
     const gone = await admin.get(secrets, name).then(() => false, isNotFound);
     expect(gone).toBe(true);
   });
-  expect(await review()).toMatchObject({ status: { error: 'invalid bearer token' } });
+  const error = '[invalid bearer token, serviceaccounts "robot" not found]';
+  expect(await review()).toMatchObject({ status: { error } });
 });
