@@ -32,6 +32,11 @@ beforeAll(async () => {
   await cluster.kubectlOut('patch', 'deployment', 'web', '--patch', JSON.stringify(patch));
   await cluster.kubectlOut('expose', 'deployment', 'web', '--port=8080', '--target-port=80');
   await cluster.kubectlOut('rollout', 'status', 'deployment/web', '--timeout=60s');
+  // Those from before the patch may still be on their way out.
+  await eventually(async () => {
+    const names = await cluster.kubectlOut('get', 'pods', '-l', 'app=web', '-o', 'name');
+    expect(names.trim().split('\n')).toHaveLength(2);
+  });
 });
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
