@@ -132,6 +132,10 @@ describe('a move', () => {
       const [budget] = (await cluster.admin.list(poddisruptionbudgets)).items;
       expect(budget?.status?.currentHealthy).toBe(replicas);
     });
+    // Of pods that are all as young as the new one any might go instead.
+    const annotations = { 'controller.kubernetes.io/pod-deletion-cost': '1' };
+    for (const { metadata } of await webPods())
+      await cluster.admin.patch(pods, metadata, { type: 'merge', body: { metadata: { annotations } } });
     const move = await firstMove();
     const trouble = new AbortController();
     const outcome = carryOut(move, trouble.signal);
