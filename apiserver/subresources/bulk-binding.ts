@@ -2,7 +2,6 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
 import { badRequest, notFound, StatusError } from '../../api/status-error.ts';
 import { topologyLabels } from '../admission/topology-labels.ts';
-import type { Answer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import type { VirtualHandler } from '../http/router.ts';
 import type { WriteDependencies } from '../http/writes.ts';
@@ -13,43 +12,23 @@ import type { CurrentObject } from '../store/request.ts';
 import { type BindingOrder, bindPod } from './binding.ts';
 import type { BindingFence, Turn } from './binding-fence.ts';
 import type { BindingLedger, BindingView, BindingWish } from './binding-ledger.ts';
+import {
+  type BulkResult,
+  type BulkResults,
+  bulkAnswer,
+  bulkKind,
+  bulkRounds,
+  readBulk,
+  refusal,
+} from './bulk-request.ts';
 
-/** Pods that one request may bind. */
-const bulkLimit = 1_000;
 const podStorage = { resource: '/pods' };
-/** Rounds for pods that somebody else changed meanwhile. */
-const rounds = 3;
 
-/** Our own resource: discovery shows it, so that a client can tell whether it is there. */
-export const bulkBindingKind: KindInfo = {
-  group: 'coracle.dev',
-  version: 'v1',
-  kind: 'BulkBinding',
-  plural: 'bulkbindings',
-  singular: 'bulkbinding',
-  namespaced: false,
-  verbs: ['create'],
-  shortNames: [],
-  categories: [],
-  subresources: [],
-  schema: '',
-};
+/** Our own resource, see `bulkBindingHandler`. */
+export const bulkBindingKind: KindInfo = bulkKind('BulkBinding');
 
-export interface BulkItem {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly node: string;
-}
-
-/** What became of one item, in the order of the request. `code` is 201, or as the single binding would answer. */
-export interface BulkResult {
-  readonly code: number;
-  readonly reason?: string;
-  readonly message?: string;
-  /** Refused because of what the scheduler has not seen: up to this version it should look before it tries again. */
-  readonly until?: string;
-}
+const itemKeys = ['namespace', 'name', 'uid', 'node'] as const;
+type BulkItem = Readonly<Record<(typeof itemKeys)[number], string>>;
 
 /** What keeps several schedulers apart. */
 export interface BindingGuard {
@@ -68,15 +47,9 @@ export function bulkBindingHandler(deps: WriteDependencies, guard: BindingGuard)
   return async (request) => {
     const asked = readRequest(request);
     const results = await bindAll(deps, guard, asked);
-    return jsonOf({ kind: 'BulkBinding', apiVersion: 'coracle.dev/v1', results });
+    return bulkAnswer('BulkBinding', results);
   };
 }
-
-const jsonOf = (value: object): Answer => ({
-  status: 200,
-  contentType: 'application/json',
-  body: `${JSON.stringify(value)}\n`,
-});
 
 /** One item that can be written, and where its result belongs. */
 interface Planned extends BindingWish {
@@ -84,27 +57,23 @@ interface Planned extends BindingWish {
   readonly put: StoragePut;
 }
 
-type Results = (BulkResult | undefined)[];
-
 async function bindAll(
   deps: WriteDependencies,
   guard: BindingGuard,
   { view, items }: BulkRequest,
-): Promise<BulkResult[]> {
-  const results: Results = items.map(() => undefined);
-  for (let round = 0; round < rounds && results.includes(undefined); round += 1) {
+): Promise<BulkResults> {
+  const results: BulkResults = items.map(() => undefined);
+  for (let round = 0; round < bulkRounds && results.includes(undefined); round += 1) {
     const planned = await planAll(deps, items, results, round > 0);
     if (planned.length > 0) await bindPlanned(deps, guard, { view, planned, results });
   }
-  return results.map(
-    (result) => result ?? { code: 409, reason: 'Conflict', message: 'the pod keeps changing' },
-  );
+  return results;
 }
 
 async function planAll(
   deps: WriteDependencies,
   items: readonly BulkItem[],
-  results: Results,
+  results: BulkResults,
   isRepeated: boolean,
 ): Promise<Planned[]> {
   const { source } = deps.store.dependencies;
@@ -124,7 +93,7 @@ async function planAll(
 interface Round {
   readonly view: BindingView;
   readonly planned: readonly Planned[];
-  readonly results: Results;
+  readonly results: BulkResults;
 }
 
 /** Judges what is planned and stores what may be. What lost a race for its pod or the turn stays open. */
@@ -176,14 +145,14 @@ function planPut(
   } catch (error) {
     // One pod's refusal is its result, not the batch's.
     if (!(error instanceof StatusError)) throw error;
-    return { result: { code: error.code, reason: error.reason, message: error.message } };
+    return { result: refusal(error) };
   }
 }
 
 interface Commit {
   readonly turn: Turn;
   readonly allowed: readonly Planned[];
-  readonly results: Results;
+  readonly results: BulkResults;
   readonly onTurnLost: () => void;
 }
 
@@ -214,22 +183,12 @@ interface BulkRequest {
 }
 
 function readRequest(request: ApiRequest): BulkRequest {
-  let body: unknown;
-  try {
-    body = JSON.parse(request.body.toString());
-  } catch (error) {
-    throw badRequest(`bulk binding: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const { items, scheduler, seen, request: number, answered } = toFields(body);
-  if (!Array.isArray(items)) throw badRequest('bulk binding: items: must be a list');
-  if (items.length > bulkLimit) throw badRequest(`bulk binding: items: must have at most ${bulkLimit} items`);
+  const { fields, items } = readBulk(request, 'bulk binding', itemKeys);
+  const { scheduler, seen, request: number, answered } = fields;
   const writer = typeof scheduler === 'string' && scheduler !== '' ? scheduler : request.user.name;
   const view = { writer, seen: readSeen(seen), request: toCount(number), answered: toCount(answered) };
-  return { view, items: items.map(toItem) };
+  return { view, items };
 }
-
-const toFields = (body: unknown): Readonly<Record<string, unknown>> =>
-  typeof body === 'object' && body !== null ? { ...body } : {};
 
 const toCount = (value: unknown): number => (typeof value === 'number' ? value : 0);
 
@@ -238,14 +197,4 @@ function readSeen(seen: unknown): number | undefined {
   const version = typeof seen === 'string' ? parseVersion(seen) : undefined;
   if (version === undefined) throw badRequest('bulk binding: seen: must be a resourceVersion');
   return version;
-}
-
-function toItem(value: unknown, at: number): BulkItem {
-  const read = (key: string): string => {
-    const text: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-    if (typeof text !== 'string' || text === '')
-      throw badRequest(`bulk binding: items[${at}].${key}: Required value`);
-    return text;
-  };
-  return { namespace: read('namespace'), name: read('name'), uid: read('uid'), node: read('node') };
 }

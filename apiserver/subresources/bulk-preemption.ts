@@ -1,9 +1,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
-import { badRequest, conflict, notFound, StatusError } from '../../api/status-error.ts';
+import { conflict, notFound, StatusError } from '../../api/status-error.ts';
 import { toTime } from '../../base/clock.ts';
-import type { Answer } from '../http/answer.ts';
-import type { ApiRequest } from '../http/api-request.ts';
 import type { VirtualHandler } from '../http/router.ts';
 import type { WriteDependencies } from '../http/writes.ts';
 import type { KindStrategy, UserInfo } from '../registry/strategy.ts';
@@ -11,43 +9,28 @@ import { keyOf } from '../storage/keys.ts';
 import type { StoragePut } from '../storage/storage.ts';
 import { planDelete } from '../store/delete.ts';
 import type { CurrentObject } from '../store/request.ts';
-import type { BulkResult } from './bulk-binding.ts';
-
-/** Pods that one request may end. */
-const bulkLimit = 1_000;
-/** Rounds for pods that somebody else changed meanwhile. */
-const rounds = 3;
+import {
+  type BulkResult,
+  type BulkResults,
+  bulkAnswer,
+  bulkKind,
+  bulkRounds,
+  readBulk,
+  refusal,
+} from './bulk-request.ts';
 
 /** Our own resource, beside bulk bindings. */
-export const bulkPreemptionKind: KindInfo = {
-  group: 'coracle.dev',
-  version: 'v1',
-  kind: 'BulkPreemption',
-  plural: 'bulkpreemptions',
-  singular: 'bulkpreemption',
-  namespaced: false,
-  verbs: ['create'],
-  shortNames: [],
-  categories: [],
-  subresources: [],
-  schema: '',
-};
+export const bulkPreemptionKind: KindInfo = bulkKind('BulkPreemption');
 
-interface Victim {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  /** What its condition says. */
-  readonly message: string;
-}
+/** `message`: what its condition says. */
+const victimKeys = ['namespace', 'name', 'uid', 'message'] as const;
+type Victim = Readonly<Record<(typeof victimKeys)[number], string>>;
 
 /** One item that can be written, and where its result belongs. */
 interface Planned {
   readonly at: number;
   readonly put: StoragePut;
 }
-
-type Results = (BulkResult | undefined)[];
 
 /**
  * `POST /apis/coracle.dev/v1/bulkpreemptions`, body `{items: [{namespace, name, uid, message}, ...]}`: gives every pod
@@ -58,19 +41,13 @@ type Results = (BulkResult | undefined)[];
  */
 export function bulkPreemptionHandler(deps: WriteDependencies): VirtualHandler {
   return async (request) => {
-    const items = readItems(request);
+    const { items } = readBulk(request, 'bulk preemption', victimKeys);
     const pods = deps.registry.byResource('', 'v1', 'pods');
     if (pods === undefined) throw new TypeError('pods are served');
     const results = await new BulkPreemption(deps, pods, request.user).run(items);
-    return jsonOf({ kind: 'BulkPreemption', apiVersion: 'coracle.dev/v1', results });
+    return bulkAnswer('BulkPreemption', results);
   };
 }
-
-const jsonOf = (value: object): Answer => ({
-  status: 200,
-  contentType: 'application/json',
-  body: `${JSON.stringify(value)}\n`,
-});
 
 class BulkPreemption {
   readonly #deps: WriteDependencies;
@@ -83,16 +60,14 @@ class BulkPreemption {
     this.#user = user;
   }
 
-  async run(items: readonly Victim[]): Promise<BulkResult[]> {
-    const results: Results = items.map(() => undefined);
-    for (let round = 0; round < rounds && results.includes(undefined); round += 1)
+  async run(items: readonly Victim[]): Promise<BulkResults> {
+    const results: BulkResults = items.map(() => undefined);
+    for (let round = 0; round < bulkRounds && results.includes(undefined); round += 1)
       await this.#commit(await this.#planAll(items, results, round > 0), results);
-    return results.map(
-      (result) => result ?? { code: 409, reason: 'Conflict', message: 'the pod keeps changing' },
-    );
+    return results;
   }
 
-  async #planAll(items: readonly Victim[], results: Results, isRepeated: boolean): Promise<Planned[]> {
+  async #planAll(items: readonly Victim[], results: BulkResults, isRepeated: boolean): Promise<Planned[]> {
     const { source } = this.#deps.store.dependencies;
     const planned: Planned[] = [];
     for (const [at, item] of items.entries()) {
@@ -107,7 +82,7 @@ class BulkPreemption {
       } catch (error) {
         // One pod's refusal is its result, not the others'.
         if (!(error instanceof StatusError)) throw error;
-        if (pod?.cached !== true) results[at] = toResult(error);
+        if (pod?.cached !== true) results[at] = refusal(error);
       }
     }
     return planned;
@@ -137,7 +112,7 @@ class BulkPreemption {
   }
 
   /** What lost a race for its pod stays open. */
-  async #commit(planned: readonly Planned[], results: Results): Promise<void> {
+  async #commit(planned: readonly Planned[], results: BulkResults): Promise<void> {
     if (planned.length === 0) return;
     const { storage } = this.#deps.store.dependencies;
     const stored = await storage.commitEach(planned.map(({ put }) => put));
@@ -147,8 +122,6 @@ class BulkPreemption {
     }
   }
 }
-
-const toResult = ({ code, reason, message }: StatusError): BulkResult => ({ code, reason, message });
 
 /** Pure. */
 function withCondition(pod: AnyObject, message: string, nowMs: number): AnyObject {
@@ -163,28 +136,4 @@ function withCondition(pod: AnyObject, message: string, nowMs: number): AnyObjec
     message,
   };
   return { ...pod, status: { ...status, conditions: [...others, condition] } };
-}
-
-function readItems(request: ApiRequest): Victim[] {
-  let body: unknown;
-  try {
-    body = JSON.parse(request.body.toString());
-  } catch (error) {
-    throw badRequest(`bulk preemption: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const items: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'items') : undefined;
-  if (!Array.isArray(items)) throw badRequest('bulk preemption: items: must be a list');
-  if (items.length > bulkLimit)
-    throw badRequest(`bulk preemption: items: must have at most ${bulkLimit} items`);
-  return items.map(toVictim);
-}
-
-function toVictim(value: unknown, at: number): Victim {
-  const read = (key: string): string => {
-    const text: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-    if (typeof text !== 'string' || text === '')
-      throw badRequest(`bulk preemption: items[${at}].${key}: Required value`);
-    return text;
-  };
-  return { namespace: read('namespace'), name: read('name'), uid: read('uid'), message: read('message') };
 }
