@@ -20,6 +20,7 @@ import type { Profile, Profiles } from './profile.ts';
 import type { QueuedPod, SchedulingQueue } from './queue/scheduling-queue.ts';
 import { fitsOn, preFilter, type SchedulingContext, schedule } from './schedule.ts';
 import type { PodBinder } from './volumes/volume-binder.ts';
+import type { Waker } from './waker.ts';
 
 /** Longest turn of deciding before what has arrived is read. */
 const sliceMs = 8;
@@ -28,12 +29,14 @@ export interface CycleOptions {
   readonly cluster: Cluster;
   readonly queue: SchedulingQueue;
   readonly profiles: Profiles;
-  readonly preemptor: Preemptor;
+  readonly preemptor: Pick<Preemptor, 'attempt' | 'drain'>;
   readonly binder: PodBinder;
-  readonly groups: GroupCycle;
-  readonly conditions: ConditionWriter;
+  /** Told of room that is free again because a decision came to nothing. */
+  readonly waker: Pick<Waker, 'nodeChanged' | 'podsChanged'>;
+  readonly groups: Pick<GroupCycle, 'decide'>;
+  readonly conditions: Pick<ConditionWriter, 'report' | 'drain'>;
   readonly events: EventSink;
-  readonly metrics: SchedulerMetrics;
+  readonly metrics: Pick<SchedulerMetrics, 'attempted' | 'preempted' | 'bound'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -74,7 +77,7 @@ export class SchedulingCycle {
   }
 
   #decide(queued: QueuedPod, signal: AbortSignal): void {
-    const { profiles, groups, cluster, clock, metrics } = this.#options;
+    const { profiles, groups, cluster, clock, metrics, waker } = this.#options;
     const bind = (one: QueuedPod, nodeName: string): void => this.#bind(one, nodeName, signal);
     if (groups.decide(queued, bind)) return;
     const startMs = clock.monotonicMs();
@@ -89,6 +92,8 @@ export class SchedulingCycle {
     if (node === undefined) this.#reject(queued, profile, nominatedFor);
     const seconds = (clock.monotonicMs() - startMs) / 1_000;
     metrics.attempted(node === undefined ? 'unschedulable' : 'scheduled', profile.schedulerName, seconds);
+    const holds = node?.name ?? cluster.nominationOf(uid);
+    if (nominatedFor !== undefined && nominatedFor !== holds) waker.nodeChanged(nominatedFor);
     if (node === undefined) return;
     const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
     cluster.assume({ uid, name, podClass, nodeName: node.name, isLive: true, isAssumed: true }, node);
@@ -125,7 +130,7 @@ export class SchedulingCycle {
   }
 
   #settle(queued: QueuedPod, nodeName: string, outcome: BindOutcome): void {
-    const { cluster, queue, events, metrics, clock } = this.#options;
+    const { queue, events, metrics, clock } = this.#options;
     const { uid, pod, sinceMs, attempts } = queued;
     switch (outcome.outcome) {
       case 'bound': {
@@ -136,18 +141,27 @@ export class SchedulingCycle {
         return;
       }
       case 'gone':
-        cluster.forget(uid);
+        this.#forget(uid);
         // Usually the watch has removed it, or is about to.
         queue.retryLater(uid);
         return;
       case 'outdated':
-        cluster.forget(uid);
+        this.#forget(uid);
         queue.putBack(uid);
         return;
       case 'refused':
-        cluster.forget(uid);
+        this.#forget(uid);
         this.#reportRefusal(queued, outcome.error);
     }
+  }
+
+  /** Others may have been told no while it counted; it itself may now go elsewhere, or nowhere. */
+  #forget(uid: string): void {
+    const { cluster, waker } = this.#options;
+    const forgotten = cluster.forget(uid);
+    if (forgotten === undefined) return;
+    waker.nodeChanged(forgotten.nodeName);
+    waker.podsChanged(forgotten.podClass);
   }
 
   #reportRefusal({ uid, pod }: QueuedPod, error: unknown): void {

@@ -124,12 +124,12 @@ export class PodFeed implements ReflectorSink<Pod> {
       ...{ uid, name: `${namespace}/${name}`, podClass, nodeName, isLive, isAssumed: false },
       ...(startTime === undefined ? {} : { startMs: Date.parse(startTime) }),
     });
-    if (before === undefined || before.isAssumed) waker.podsChanged();
-    else if (before.podClass !== podClass) {
-      // Smaller requests, or other labels: what it took or forbade may be free now.
-      waker.nodeChanged(nodeName);
+    if (before === undefined) waker.podsChanged();
+    else if (before.podClass !== podClass || before.nodeName !== nodeName) {
+      // Smaller requests, other labels, or assumed where it did not go: what it took or forbade may be free now.
+      waker.nodeChanged(before.nodeName);
       waker.podsChanged(before.podClass);
-    } else if (before.isLive !== isLive) waker.podsChanged();
+    } else if (before.isAssumed || before.isLive !== isLive) waker.podsChanged();
   }
 
   #leave(uid: string): void {

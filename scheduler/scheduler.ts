@@ -165,7 +165,7 @@ function assemble(options: SchedulerOptions, reporting: ApiClient): Assembly {
   const view = new SeenPods();
   const feeds = { podFeed: view.before(podFeed), nodeFeed, loadFeed, volumes };
   const reflectors = reflectorsOf(options, { ...feeds, synced, rebalancer });
-  const parts = { cluster, queue, profiles, preemptor, conditions, events, metrics, clock, logger };
+  const parts = { cluster, queue, waker, profiles, preemptor, conditions, events, metrics, clock, logger };
   const informers = [namespaceInformer, budgetInformer, groupInformer];
   return {
     ...{ cluster, metrics, rebalancer },

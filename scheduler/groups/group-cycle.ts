@@ -14,6 +14,7 @@ import type { Judge } from '../explanation/judge.ts';
 import type { SchedulerMetrics } from '../metrics.ts';
 import { hasEndingVictims, type Preemptor } from '../preemption/preemptor.ts';
 import type { QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
+import type { Waker } from '../waker.ts';
 import { missingMembers } from './group-message.ts';
 import { planGroupPreemption } from './group-preemption.ts';
 import { type Candidate, type GroupQuestion, placeGroup, takeBack } from './place-group.ts';
@@ -33,6 +34,8 @@ export interface GroupCycleOptions {
   readonly groups: PodGroups;
   readonly judge: Judge;
   readonly preemptor: Preemptor;
+  /** Told of room that members no longer keep for themselves. */
+  readonly waker: Pick<Waker, 'nodeChanged'>;
   readonly conditions: Pick<ConditionWriter, 'report'>;
   readonly events: EventSink;
   readonly metrics: Pick<SchedulerMetrics, 'attempted'>;
@@ -99,10 +102,14 @@ export class GroupCycle {
     }
     for (const { candidate, node } of found.placed) {
       this.#count(candidate, 'scheduled');
+      if (candidate.nominatedFor !== node) this.#giveUp(candidate);
       bind(candidate.queued, node);
     }
     // The group stands without them: they go alone from now on.
-    for (const { uid } of found.left) queue.putBack(uid);
+    for (const candidate of found.left) {
+      this.#giveUp(candidate);
+      queue.putBack(candidate.uid);
+    }
     return true;
   }
 
@@ -167,8 +174,14 @@ export class GroupCycle {
       this.#count(member, 'unschedulable');
       queue.parkUnschedulable(member.uid);
       const node = nodes.get(member.uid);
+      if (node !== member.nominatedFor) this.#giveUp(member);
       if (isDue || node !== undefined) this.#tell(member, message, node ?? '');
     }
+  }
+
+  /** Others may go where it was nominated for. */
+  #giveUp({ nominatedFor }: Member): void {
+    if (nominatedFor !== undefined) this.#options.waker.nodeChanged(nominatedFor);
   }
 
   #tell({ queued: { pod } }: Member, message: string, nominatedNodeName: string): void {

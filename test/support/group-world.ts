@@ -53,7 +53,7 @@ export class GroupWorld {
       drain: ended,
     };
     this.#cycle = new GroupCycle({
-      ...{ cluster, clock, queue, groups, judge: this.judge },
+      ...{ cluster, clock, queue, groups, waker, judge: this.judge },
       preemptor: new Preemptor(evictor, (uid) => queue.wakeOne(uid)),
       conditions: { report: (report) => void this.reports.set(report.pod.metadata.name, report) },
       events: { event: () => undefined },
