@@ -39,6 +39,8 @@ export interface ConnectionOptions {
   readonly logger: Logger;
   /** Gives up after the first failed attempt instead of trying again until the caller's deadline. */
   readonly failFast: boolean;
+  /** For a process with thousands of connections: waits until one more may begin, and gives what to call when it stands. */
+  readonly turn?: (() => Promise<() => void>) | undefined;
 }
 
 export class Connection {
@@ -114,8 +116,18 @@ export class Connection {
     return this.#connecting;
   }
 
+  async #openFirst(): Promise<http2.ClientHttp2Session> {
+    const leave = await this.#options.turn?.();
+    try {
+      if (this.#closed) throw this.#notConnected(new Error('client is closed'));
+      return await this.#race();
+    } finally {
+      leave?.();
+    }
+  }
+
   /** The first session to be ready of several handshakes, started one after the other while none is. */
-  #openFirst(): Promise<http2.ClientHttp2Session> {
+  #race(): Promise<http2.ClientHttp2Session> {
     return new Promise((resolve, reject) => {
       let started = 0;
       let failed = 0;

@@ -29,7 +29,7 @@ import {
 } from './resource-path.ts';
 import { decodeJson, toStatusError } from './response.ts';
 import { type RequestTransport, Transport } from './transport.ts';
-import { readWatch } from './watch-stream.ts';
+import { type DecodeLine, readWatch } from './watch-stream.ts';
 
 const defaultRequestTimeoutMs = 30_000;
 
@@ -88,18 +88,24 @@ export function createApiClient(options: ApiClientOptions): RenewableApiClient {
   return Object.assign(client, { renew: (next: ClientConfig) => connection.renew(next) });
 }
 
-/** The same client over another way to the server; `close` ends that. */
-export function createApiClientOver(transport: RequestTransport, close: () => void): ClosableApiClient {
-  return new HttpApiClient(transport, close);
+/** The same client over another way to the server; `close` ends that. @param decode of the lines of watches */
+export function createApiClientOver(
+  transport: RequestTransport,
+  close: () => void,
+  decode?: DecodeLine,
+): ClosableApiClient {
+  return new HttpApiClient(transport, close, decode);
 }
 
 class HttpApiClient implements ClosableApiClient {
   readonly #transport: RequestTransport;
   readonly #close: () => void;
+  readonly #decode: DecodeLine | undefined;
 
-  constructor(transport: RequestTransport, close: () => void) {
+  constructor(transport: RequestTransport, close: () => void, decode?: DecodeLine) {
     this.#transport = transport;
     this.#close = close;
+    this.#decode = decode;
   }
 
   get<T extends ApiObject>(type: ResourceType<T>, ref: ObjectRef, subresource?: string): Promise<T> {
@@ -184,7 +190,7 @@ class HttpApiClient implements ClosableApiClient {
   ): AsyncGenerator<WatchEvent<T>> {
     if (signal.aborted) return;
     const path = `${collectionPath(type, request.namespace)}${watchQuery(request)}`;
-    yield* readWatch<T>(this.#transport, { method: 'GET', path }, signal);
+    yield* readWatch<T>(this.#transport, { method: 'GET', path }, signal, this.#decode);
   }
 
   createSubresource(

@@ -17,7 +17,7 @@ const {
 const maxResends = 5;
 
 export interface TransportOptions {
-  readonly connection: Connection;
+  readonly connection: Pick<Connection, 'session' | 'trackRepeatable'>;
   readonly clock: Clock;
   readonly requestTimeoutMs: number;
   readonly headers: Readonly<Record<string, string>>;

@@ -7,6 +7,9 @@ import { decodeJson, fromStatus, toStatusError } from './response.ts';
 import type { BodyStream, RequestTransport } from './transport.ts';
 import { TransportError } from './transport-error.ts';
 
+/** One line of a watch. Who reads the same lines thousands of times decodes them once. */
+export type DecodeLine = <V>(request: Pick<RawRequest, 'method' | 'path'>, line: string) => V;
+
 type WireEvent<T> = WatchEvent<T> | { readonly type: 'ERROR'; readonly object: Partial<StatusBody> };
 
 /** Reads one watch stream, with back-pressure. Ends when the server ends it or `signal` aborts. */
@@ -14,12 +17,13 @@ export async function* readWatch<T extends ApiObject>(
   transport: RequestTransport,
   request: RawRequest,
   signal: AbortSignal,
+  decode: DecodeLine = decodeJson,
 ): AsyncGenerator<WatchEvent<T>> {
   try {
     const { status, stream } = await transport.open(request, signal);
     try {
       if (status !== 200) throw toStatusError(request, { status, body: await readAll(stream) });
-      yield* readEvents<T>(request, stream);
+      yield* readEvents<T>(request, stream, decode);
     } finally {
       stream.destroy();
     }
@@ -32,11 +36,12 @@ export async function* readWatch<T extends ApiObject>(
 async function* readEvents<T extends ApiObject>(
   request: RawRequest,
   stream: BodyStream,
+  decode: DecodeLine,
 ): AsyncGenerator<WatchEvent<T>> {
   const splitter = new LineSplitter();
   for await (const chunk of chunksOf(request, stream)) {
     for (const line of splitter.push(chunk)) {
-      const event: WireEvent<T> = decodeJson(request, line);
+      const event: WireEvent<T> = decode(request, line);
       if (event.type === 'ERROR') throw fromStatus(event.object);
       yield event;
     }
