@@ -46,6 +46,7 @@ import { AgentClient, type AgentTls } from './streaming/agent-client.ts';
 import { Upgrades } from './streaming/upgrades.ts';
 import { bulkBindingKind } from './subresources/bulk-binding.ts';
 import { bulkPreemptionKind } from './subresources/bulk-preemption.ts';
+import { bulkRenewalKind } from './subresources/bulk-renewal.ts';
 import { foreseePodWith } from './subresources/foreseen-pod.ts';
 import { LeadingScheduler, type SchedulerTls } from './subresources/leading-scheduler.ts';
 import { placementSubresource } from './subresources/placement.ts';
@@ -53,7 +54,7 @@ import { WatchCache } from './watch-cache/watch-cache.ts';
 
 /** Requests under way at the end get this long to be answered. */
 const drainMs = 10_000;
-const bulkKinds = [bulkBindingKind, bulkPreemptionKind];
+const bulkKinds = [bulkBindingKind, bulkPreemptionKind, bulkRenewalKind];
 /** As Kubernetes estimates lists. */
 const objectsPerSeat = 100;
 const maxSeats = 10;

@@ -14,6 +14,7 @@ import { BindingFence } from './subresources/binding-fence.ts';
 import { BindingLedger } from './subresources/binding-ledger.ts';
 import { bulkBindingHandler } from './subresources/bulk-binding.ts';
 import { bulkPreemptionHandler } from './subresources/bulk-preemption.ts';
+import { bulkRenewalHandler } from './subresources/bulk-renewal.ts';
 import { evictionRoutes } from './subresources/eviction.ts';
 import { finalizeRoutes } from './subresources/finalize.ts';
 import { type PlacementDependencies, placementRoutes } from './subresources/placement.ts';
@@ -64,6 +65,7 @@ export function createRoutes(deps: RouteDependencies): Routes {
     ['authorization.k8s.io/v1/selfsubjectrulesreviews', rulesReviewHandler(deps)],
     ['coracle.dev/v1/bulkbindings', bulkBindingHandler(deps, { ledger, fence })],
     ['coracle.dev/v1/bulkpreemptions', bulkPreemptionHandler(deps)],
+    ['coracle.dev/v1/bulkrenewals', bulkRenewalHandler(deps)],
   ]);
   const computed = new Map([...metricsRoutes(deps), ...componentRoutes({ ...deps, storage })]);
   return { subresources, virtual, computed };

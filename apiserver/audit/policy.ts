@@ -67,7 +67,13 @@ export const defaultAuditPolicy: AuditPolicy = parseAuditPolicy(
         level: 'None',
         nonResourceURLs: ['/healthz*', '/livez*', '/readyz*', '/version*', '/metrics', '/openapi*'],
       },
-      { level: 'None', resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }] },
+      {
+        level: 'None',
+        resources: [
+          { group: 'coordination.k8s.io', resources: ['leases'] },
+          { group: 'coracle.dev', resources: ['bulkrenewals'] },
+        ],
+      },
       {
         level: 'None',
         resources: [

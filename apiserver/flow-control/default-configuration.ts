@@ -148,6 +148,7 @@ export const defaultFlowSchemas: readonly Named<FlowSchemaSpec>[] = [
           namespaces: ['*'],
         },
         { verbs: ['*'], apiGroups: ['coordination.k8s.io'], resources: ['leases'], namespaces: ['*'] },
+        { verbs: ['create'], apiGroups: ['coracle.dev'], resources: ['bulkrenewals'], clusterScope: true },
       ],
     },
   ]),

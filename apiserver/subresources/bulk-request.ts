@@ -6,7 +6,7 @@ import type { ApiRequest } from '../http/api-request.ts';
 
 /** Items that one request may have. */
 const bulkLimit = 1_000;
-/** Rounds for pods that somebody else changed meanwhile. */
+/** Rounds for objects that somebody else changed meanwhile. */
 export const bulkRounds = 3;
 
 /** What became of one item. `code` is as the single request would answer. */
@@ -39,9 +39,9 @@ export const bulkKind = (kind: string): KindInfo => ({
 export const refusal = ({ code, reason, message }: StatusError): BulkResult => ({ code, reason, message });
 
 /** What is still open after the last round has lost every race. */
-export function bulkAnswer(kind: string, results: BulkResults): Answer {
+export function bulkAnswer(kind: string, results: BulkResults, what = 'pod'): Answer {
   const told = results.map(
-    (result) => result ?? { code: 409, reason: 'Conflict', message: 'the pod keeps changing' },
+    (result) => result ?? { code: 409, reason: 'Conflict', message: `the ${what} keeps changing` },
   );
   const body = `${JSON.stringify({ kind, apiVersion: 'coracle.dev/v1', results: told })}\n`;
   return { status: 200, contentType: 'application/json', body };

@@ -200,6 +200,13 @@ const refused: readonly (readonly [string, () => Attempt])[] = [
     'bind in bulk',
     () => post('/apis/coracle.dev/v1/bulkbindings', { items: [{ namespace: 'default', name: 'waiting' }] }),
   ],
+  [
+    'renew in bulk',
+    () => {
+      const item = { name: 'host-2', holderIdentity: 'host-2', renewTime: '2030-01-01T00:00:00.000000Z' };
+      return post('/apis/coracle.dev/v1/bulkrenewals', { items: [item] });
+    },
+  ],
   ['create a pod', () => post(`${ns}/pods`, { metadata: { name: 'x' }, spec: { containers: [container] } })],
   ['create a pod on another node', () => post(`${ns}/pods`, mirror({ spec: { nodeName: 'host-2' } }))],
   ['create a mirror pod of nobody', () => post(`${ns}/pods`, mirror({ metadata: { ownerReferences: [] } }))],

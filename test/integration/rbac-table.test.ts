@@ -123,7 +123,8 @@ const seed = Number(process.env['SEED'] ?? '2026');
 
 test(`a hole planted at any of ten random rows is found (SEED=${seed})`, async () => {
   const random = seededRandom(seed);
-  const refusals = rows.filter(({ allowed }) => !allowed);
+  // A rule about paths opens no resource that a row names by its path.
+  const refusals = rows.filter(({ allowed, what }) => !allowed && !what.startsWith('/api/'));
   const chosen = Array.from({ length: 10 }, () => refusals[Math.floor(random.next() * refusals.length)]);
   const found: number[] = [];
   for (const [number, row] of chosen.entries()) {

@@ -49,6 +49,8 @@ export const ownRoles: readonly NamedRules[] = [
       on('core', 'nodes', `patch ${read}`),
       on('core', 'nodes/status', 'patch'),
       on('coordination.k8s.io', 'leases', read),
+      // Agents tell it that they live; it writes so into their Leases, and nothing else.
+      on('coracle.dev', 'bulkrenewals', 'create'),
       ...leadership('coracle-detector'),
       events,
     ],

@@ -1,0 +1,2 @@
+/** On a node's Lease: what the node really uses, as its agent reports it with every renewal. */
+export const loadAnnotation = 'coracle.dev/load';
