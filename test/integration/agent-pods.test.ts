@@ -96,13 +96,8 @@ describe('a node agent', () => {
     expect(pod.status).toMatchObject({ phase: 'Running', hostIP: host.nodeIp, qosClass: 'BestEffort' });
     expect(pod.status?.podIP).toMatch(/^10\.244\.77\./);
     expect(main(pod)?.containerID).toMatch(/^crun:\/\/[0-9a-f]+$/);
-    const texts = await eventually(async () => {
-      const found = await eventTexts('web');
-      if (found.length < 3) throw new Error(found.join('\n'));
-      return found;
-    });
-    expect(texts).toContain('Normal Created Container created');
-    expect(texts).toContain('Normal Started Container started');
+    const expected = ['Normal Created Container created', 'Normal Started Container started'];
+    await eventually(async () => expect(await eventTexts('web')).toEqual(expect.arrayContaining(expected)));
     await remove('web');
     const left = await host.run(
       'sh',

@@ -124,9 +124,11 @@ describe('the probes of a container', () => {
     const livenessProbe = { exec: { command: ['false'] }, periodSeconds: 1, failureThreshold: 2 };
     await agent.createPod('dead', { containers: [{ ...container, command, livenessProbe }] });
     await until('dead', ({ status }) => (status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
-    const { items } = await agent.client.list(events, { namespace: 'default' });
-    const texts = items.map(({ reason, message }) => `${reason} ${message}`);
-    expect(texts).toContain('Killing Container main failed liveness probe, will be restarted');
-    expect(texts.some((text) => text.startsWith('Unhealthy Liveness probe failed:'))).toBe(true);
+    await eventually(async () => {
+      const { items } = await agent.client.list(events, { namespace: 'default' });
+      const texts = items.map(({ reason, message }) => `${reason} ${message}`);
+      expect(texts).toContain('Killing Container main failed liveness probe, will be restarted');
+      expect(texts.some((text) => text.startsWith('Unhealthy Liveness probe failed:'))).toBe(true);
+    });
   });
 });

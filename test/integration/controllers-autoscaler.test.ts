@@ -119,20 +119,27 @@ describe('an autoscaler', () => {
   });
 
   it('grows its target with the load', async () => {
+    // Nobody else grows it, and the controllers know of both pods.
+    for (const name of ['bounds', 'unmeasured'])
+      await admin.delete(horizontalpodautoscalers, { namespace, name });
+    await eventually(async () => {
+      const deployment = await admin.get(deployments, { namespace, name: 'web' });
+      expect(deployment.status?.readyReplicas).toBe(2);
+    });
     usage = '100Mi';
     await createAutoscaler('loaded', { minReplicas: 2 });
-    await eventually(async () => expect(await replicas()).toBe(4));
-    const { status } = await admin.get(horizontalpodautoscalers, { namespace, name: 'loaded' });
+    // The status is written after the target.
+    const { status } = await untilConditions('loaded', [
+      'AbleToScale=True SucceededRescale',
+      'ScalingActive=True ValidMetricFound',
+      'ScalingLimited=False DesiredWithinRange',
+    ]);
+    expect(await replicas()).toBe(4);
     expect(status).toMatchObject({
       ...{ currentReplicas: 2, desiredReplicas: 4, lastScaleTime: expect.any(String) },
       currentMetrics: [
         { type: 'Resource', resource: { name: 'memory', current: { averageUtilization: 100 } } },
       ],
     });
-    await untilConditions('loaded', [
-      'AbleToScale=True SucceededRescale',
-      'ScalingActive=True ValidMetricFound',
-      'ScalingLimited=False DesiredWithinRange',
-    ]);
   });
 });

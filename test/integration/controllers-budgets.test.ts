@@ -48,6 +48,9 @@ const podsOf = async (): Promise<Pod[]> =>
     ({ metadata }) => metadata.deletionTimestamp === undefined,
   );
 
+const readiness = ({ status }: Pod): string | undefined =>
+  status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+
 async function evict(pod: Pod | undefined): Promise<number> {
   const name = pod?.metadata.name ?? '';
   try {
@@ -70,16 +73,13 @@ describe('a disruption budget', () => {
     expect(await evict(first)).toBe(201);
     expect(await evict(second)).toBe(429);
     await untilStatus({ currentHealthy: 2, disruptionsAllowed: 0 });
-    const unready = (await podsOf()).find(
-      ({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True',
-    );
+    const unready = await eventually(async () => {
+      const found = (await podsOf()).find((pod) => readiness(pod) === 'False');
+      return found ?? expect.fail('none has been reported unready yet');
+    });
+    becomeReady = true;
     // Enough others are healthy: one that serves nobody may go.
     expect(await evict(unready)).toBe(201);
-    becomeReady = true;
-    await eventually(async () => expect(await podsOf()).toHaveLength(3));
-    for (const pod of await podsOf())
-      if (pod.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'False')
-        await admin.delete(pods, pod.metadata);
     await untilStatus({ currentHealthy: 3, disruptionsAllowed: 1 });
     expect(await evict((await podsOf())[0])).toBe(201);
   });

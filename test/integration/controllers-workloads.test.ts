@@ -64,6 +64,7 @@ async function podsOf(name: string): Promise<Pod[]> {
 async function untilComplete(name: string, replicas: number): Promise<Deployment> {
   return eventually(async () => {
     const deployment = await admin.get(deployments, { namespace: 'default', name });
+    expect(deployment.status?.observedGeneration).toBe(deployment.metadata.generation);
     expect(deployment.status?.updatedReplicas ?? 0).toBe(replicas);
     expect(deployment.status?.availableReplicas ?? 0).toBe(replicas);
     expect(deployment.status?.replicas ?? 0).toBe(replicas);

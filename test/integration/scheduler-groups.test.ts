@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   dying?.end();
-  await cluster.stop();
+  await cluster?.stop();
 });
 
 async function addGroup(name: string, minMember: number): Promise<void> {

@@ -11,7 +11,7 @@ beforeEach(async () => {
   cluster = await SchedulerCluster.start();
 });
 afterEach(async () => {
-  await cluster.stop();
+  await cluster?.stop();
 });
 
 const eventsFor = async (name: string, reason: string): Promise<string[]> => {
@@ -150,12 +150,19 @@ describe('really used resources', () => {
       });
     await report('busy', '3900m');
     await report('idle', '1m');
-    // The report travels on another watch than the pods: the first pods may come before it.
-    let next = 0;
+    // The report travels on another watch than the pods, and without it they go where there are fewer.
+    const probes = new Map([
+      ['busy', 0],
+      ['idle', 0],
+    ]);
+    const probesOn = (node: string): number => probes.get(node) ?? 0;
     await eventually(async () => {
-      next += 1;
-      await cluster.addPod({ name: `probe-${next}` });
-      expect(await bound(`probe-${next}`)).toBe('idle');
+      const isFuller = probesOn('idle') > probesOn('busy');
+      const name = `probe-${probesOn('idle') + probesOn('busy')}`;
+      await cluster.addPod({ name });
+      const node = await bound(name);
+      probes.set(node, probesOn(node) + 1);
+      expect([node, isFuller]).toEqual(['idle', true]);
     });
     for (const name of ['a', 'b']) await cluster.addPod({ name });
     expect([await bound('a'), await bound('b')]).toEqual(['idle', 'idle']);

@@ -17,7 +17,7 @@ import type { ClosableApiClient } from '../../client/http-client.ts';
 import { createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { kubeconfigOf } from '../../deploy/kubeconfig.ts';
-import { eventually } from './eventually.ts';
+import { eventually, startDeadlineMs } from './eventually.ts';
 import { toolsLayer, writeTestImage } from './test-image.ts';
 import { createTestPki, type TestPki } from './test-pki.ts';
 
@@ -94,7 +94,7 @@ export async function startAgentHost(): Promise<AgentHost> {
     await eventually(async () => {
       const { status } = await client.request({ method: 'GET', path: '/readyz' });
       if (status !== 200) throw new Error(`readyz: ${status}`);
-    }, 30_000);
+    }, startDeadlineMs);
     await ensureServiceAccount(client);
     await writeTestImage(join(directory, 'images/tools'), { layers: [toolsLayer()] });
     const init = await startInit(name, directory);
@@ -279,7 +279,7 @@ class RunningHost implements AgentHost {
   }
 
   async assignPodCidr(): Promise<void> {
-    await eventually(() => this.client.get(nodes, { name: nodeName }), 30_000);
+    await eventually(() => this.client.get(nodes, { name: nodeName }), startDeadlineMs);
     const body = { spec: { podCIDR: podCidr, podCIDRs: [podCidr] } };
     await this.client.patch(nodes, { name: nodeName }, { type: 'merge', body });
   }

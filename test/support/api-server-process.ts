@@ -9,7 +9,7 @@ import { silentLogger } from '../../base/logger.ts';
 import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { nodeOptionsOf } from '../../deploy/node-options.ts';
-import { eventually } from './eventually.ts';
+import { eventually, startDeadlineMs } from './eventually.ts';
 import { createTestPki } from './test-pki.ts';
 
 const projectRoot = join(import.meta.dirname, '../..');
@@ -59,7 +59,7 @@ export class ApiServerProcess {
   }
 
   /** Starts one, beside those that run on the same port. */
-  async launch(readyMs?: number): Promise<void> {
+  async launch(readyMs: number = startDeadlineMs): Promise<void> {
     const args = [...nodeOptionsOf('apiserver'), this.#program, ...this.#flags];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'ignore', 'pipe'],

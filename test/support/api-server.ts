@@ -11,7 +11,7 @@ import { createLogger, type Logger } from '../../base/logger.ts';
 import { systemRandom } from '../../base/random.ts';
 import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
-import { eventually } from './eventually.ts';
+import { eventually, startDeadlineMs } from './eventually.ts';
 import { createTestPki } from './test-pki.ts';
 
 /** A real API server in this process, on a port and in a directory of its own. */
@@ -55,7 +55,7 @@ export async function startApiServer(
   await eventually(async () => {
     const { status } = await admin.request({ method: 'GET', path: '/readyz' });
     if (status !== 200) throw new Error(`/readyz: HTTP status ${status}`);
-  });
+  }, startDeadlineMs);
   return {
     directory,
     clientAs,

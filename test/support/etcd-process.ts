@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from './eventually.ts';
+import { eventually, startDeadlineMs } from './eventually.ts';
 
 export interface EtcdOptions {
   /** Default: etcd's. */
@@ -71,7 +71,7 @@ export class EtcdProcess {
     await eventually(async () => {
       if (child.exitCode !== null) throw new Error(`etcd ended with exit code ${child.exitCode}`);
       await this.#requireHealth();
-    });
+    }, startDeadlineMs);
   }
 
   async #requireHealth(): Promise<void> {

@@ -1,6 +1,12 @@
 const pollMs = 20;
 
 /**
+ * How long a program under test may take to be there. Its start is not what is tested, and where many share two cores
+ * it takes its time; one that ends instead is told of at once. Within the time that a hook has.
+ */
+export const startDeadlineMs = 45_000;
+
+/**
  * Repeats `check` until it does not throw, and gives its value. @throws the last failure when `deadlineMs` has passed:
  * waiting for a condition, never for a time.
  */
