@@ -11,6 +11,8 @@ import { hollowLabel, isShownReady } from '../node-agent/hollow/node-shape.ts';
 import { type PowerTable, readApplied, readWanted, writeWanted } from '../node-agent/hollow/power-file.ts';
 import { connect, probeNode } from './api.ts';
 import { cgroupPath } from './cgroups.ts';
+import { hollowIdentitiesFile } from './hollow-identities.ts';
+import { hollowProcesses, hollowUnitOf } from './hollow-processes.ts';
 import type { Layout } from './layout.ts';
 import { detectorEndpoints, programCommand, serverGroup } from './server-units.ts';
 import type { StoredCluster } from './settings.ts';
@@ -18,32 +20,26 @@ import type { Unit } from './units.ts';
 import { UserError } from './user-error.ts';
 import { waitForUnit } from './wait.ts';
 
-const nodesPerProcess = 5_000;
 const readyDeadlineMs = 60_000;
 const readyDeadlinePerNodeMs = 60;
 const appliedDeadlineMs = 10_000;
 
-const processCount = (hollow: number): number => Math.ceil(hollow / nodesPerProcess);
-const unitOf = (index: number): string => `hollow-nodes-${Math.ceil(index / nodesPerProcess)}`;
 const powerDir = (layout: Layout, unit: string): string => join(layout.state, 'hollow', unit);
 
 export function hollowUnits(layout: Layout, { settings, choices }: StoredCluster): Unit[] {
   const detectors = detectorEndpoints(settings, choices);
-  return Array.from({ length: processCount(settings.hollow) }, (_, n) => {
-    const first = n * nodesPerProcess + 1;
-    return {
-      name: unitOf(first),
-      cgroup: cgroupPath(layout.name, serverGroup),
-      command: programCommand(layout, 'hollow-nodes', {
-        kubeconfig: join(layout.pki, 'hollow.kubeconfig'),
-        first: String(first),
-        count: String(Math.min(nodesPerProcess, settings.hollow - n * nodesPerProcess)),
-        detector: detectors.join(','),
-        'beat-key-file': join(layout.pki, 'beat.key'),
-        'power-dir': powerDir(layout, unitOf(first)),
-      }),
-    };
-  });
+  return hollowProcesses(settings.hollow).map(({ unit, first, count }) => ({
+    name: unit,
+    cgroup: cgroupPath(layout.name, serverGroup),
+    command: programCommand(layout, 'hollow-nodes', {
+      identities: hollowIdentitiesFile(layout, unit),
+      first: String(first),
+      count: String(count),
+      detector: detectors.join(','),
+      'beat-key-file': join(layout.pki, 'beat.key'),
+      'power-dir': powerDir(layout, unit),
+    }),
+  }));
 }
 
 /** Waits until all nodes that are switched on are Ready. */
@@ -53,7 +49,7 @@ export async function waitForHollow(
   client: ApiClient,
   hollow: number,
 ): Promise<number> {
-  const dark = processesOf(hollow).flatMap((unit) => Object.keys(readWanted(powerDir(layout, unit))));
+  const dark = hollowProcesses(hollow).flatMap(({ unit }) => Object.keys(readWanted(powerDir(layout, unit))));
   const expected = hollow - dark.length;
   const stop = new AbortController();
   const informer = new Informer<Node>({
@@ -69,7 +65,7 @@ export async function waitForHollow(
     await waitForUnit(
       layout,
       clock,
-      unitOf(1),
+      hollowUnitOf(1),
       readyDeadlineMs + hollow * readyDeadlinePerNodeMs,
       async () => {
         const ready = informer.lister.list().filter(isReadyAndFree).length;
@@ -83,9 +79,6 @@ export async function waitForHollow(
   return expected;
 }
 
-const processesOf = (hollow: number): string[] =>
-  Array.from({ length: processCount(hollow) }, (_, n) => unitOf(n * nodesPerProcess + 1));
-
 const isReadyAndFree = (node: Node): boolean => isShownReady(node) && node.spec.podCIDR !== undefined;
 
 /** The number of a hollow node of this cluster; undefined for any other name. */
@@ -98,11 +91,11 @@ export function hollowIndex(cluster: StoredCluster, name: string): number | unde
 export function hollowStates(layout: Layout, { settings }: StoredCluster): [string, string][] {
   const words = { on: 'running', dead: 'dead', cut: 'cut' } as const;
   const tables = new Map(
-    processesOf(settings.hollow).map((unit) => [unit, readWanted(powerDir(layout, unit))]),
+    hollowProcesses(settings.hollow).map(({ unit }) => [unit, readWanted(powerDir(layout, unit))]),
   );
   return Array.from({ length: settings.hollow }, (_, n) => {
     const name = `hollow-${n + 1}`;
-    return [name, words[tables.get(unitOf(n + 1))?.[name] ?? 'on']];
+    return [name, words[tables.get(hollowUnitOf(n + 1))?.[name] ?? 'on']];
   });
 }
 
@@ -114,7 +107,7 @@ export async function switchHollow(
   name: string,
 ): Promise<void> {
   const index = hollowIndex(cluster, name) ?? 0;
-  const directory = powerDir(layout, unitOf(index));
+  const directory = powerDir(layout, hollowUnitOf(index));
   const { [name]: before = 'on', ...others } = readWanted(directory);
   if (action === 'add') throw new UserError(`host add: "${name}" exists`);
   if (before === 'dead' && action === 'cut') throw new UserError(`host ${name} is dead`);
@@ -125,17 +118,19 @@ export async function switchHollow(
   if (after !== 'on') return;
   const client = await connect(layout);
   try {
-    await waitForUnit(layout, systemClock, unitOf(index), readyDeadlineMs, () => probeNode(client, name));
+    await waitForUnit(layout, systemClock, hollowUnitOf(index), readyDeadlineMs, () =>
+      probeNode(client, name),
+    );
   } finally {
     client.close();
   }
 }
 
 async function apply(layout: Layout, index: number, table: PowerTable): Promise<void> {
-  const directory = powerDir(layout, unitOf(index));
+  const directory = powerDir(layout, hollowUnitOf(index));
   writeWanted(directory, table);
   const wanted = JSON.stringify(table);
-  await waitForUnit(layout, systemClock, unitOf(index), appliedDeadlineMs, async () => {
+  await waitForUnit(layout, systemClock, hollowUnitOf(index), appliedDeadlineMs, async () => {
     if (JSON.stringify(readApplied(directory)) !== wanted) throw new Error('it has not taken the change up');
     await delay(systemClock, 0);
   });

@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 import { deriveBeatKey } from '../base/beat.ts';
 import { secretHex } from '../base/random.ts';
 import { certificateFiles } from '../node-agent/certificates/node-certificates.ts';
+import { ensureHollowIdentities } from './hollow-identities.ts';
+import { hollowProcesses } from './hollow-processes.ts';
 import { kubeconfigOf, nodeKubeconfigOf } from './kubeconfig.ts';
 import type { Layout } from './layout.ts';
 import { CertificateAuthority, writeSecret } from './pki.ts';
@@ -26,8 +28,6 @@ const programs: Readonly<
   scheduler: { commonName: 'system:kube-scheduler' },
   controllers: { commonName: 'system:kube-controller-manager' },
   detector: { commonName: 'coracle:detector' },
-  // It speaks for all hollow nodes at once, which the rules for a node allow to none: it has a role of its own.
-  hollow: { commonName: 'coracle:hollow' },
 };
 
 /** Everything the servers need, in `pki/`; what exists is kept. */
@@ -66,15 +66,16 @@ export async function createIdentities(
     ca.ensure(pki, 'etcd', { commonName: 'etcd', hosts: ['127.0.0.1', 'localhost'] }),
     ca.ensure(pki, 'apiserver-etcd-client', { commonName: 'kube-apiserver-etcd-client' }),
     ensureServiceAccountKey(pki),
-    ...Object.entries(programs)
-      .filter(([name]) => name !== 'hollow' || settings.hollow > 0)
-      .map(async ([name, identity]) => {
-        const pair = await ca.ensure(pki, name, identity);
-        await writeSecret(
-          join(pki, `${name}.kubeconfig`),
-          kubeconfigOf({ cluster: layout.name, user: identity.commonName, server, caPem: ca.certPem, pair }),
-        );
-      }),
+    ...Object.entries(programs).map(async ([name, identity]) => {
+      const pair = await ca.ensure(pki, name, identity);
+      await writeSecret(
+        join(pki, `${name}.kubeconfig`),
+        kubeconfigOf({ cluster: layout.name, user: identity.commonName, server, caPem: ca.certPem, pair }),
+      );
+    }),
+    ...hollowProcesses(settings.hollow).map((nodes) =>
+      ensureHollowIdentities({ layout, server, authority: ca }, nodes, options),
+    ),
   ]);
   await writeSecret(
     layout.kubeconfig,

@@ -32,7 +32,7 @@ interface Authority {
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const validityMs = 90 * 24 * 3_600_000;
 /** A certificate with less time left is made anew: long before it ends, and with time to see that it was not. */
-const renewBeforeMs = validityMs / 3;
+export const renewBeforeMs: number = validityMs / 3;
 /** Nodes renew theirs themselves, long before; what they could not renew, because they were off, is made anew for them. */
 const renewNodesBeforeMs = 24 * 3_600_000;
 

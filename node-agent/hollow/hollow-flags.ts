@@ -5,7 +5,8 @@ import type { Detector } from '../guard/beats.ts';
 import type { NodeCapacity } from './node-shape.ts';
 
 export interface HollowFlags {
-  readonly kubeconfig: string;
+  /** Certificates of the nodes, and the server. @see HollowIdentities */
+  readonly identities: string;
   /** Nodes hollow-FIRST to hollow-(FIRST+COUNT-1). */
   readonly first: number;
   readonly count: number;
@@ -22,7 +23,7 @@ export function parseHollowFlags(argv: readonly string[]): HollowFlags {
   const { values } = parseArgs({
     args: [...argv],
     options: {
-      kubeconfig: { type: 'string' },
+      identities: { type: 'string' },
       first: { type: 'string', default: '1' },
       count: { type: 'string' },
       cpu: { type: 'string', default: '4' },
@@ -36,7 +37,7 @@ export function parseHollowFlags(argv: readonly string[]): HollowFlags {
     },
   });
   return {
-    kubeconfig: required('kubeconfig', values.kubeconfig),
+    identities: required('identities', values.identities),
     first: whole('first', values.first),
     count: whole('count', required('count', values.count)),
     capacity: { cpu: values.cpu, memory: values.memory, pods: values.pods },

@@ -1,5 +1,6 @@
 import type { Lease } from '../../api/generated/coordination-v1.ts';
 import { beatNodeId, deriveBeatKey } from '../../base/beat.ts';
+import type { HollowAgent } from './hollow-agent.ts';
 
 /** `dead` is power loss, `cut` a node whose network is gone: its pods go on, but nobody hears of them. */
 export type Power = 'on' | 'dead' | 'cut';
@@ -12,6 +13,8 @@ export interface HollowNode {
   readonly beatKey: Buffer;
   beatSequence: number;
   power: Power;
+  /** From its boot to its death. */
+  agent: HollowAgent | undefined;
   /** Wall time of its last start after a death; pods that started earlier have to start anew. */
   bootedAtMs: number;
   /** The Lease as last written. */
@@ -33,6 +36,7 @@ export function createHollowNode(index: number, clusterKey: Buffer): HollowNode 
     beatKey: deriveBeatKey(clusterKey, name),
     beatSequence: 0,
     power: 'on',
+    agent: undefined,
     bootedAtMs: 0,
     lease: undefined,
     isLeaseDue: true,

@@ -1,22 +1,27 @@
-import type { Node } from '../../api/generated/core-v1.ts';
-import { nodes } from '../../api/generated/resources.ts';
+import { configmaps } from '../../api/generated/resources.ts';
 import type { Clock } from '../../base/clock.ts';
+import { follow } from '../../base/followed-files.ts';
+import { messageOf } from '../../base/invariant.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { TaskGroup } from '../../base/task-group.ts';
-import type { ApiClient } from '../../client/client.ts';
-import { Informer } from '../../client/informer.ts';
+import { clusterInfoName, clusterInfoNamespace } from '../../client/cluster-info.ts';
+import { HollowAgents } from './hollow-agents.ts';
 import { HollowBeats } from './hollow-beats.ts';
 import type { HollowFlags } from './hollow-flags.ts';
 import { createHollowNode, type HollowNode } from './hollow-node.ts';
 import { HollowPods } from './hollow-pods.ts';
-import { hollowLabel } from './node-shape.ts';
+import { type HollowIdentities, identitiesVersion, readIdentities } from './identities-file.ts';
 import { NodeUpkeep } from './node-upkeep.ts';
 import { followPower, type PowerTable } from './power-file.ts';
+import { Rota } from './rota.ts';
+
+/** How often an agent looks for a new certificate of the authority. */
+const authorityPeriodMs = 6 * 3_600_000;
 
 export interface HollowNodesOptions {
   readonly flags: HollowFlags;
-  readonly client: ApiClient;
+  readonly identities: HollowIdentities;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -29,35 +34,76 @@ export async function runHollowNodes(options: HollowNodesOptions, signal: AbortS
     createHollowNode(flags.first + offset, flags.clusterKey),
   );
   const byName = new Map(all.map((node) => [node.name, node]));
-  const known = new Informer<Node>({
-    ...options,
-    type: nodes,
-    selection: { labelSelector: `${hollowLabel}=true` },
-    transform: withoutManagedFields,
-  });
-  const upkeep = new NodeUpkeep({ ...options, nodes: byName, known, capacity: flags.capacity });
+  const upkeep = new NodeUpkeep({ ...options, nodes: byName, capacity: flags.capacity });
   const pods = new HollowPods({
     ...options,
     nodes: byName,
-    podCidrOf: (node) => known.lister.get(undefined, node)?.spec.podCIDR,
     startMs: flags.podStartMs,
     endMs: flags.podEndMs,
   });
+  const agents = new HollowAgents({
+    ...options,
+    nodes: byName,
+    onBoot: (node, agent) => {
+      upkeep.follow(node, agent);
+      pods.follow(node, agent);
+    },
+    onReady: ({ name }) => upkeep.look(name),
+  });
   const apply = (table: PowerTable): void => {
     for (const node of all) {
-      if (!switchNode(node, table, clock.nowMs())) continue;
+      const before = node.power;
+      const isBack = switchNode(node, table, clock.nowMs());
+      if (node.power !== before) agents.follow(node);
+      if (!isBack) continue;
       upkeep.look(node.name);
-      pods.look(node.name);
+      pods.look(node);
     }
   };
   const tasks = new TaskGroup(signal);
   // First, so that a node that is dead or cut does not beat once after a restart of this process.
   tasks.start((until) => followPower(flags.powerDir, apply, logger, until));
   tasks.start((until) => new HollowBeats({ ...options, ...flags, nodes: all }).run(until));
-  tasks.start((until) => known.run(until));
   tasks.start((until) => upkeep.run(until));
   tasks.start((until) => pods.run(until));
+  tasks.start((until) => agents.run(until));
+  tasks.start((until) => followIdentities(options, agents, until));
+  tasks.start((until) => followAuthority(options, all, until));
   await tasks.join();
+}
+
+/** Who renews the cluster's certificates renews those of the nodes. */
+async function followIdentities(
+  { flags, clock, logger }: HollowNodesOptions,
+  agents: HollowAgents,
+  signal: AbortSignal,
+): Promise<void> {
+  const read = (): Promise<number> => identitiesVersion(flags.identities);
+  const followed = {
+    ...{ what: flags.identities, known: await read(), read, clock, logger },
+    isSame: (a: number, b: number) => a === b,
+    take: async () => agents.renew(await readIdentities(flags.identities)),
+  };
+  await follow(followed, signal);
+}
+
+/** Asks as agents do. What there is to know is in the file of the identities. */
+function followAuthority(
+  { clock, logger }: HollowNodesOptions,
+  all: readonly HollowNode[],
+  signal: AbortSignal,
+): Promise<void> {
+  const ref = { namespace: clusterInfoNamespace, name: clusterInfoName };
+  const visit = (index: number): void => {
+    const node = all[index];
+    if (node?.power !== 'on') return;
+    node.agent?.client
+      .get(configmaps, ref)
+      .catch((error: unknown) =>
+        logger.debug({ node: node.name, reason: messageOf(error) }, 'read it later'),
+      );
+  };
+  return new Rota({ clock, periodMs: authorityPeriodMs, count: all.length, visit }).run(signal);
 }
 
 /** @returns whether the node has come back: from a death it boots, from a cut it goes on */
@@ -69,9 +115,4 @@ export function switchNode(node: HollowNode, table: PowerTable, nowMs: number): 
   node.isLeaseDue = true;
   node.isStatusDue = true;
   return true;
-}
-
-function withoutManagedFields(node: Node): Node {
-  const { managedFields: _dropped, ...metadata } = node.metadata;
-  return { ...node, metadata };
 }

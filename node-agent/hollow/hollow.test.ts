@@ -4,8 +4,10 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { addressOf, createHollowNode } from './hollow-node.ts';
 import { switchNode } from './hollow-nodes.ts';
 import { PodAddresses } from './pod-addresses.ts';
-import { runningStatusOf, stepOf } from './pod-step.ts';
+import { acceptedStatusOf, endedStatusOf, runningStatusOf, stepOf } from './pod-step.ts';
 import { Rota } from './rota.ts';
+import { SharedLines } from './shared-lines.ts';
+import { Turns } from './turns.ts';
 
 const pod = (changes: Partial<Pod> = {}): Pod => ({
   apiVersion: 'v1',
@@ -20,10 +22,13 @@ const running = (bootedAtMs = 0, from = pod()): Pod => ({
   status: runningStatusOf(from, { ip: '10.1.0.2', hostIp: '198.18.0.1', bootedAtMs, nowMs }),
 });
 
-it('starts a bound pod, leaves a running one, ends a deleted one', () => {
+it('accepts a bound pod, starts it, keeps a running one, ends a deleted one', () => {
   const deleted = { ...pod().metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
-  expect(stepOf(pod(), 0)).toBe('start');
-  expect(stepOf(running(), 0)).toBe('nothing');
+  expect(stepOf(pod(), 0)).toBe('accept');
+  const accepted = pod({ status: acceptedStatusOf(pod(), '198.18.0.1', nowMs) });
+  expect(stepOf(accepted, 0)).toBe('start');
+  expect(endedStatusOf(accepted, nowMs)).toBeUndefined();
+  expect(stepOf(running(), 0)).toBe('keep');
   expect(stepOf(pod({ metadata: deleted }), 0)).toBe('end');
   expect(stepOf(pod({ status: { phase: 'Succeeded' } }), 0)).toBe('nothing');
 });
@@ -39,7 +44,16 @@ it('restarts once what had started before the boot', () => {
     nowMs: nowMs + 5_200,
   });
   expect(status.containerStatuses?.[0]).toMatchObject({ restartCount: 1, ready: true });
-  expect(stepOf({ ...before, status }, bootedAtMs)).toBe('nothing');
+  expect(stepOf({ ...before, status }, bootedAtMs)).toBe('keep');
+});
+
+it('tells that containers have ended before it deletes their pod', () => {
+  const ended = endedStatusOf(running(), nowMs);
+  expect(ended).toMatchObject({ phase: 'Failed', podIP: '10.1.0.2' });
+  expect(ended?.containerStatuses?.[0]).toMatchObject({
+    ready: false,
+    state: { terminated: { exitCode: 143, startedAt: '2026-01-01T00:00:10Z' } },
+  });
 });
 
 it('says again that a pod is ready when somebody else said it is not', () => {
@@ -82,4 +96,33 @@ it('gives each a turn in every period, and makes up for one period at most', asy
   expect(turns).toEqual(Array.from({ length: 100 }, (_, n) => n));
   stop.abort();
   await done;
+});
+
+it('decodes lines that many nodes read once', () => {
+  const lines = new SharedLines();
+  const request = { method: 'GET', path: '/api/v1/services' } as const;
+  const first = lines.decode(request, '{"type":"ADDED"}');
+  expect(first).toEqual({ type: 'ADDED' });
+  expect(lines.decode(request, '{"type":"ADDED"}')).toBe(first);
+  for (let n = 0; n < 1_024; n += 1) lines.decode(request, `{"n":${n}}`);
+  expect(lines.decode(request, '{"type":"ADDED"}')).not.toBe(first);
+  expect(() => lines.decode(request, '{')).toThrow('answer is not JSON');
+});
+
+it('lets so many at a time, the others in their order', async () => {
+  const turns = new Turns(2);
+  const order: number[] = [];
+  const enter = async (n: number): Promise<() => void> => {
+    const leave = await turns.enter();
+    order.push(n);
+    return leave;
+  };
+  const [first, second, third, fourth] = [1, 2, 3, 4].map(enter);
+  (await first)?.();
+  (await first)?.();
+  await third;
+  expect(order).toEqual([1, 2, 3]);
+  (await second)?.();
+  await fourth;
+  expect(order).toEqual([1, 2, 3, 4]);
 });

@@ -3,19 +3,16 @@ import { messageOf } from '../../base/invariant.ts';
 import { createLogger } from '../../base/logger.ts';
 import { runProgram } from '../../base/process.ts';
 import { systemRandom } from '../../base/random.ts';
-import { createApiClient } from '../../client/http-client.ts';
-import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { type HollowFlags, parseHollowFlags } from './hollow-flags.ts';
 import { runHollowNodes } from './hollow-nodes.ts';
+import { readIdentities } from './identities-file.ts';
 
 const flags = flagsOrExit();
 const logger = createLogger({ component: 'hollow-nodes' });
 await runProgram(logger, async (signal) => {
   const common = { clock: systemClock, random: systemRandom, logger };
-  const config = await loadKubeconfig(flags.kubeconfig);
-  const client = createApiClient({ ...common, config, userAgent: 'coracle-hollow' });
-  await runHollowNodes({ ...common, flags, client }, signal);
-  client.close();
+  const identities = await readIdentities(flags.identities);
+  await runHollowNodes({ ...common, flags, identities }, signal);
 });
 
 function flagsOrExit(): HollowFlags {

@@ -6,10 +6,9 @@ import { messageOf } from '../../base/invariant.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { TaskGroup } from '../../base/task-group.ts';
-import type { ApiClient } from '../../client/client.ts';
-import type { Informer } from '../../client/informer.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
 import { leaseRenewPeriodMs, renewNodeLease } from '../status/node-lease.ts';
+import type { HollowAgent } from './hollow-agent.ts';
 import type { HollowNode } from './hollow-node.ts';
 import { isShownReady, type NodeCapacity, nodeObjectOf, nodeStatusOf } from './node-shape.ts';
 import { Rota } from './rota.ts';
@@ -21,9 +20,7 @@ const writingStatus = 8;
 const statusPeriodMs = 5 * 60_000;
 
 export interface NodeUpkeepOptions {
-  readonly client: ApiClient;
   readonly nodes: ReadonlyMap<string, HollowNode>;
-  readonly known: Informer<Node>;
   readonly capacity: NodeCapacity;
   readonly clock: Clock;
   readonly random: Random;
@@ -40,8 +37,14 @@ export class NodeUpkeep {
     this.#options = options;
     this.#queue = new WorkQueue(options);
     this.#statuses = new WorkQueue(options);
-    const look = ({ metadata }: Node): void => this.look(metadata.name);
-    options.known.addHandler({ onAdd: look, onUpdate: (_previous, node) => look(node), onDelete: look });
+  }
+
+  /** A node that has booted. */
+  follow({ name }: HollowNode, agent: HollowAgent): void {
+    const look = ({ metadata }: Node): void => {
+      if (metadata.name === name) this.look(name);
+    };
+    agent.nodes.addHandler({ onAdd: look, onUpdate: (_previous, node) => look(node), onDelete: look });
   }
 
   /** Something about the node has changed. */
@@ -50,7 +53,7 @@ export class NodeUpkeep {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { nodes: all, known, clock } = this.#options;
+    const { nodes: all, clock } = this.#options;
     const names = [...all.keys()];
     const visit = (index: number): void => {
       const node = all.get(names[index] ?? '');
@@ -58,8 +61,6 @@ export class NodeUpkeep {
       node.isLeaseDue = true;
       this.#queue.add(node.name);
     };
-    await known.whenSynced(signal);
-    for (const name of names) this.#queue.add(name);
     const group = new TaskGroup(signal);
     for (let n = 0; n < renewing; n += 1)
       group.start((until) => this.#work(this.#queue, (node) => this.#sync(node), until));
@@ -92,19 +93,22 @@ export class NodeUpkeep {
   }
 
   async #sync(node: HollowNode): Promise<void> {
-    const shown = this.#options.known.lister.get(undefined, node.name) ?? (await this.#register(node));
-    if (node.isLeaseDue) await this.#renew(node, shown.metadata.uid);
+    const { agent } = node;
+    // One that boots comes when it has seen whether it is registered.
+    if (agent?.knowsNode !== true) return;
+    const shown = shownNode(node) ?? (await this.#register(node, agent));
+    if (node.isLeaseDue) await this.#renew(node, agent, shown.metadata.uid);
     if (this.#isStatusDue(node, shown)) this.#statuses.add(node.name);
   }
 
   async #syncStatus(node: HollowNode): Promise<void> {
     // One that is not known yet comes back when it is.
-    const shown = this.#options.known.lister.get(undefined, node.name);
+    const shown = shownNode(node);
     if (shown !== undefined && this.#isStatusDue(node, shown)) await this.#writeStatus(node, shown);
   }
 
-  async #register(node: HollowNode): Promise<Node> {
-    const { client, capacity, clock } = this.#options;
+  async #register(node: HollowNode, { client }: HollowAgent): Promise<Node> {
+    const { capacity, clock } = this.#options;
     node.lease = undefined;
     node.isLeaseDue = true;
     try {
@@ -117,8 +121,8 @@ export class NodeUpkeep {
     }
   }
 
-  async #renew(node: HollowNode, uid: string): Promise<void> {
-    const options = { ...this.#options, nodeName: node.name, nodeUid: () => uid };
+  async #renew(node: HollowNode, { client }: HollowAgent, uid: string): Promise<void> {
+    const options = { ...this.#options, client, nodeName: node.name, nodeUid: () => uid };
     const known = node.lease;
     node.isLeaseDue = false;
     node.lease = undefined;
@@ -137,7 +141,7 @@ export class NodeUpkeep {
   }
 
   async #writeStatus(node: HollowNode, shown: Node): Promise<void> {
-    const { client, capacity, clock } = this.#options;
+    const { capacity, clock } = this.#options;
     const { addresses, ...status } = nodeStatusOf(
       node,
       capacity,
@@ -146,7 +150,12 @@ export class NodeUpkeep {
     );
     const body = { status: { ...status, addresses: [...(addresses ?? []), { $patch: 'replace' }] } };
     try {
-      await client.patch(nodes, { name: node.name }, { type: 'strategic', body }, { subresource: 'status' });
+      await node.agent?.client.patch(
+        nodes,
+        { name: node.name },
+        { type: 'strategic', body },
+        { subresource: 'status' },
+      );
       node.isStatusDue = false;
       node.statusWrittenAtMs = clock.monotonicMs();
     } catch (error) {
@@ -155,3 +164,5 @@ export class NodeUpkeep {
     }
   }
 }
+
+const shownNode = ({ name, agent }: HollowNode): Node | undefined => agent?.nodes.lister.get(undefined, name);
