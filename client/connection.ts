@@ -27,7 +27,10 @@ const deadAfterMs = 12_000;
 const connectTimeoutMs = 8_000;
 /** A handshake that takes longer is not waited for alone: the next connection may reach another server. */
 const hedgeAfterMs = 700;
-const maxHandshakes = 6;
+/** Of two servers that share an address the kernel picks the silent one as often as the other: 2 ** -12 is seldom. */
+const maxHandshakes = 12;
+/** The oldest gives way to the next. */
+const handshakesAtOnce = 6;
 const streamWindowBytes = 4 * 1024 * 1024;
 const sessionWindowBytes = 32 * 1024 * 1024;
 const reconnectBackoff: BackoffPolicy = { initialMs: 20, maxMs: 500, factor: 2, jitter: 0.5 };
@@ -133,10 +136,14 @@ export class Connection {
       let failed = 0;
       let winner: http2.ClientHttp2Session | undefined;
       let timer: Timer | undefined;
+      const waiting: http2.ClientHttp2Session[] = [];
+      const makeRoom = (begun: http2.ClientHttp2Session): void => {
+        if (waiting.push(begun) > handshakesAtOnce) waiting.shift()?.destroy();
+      };
       const start = (): void => {
         started += 1;
         if (started < maxHandshakes) timer = this.#options.clock.setTimer(hedgeAfterMs, start);
-        this.#open().then(
+        this.#open(makeRoom).then(
           (session) => {
             timer?.cancel();
             if (winner !== undefined) session.destroy();
@@ -155,7 +162,7 @@ export class Connection {
     });
   }
 
-  #open(): Promise<http2.ClientHttp2Session> {
+  #open(begins: (session: http2.ClientHttp2Session) => void): Promise<http2.ClientHttp2Session> {
     const config = this.#config;
     const { clock } = this.#options;
     return new Promise((resolve, reject) => {
@@ -164,6 +171,7 @@ export class Connection {
         settings: { initialWindowSize: streamWindowBytes, enablePush: false },
         maxSessionMemory: 1024,
       });
+      begins(session);
       const timer = clock.setTimer(connectTimeoutMs, () => {
         session.destroy();
         reject(new Error(`no answer within ${connectTimeoutMs} ms`));

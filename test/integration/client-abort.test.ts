@@ -1,11 +1,15 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http2 from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { configmaps } from '../../api/generated/resources.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
 import { isTransportError } from '../../client/transport-error.ts';
+import { CertificateAuthority } from '../../deploy/pki.ts';
 import { eventually } from '../support/eventually.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -69,4 +73,37 @@ it('a request that is aborted before it begins is not sent', async () => {
   expect(asked).toEqual(['/other']);
   client.close();
   await expect(other).rejects.toSatisfy(isTransportError);
+});
+
+it('a connection is found behind six silent servers of the address: attempts go on', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'coracle-silent-'));
+  const authority = await CertificateAuthority.open(directory);
+  const { cert, key } = await authority.issue({ commonName: 'kube-apiserver', hosts: ['127.0.0.1'] });
+  const speaking = http2.createSecureServer({ cert, key }, (_request, response) => response.end('found'));
+  const accepted: Socket[] = [];
+  // As the kernel does for servers that share a port: each connection goes to one of them.
+  const address = createServer((socket) => {
+    socket.on('error', () => undefined);
+    if (accepted.push(socket) > 6) speaking.emit('connection', socket);
+  });
+  address.listen(0, '127.0.0.1');
+  await once(address, 'listening');
+  const config = {
+    server: `https://127.0.0.1:${(address.address() as AddressInfo).port}`,
+    ca: authority.certPem,
+  };
+  const finding = createApiClient({ config, clock, logger: silentLogger, userAgent: 'test' });
+  try {
+    const answer = finding.request({ method: 'GET', path: '/found' });
+    for (let count = 1; count <= 6; count += 1) {
+      await eventually(() => expect(accepted).toHaveLength(count));
+      await clock.advance(700);
+    }
+    expect((await answer).body.toString()).toBe('found');
+  } finally {
+    finding.close();
+    for (const socket of accepted) socket.destroy();
+    address.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
