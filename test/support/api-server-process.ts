@@ -66,13 +66,18 @@ export class ApiServerProcess {
     });
     this.#processes.push(child);
     let log = '';
+    let isServing = false;
     child.stderr.on('data', (chunk: Buffer) => {
-      log = (log + chunk.toString()).slice(-4_000);
+      log += chunk.toString();
+      isServing ||= log.includes('"serving"');
+      log = log.slice(-4_000);
     });
     const probe = await this.client('admin', { failFast: true });
     await eventually(async () => {
       if (child.exitCode !== null)
         throw new Error(`apiserver ended with exit code ${child.exitCode}: ${log}`);
+      // Who answers at the port may be another one.
+      if (!isServing) throw new Error(`apiserver does not serve yet: ${log}`);
       const { status } = await probe.request({ method: 'GET', path: '/readyz' });
       if (status !== 200) throw new Error(`apiserver is not ready: ${status}`);
     }, readyMs);
