@@ -1,9 +1,12 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 
 /** Handshakes under way at once: the steps of as many are what one turn of the event loop may have to do. */
-const underWayLimit = 8;
+const underWayLimit = 4;
 /** Begun in one turn, however many have ended in it or were given up: the first step, with its signature, is a millisecond or two. */
-const beginsPerTurn = 4;
+const beginsPerTurn = 2;
+/** After a turn that was long: what the last ones have brought, a hundred requests each, is being worked on. */
+const beginsAfterLongTurn = 1;
+const longTurnMs = 15;
 /** A client that takes longer to answer makes nobody else wait. */
 const patienceMs = 20;
 
@@ -19,6 +22,7 @@ export class Handshakes {
   readonly #begun = new Map<string, number>();
   readonly #waiting = new Map<string, () => void>();
   #begunInTurn = 0;
+  #mayBeginInTurn = beginsPerTurn;
   #isTurnOpen = false;
   #timer: Timer | undefined;
 
@@ -43,7 +47,7 @@ export class Handshakes {
     const nowMs = this.#clock.monotonicMs();
     this.#giveUp(nowMs - patienceMs);
     for (const [connection, begin] of this.#waiting) {
-      if (this.#begunInTurn >= beginsPerTurn) return;
+      if (this.#begunInTurn >= this.#mayBeginInTurn) return;
       if (this.#begun.size >= underWayLimit) {
         this.#lookAgain(nowMs);
         return;
@@ -66,7 +70,10 @@ export class Handshakes {
     this.#begunInTurn += 1;
     if (this.#isTurnOpen) return;
     this.#isTurnOpen = true;
+    const beganMs = this.#clock.monotonicMs();
     this.#clock.setImmediate(() => {
+      const wasLong = this.#clock.monotonicMs() - beganMs > longTurnMs;
+      this.#mayBeginInTurn = wasLong ? beginsAfterLongTurn : beginsPerTurn;
       this.#isTurnOpen = false;
       this.#begunInTurn = 0;
       this.#beginNext();

@@ -8,10 +8,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import { TurnQueue } from '../watch-cache/turn-queue.ts';
 import { endOf } from './connection-limits.ts';
 import { Handshakes } from './handshakes.ts';
+import { PacedEnds } from './paced-ends.ts';
 
 /** Of requests begun in one turn: what comes together should reach the store together, so longer than others' work. */
 const requestsMs = 12;
@@ -22,10 +24,12 @@ type TakeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => b
 export class Intake {
   readonly #handshakes: Handshakes;
   readonly #requests: TurnQueue;
+  readonly #ends: PacedEnds;
 
   constructor(clock: Clock) {
     this.#handshakes = new Handshakes(clock);
     this.#requests = new TurnQueue({ clock, turnMs: requestsMs });
+    this.#ends = new PacedEnds(clock);
   }
 
   /** Calls `begin` when the connection's turn has come. */
@@ -37,7 +41,10 @@ export class Intake {
 
   /** Stands between `server` and those who listen to its requests. */
   pace(server: Http2SecureServer, take: TakeStream): void {
-    server.on('secureConnection', (socket: Socket) => this.#handshakes.ended(endOf(socket)));
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#handshakes.ended(endOf(socket));
+      this.#ends.pace(socket);
+    });
     server.on('tlsClientError', (_error: Error, socket: Socket) => this.#handshakes.ended(endOf(socket)));
     const toStream = detached(server, 'stream');
     server.on('stream', (stream, headers, ...more) => {

@@ -73,6 +73,27 @@ describe('turn queue', () => {
     expect(begun).toEqual([1, 2, 3]);
   });
 
+  it('begins less after a turn that others have made long', () => {
+    const clock = new TurnClock();
+    const queue = new TurnQueue({ clock, turnMs: 6 });
+    let begun = 0;
+    for (let each = 0; each < 100; each += 1)
+      queue.add(() => {
+        begun += 1;
+        clock.work(1);
+      });
+    const inTurn = (othersMs: number): number => {
+      const before = begun;
+      clock.work(othersMs);
+      clock.turn();
+      return begun - before;
+    };
+    expect(begun).toBe(6);
+    expect(inTurn(24)).toBe(3);
+    expect(inTurn(200)).toBe(1);
+    expect(inTurn(0)).toBe(6);
+  });
+
   it('takes turns with work that goes on', () => {
     const clock = new TurnClock();
     const queue = new TurnQueue({ clock, turnMs: 4 });

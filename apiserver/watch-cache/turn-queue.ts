@@ -2,10 +2,13 @@ import type { Clock } from '../../base/clock.ts';
 
 /** Work that one turn of the event loop may begin, by default. Several queues share a turn. */
 const defaultTurnMs = 4;
+/** What everything together may take in a turn before the next one begins less. */
+const calmTurnMs = 15;
 
 /**
  * Short pieces of work, begun in order: at once while this turn of the event loop has time for them, else in later
- * turns. A thousand that come together so take turns with everything else.
+ * turns. A thousand that come together so take turns with everything else. What a piece has begun goes on outside of
+ * it, and leaves garbage: after a turn that took long, whatever it was, the next one begins in proportion less.
  *
  * Cost of a piece that need not wait: a look at the clock; of a turn with any: one `setImmediate`.
  *
@@ -37,8 +40,8 @@ export class TurnQueue {
     if (!this.#isRunning) this.#run();
   }
 
-  #run(): void {
-    if (!this.#isTurnOpen) this.#openTurn();
+  #run(lastTookMs?: number): void {
+    if (!this.#isTurnOpen) this.#openTurn(lastTookMs);
     this.#isRunning = true;
     try {
       for (let piece = this.#take(); piece !== undefined; piece = this.#take()) piece();
@@ -47,13 +50,14 @@ export class TurnQueue {
     }
   }
 
-  #openTurn(): void {
+  #openTurn(lastTookMs = 0): void {
     this.#isTurnOpen = true;
     this.#hasBegun = false;
-    this.#turnEndMs = this.#clock.monotonicMs() + this.#turnMs;
+    const beganMs = this.#clock.monotonicMs();
+    this.#turnEndMs = beganMs + this.#turnMs * Math.min(1, calmTurnMs / lastTookMs);
     this.#clock.setImmediate(() => {
       this.#isTurnOpen = false;
-      if (this.size > 0) this.#run();
+      if (this.size > 0) this.#run(this.#clock.monotonicMs() - beganMs);
     });
   }
 
