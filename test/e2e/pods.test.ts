@@ -173,7 +173,10 @@ describe('a pod', () => {
         terminationGracePeriodSeconds: 10,
       }),
     );
-    await reaches('graceful', 'Running');
+    // Running is the container; its shell may not have come so far yet.
+    await eventually(async () =>
+      expect(await cluster.kubectlOut('exec', 'graceful', '--', 'cat', '/host/log')).toBe('up\n'),
+    );
     await cluster.kubectlOut('delete', 'pod', 'graceful', '--timeout=30s');
     await create(
       podOf('reader', {

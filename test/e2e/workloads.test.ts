@@ -74,8 +74,10 @@ describe('jobs', () => {
     expect(doomed.status?.conditions?.map(({ reason }) => reason)).toEqual([
       ...['PodFailurePolicy', 'PodFailurePolicy'],
     ]);
-    const pods = [...(await podsOf('job-name=indexed')), ...(await podsOf('job-name=doomed'))];
-    expect(pods.flatMap(({ metadata }) => metadata.finalizers ?? [])).toEqual([]);
+    await eventually(async () => {
+      const pods = [...(await podsOf('job-name=indexed')), ...(await podsOf('job-name=doomed'))];
+      expect(pods.flatMap(({ metadata }) => metadata.finalizers ?? [])).toEqual([]);
+    });
     await run('delete', 'job', '--all', '--timeout=30s');
     await eventually(async () => expect(await podsOf('job-name')).toEqual([]), 30_000);
   });
