@@ -13,6 +13,7 @@ import { ServiceReserver } from './allocation/service-reserver.ts';
 import type { Auditor } from './audit/auditor.ts';
 import { createAuditor } from './audit/configuration.ts';
 import { createAuthentication } from './authentication/authentication.ts';
+import type { FrontProxy } from './authentication/front-proxy.ts';
 import { createAuthorization } from './authorization/authorization.ts';
 import type { AuthorizerChain } from './authorization/authorizer-chain.ts';
 import { Bootstrap } from './bootstrap.ts';
@@ -84,6 +85,7 @@ export class ApiServer {
   readonly #scheduler: LeadingScheduler;
   readonly #http: HttpServer;
   #upgrades: Upgrades | undefined;
+  #frontProxy: FrontProxy | undefined;
   readonly #bootstrap: Bootstrap;
   #bootstrapped = false;
   #isEnding = false;
@@ -189,8 +191,10 @@ export class ApiServer {
       followFiles(
         {
           ...{ ...common, what: 'serving certificate', paths: serving, known: await readTexts(serving) },
-          take: ([key = '', certificate = '', ...authorities]) =>
-            this.#http.renew({ key, certificate, clientCa: authorities.join('\n') }),
+          take: ([key = '', certificate = '', clientCa = '', proxyCa = '']) => {
+            this.#http.renew({ key, certificate, clientCa: `${clientCa}\n${proxyCa}` });
+            this.#frontProxy?.renew({ clientCa, proxyCa });
+          },
         },
         signal,
       ),
@@ -264,7 +268,9 @@ export class ApiServer {
     const { flags, clock, random, logger } = this.#options;
     const metrics = this.#metrics;
     const authorizer = this.#authorizer;
-    const { authenticator, signer, openid } = createAuthentication({ flags, cache: this.#cache, clock });
+    const authentication = createAuthentication({ flags, cache: this.#cache, clock });
+    const { authenticator, signer, openid } = authentication;
+    this.#frontProxy = authentication.frontProxy;
     const deps = {
       ...{ authorizer, rules: authorizer, authenticator, signer },
       ...{ store: this.#store, cache: this.#cache, registry: this.#registry, clock, random },

@@ -16,6 +16,8 @@ export interface Authentication {
   /** Without a key to sign with no tokens are issued. */
   readonly signer: TokenSigner | undefined;
   readonly openid: OpenIdDocuments | undefined;
+  /** Undefined: no proxy is believed. */
+  readonly frontProxy: FrontProxy | undefined;
 }
 
 /** All that tells who somebody is, from the flags. */
@@ -29,16 +31,17 @@ export function createAuthentication(options: {
   const keys = verificationKeys(flags);
   const signingKey = flags.serviceAccountSigningKeyFile;
   const apiAudiences = flags.apiAudiences.length > 0 ? flags.apiAudiences : flags.serviceAccountIssuers;
+  const frontProxy = frontProxyOf(flags);
   const authenticator = new Authenticator({
+    ...{ frontProxy, clock },
     tokens: tokenAuthenticators(options, keys, apiAudiences),
     apiAudiences,
     anonymousEverywhere: flags.anonymousAuth,
-    frontProxy: frontProxyOf(flags),
   });
   const isDiscoverable = keys.length > 0 && issuer.startsWith('https://');
   const address = `https://${flags.advertiseAddress}:${flags.securePort}`;
   return {
-    authenticator,
+    ...{ authenticator, frontProxy },
     signer:
       signingKey === undefined
         ? undefined

@@ -1,11 +1,13 @@
+import type { X509Certificate } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { StatusError } from '../../api/status-error.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { UserInfo } from '../registry/strategy.ts';
 import type { FrontProxy } from './front-proxy.ts';
 
 /** What a request shows of its sender. */
 export interface Credentials {
-  /** From a client certificate that the client CA has signed. */
+  /** From a client certificate, whoever has signed it. */
   readonly certificate: CertificateSubject | undefined;
   /** The `Authorization` header. */
   readonly authorization: string | undefined;
@@ -16,10 +18,14 @@ export interface Credentials {
 export interface CertificateSubject {
   readonly commonName: string;
   readonly organizations: readonly string[];
+  /** Whether an authority of ours has signed it, and it was its time when the connection was made. */
+  readonly isVerified: boolean;
+  /** When it ends, which the connection may outlive. */
+  readonly endMs: number;
   /** SHA-256 of the certificate, in hexadecimal digits. */
   readonly fingerprint: string;
-  /** The certificate, DER. */
-  readonly raw: Buffer;
+  /** The certificate first, then each one's issuer as far as they are known. */
+  chain(): readonly X509Certificate[];
 }
 
 /** Whose a token is, and for whom of those that were asked for it is meant. */
@@ -58,6 +64,7 @@ export class Authenticator {
   readonly #apiAudiences: readonly string[];
   readonly #anonymousEverywhere: boolean;
   readonly #frontProxy: FrontProxy | undefined;
+  readonly #clock: Clock;
   /** The same few certificates and tokens speak all the time. */
   readonly #byCertificate = new WeakMap<CertificateSubject, UserInfo>();
   readonly #known = new WeakMap<UserInfo, UserInfo>();
@@ -69,7 +76,9 @@ export class Authenticator {
     readonly anonymousEverywhere: boolean;
     /** Undefined: no proxy is believed. */
     readonly frontProxy: FrontProxy | undefined;
+    readonly clock: Clock;
   }) {
+    this.#clock = options.clock;
     this.#frontProxy = options.frontProxy;
     this.#tokens = options.tokens;
     this.#apiAudiences = options.apiAudiences;
@@ -78,7 +87,8 @@ export class Authenticator {
 
   /** @throws StatusError 401 */
   async authenticate(credentials: Credentials, path: string): Promise<UserInfo> {
-    const shown = credentials.certificate && this.#shownBy(credentials.certificate, credentials.headers);
+    const { certificate } = credentials;
+    const shown = certificate && this.#shownBy(certificate, credentials.headers);
     if (shown !== undefined) return shown;
     const token = bearerToken(credentials.authorization);
     if (token !== undefined) {
@@ -86,6 +96,8 @@ export class Authenticator {
       if ('problem' in reviewed) throw unauthorized();
       return reviewed.user;
     }
+    // As in Kubernetes: who shows a certificate that is no good is not taken for nobody.
+    if (certificate !== undefined) throw unauthorized();
     // Credentials of a kind that nobody here knows are none, as in Kubernetes.
     if (this.#anonymousEverywhere || openPaths.test(path)) return anonymous;
     throw unauthorized();
@@ -104,8 +116,9 @@ export class Authenticator {
     return { problem: problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]` };
   }
 
-  /** Undefined when the certificate is a proxy's that speaks for nobody. */
+  /** Undefined when the certificate is no good, or a proxy's that speaks for nobody. */
   #shownBy(certificate: CertificateSubject, headers: IncomingHttpHeaders): UserInfo | undefined {
+    if (!certificate.isVerified || certificate.endMs <= this.#clock.nowMs()) return undefined;
     const proxied = this.#frontProxy?.userOf(certificate, headers);
     if (proxied !== undefined) return this.#authenticated(proxied);
     return this.#frontProxy?.isClient(certificate) === false ? undefined : this.#userOf(certificate);

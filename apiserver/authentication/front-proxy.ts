@@ -19,6 +19,17 @@ export interface FrontProxyFlags {
   readonly extraHeadersPrefixes: readonly string[];
 }
 
+/** Certificates of authorities, PEM. */
+export interface AuthorityPems {
+  readonly proxyCa: string;
+  readonly clientCa: string;
+}
+
+interface Authorities {
+  readonly proxy: readonly X509Certificate[];
+  readonly client: readonly X509Certificate[];
+}
+
 interface Signers {
   readonly isProxy: boolean;
   readonly isClient: boolean;
@@ -26,14 +37,18 @@ interface Signers {
 
 export class FrontProxy {
   readonly #flags: FrontProxyFlags;
-  readonly #proxyCas: readonly X509Certificate[];
-  readonly #clientCas: readonly X509Certificate[];
-  readonly #judged = new WeakMap<CertificateSubject, Signers>();
+  #authorities: Authorities;
+  #judged = new WeakMap<CertificateSubject, Signers>();
 
-  constructor(flags: FrontProxyFlags, pems: { readonly proxyCa: string; readonly clientCa: string }) {
+  constructor(flags: FrontProxyFlags, pems: AuthorityPems) {
     this.#flags = flags;
-    this.#proxyCas = readCertificates(pems.proxyCa);
-    this.#clientCas = readCertificates(pems.clientCa);
+    this.#authorities = readAuthorities(pems);
+  }
+
+  /** From now on judges by these, also who has been judged before. */
+  renew(pems: AuthorityPems): void {
+    this.#authorities = readAuthorities(pems);
+    this.#judged = new WeakMap();
   }
 
   /** Whom the headers name, when a proxy has sent them. */
@@ -71,14 +86,32 @@ export class FrontProxy {
   #signers(subject: CertificateSubject): Signers {
     const known = this.#judged.get(subject);
     if (known !== undefined) return known;
-    const leaf = new X509Certificate(subject.raw);
-    const isProxy = this.#proxyCas.some((ca) => leaf.verify(ca.publicKey));
-    const isClient = !isProxy || this.#clientCas.some((ca) => leaf.verify(ca.publicKey));
-    const signers = { isProxy, isClient };
+    const chain = subject.chain();
+    const { proxy, client } = this.#authorities;
+    const signers = { isProxy: isSignedBy(chain, proxy), isClient: isSignedBy(chain, client) };
     this.#judged.set(subject, signers);
     return signers;
   }
 }
+
+const readAuthorities = ({ proxyCa, clientCa }: AuthorityPems): Authorities => ({
+  proxy: readCertificates(proxyCa),
+  client: readCertificates(clientCa),
+});
+
+/** Itself, or through authorities in between. */
+function isSignedBy(chain: readonly X509Certificate[], authorities: readonly X509Certificate[]): boolean {
+  for (const [at, certificate] of chain.entries()) {
+    if (authorities.some((authority) => isIssuedBy(certificate, authority))) return true;
+    const issuer = chain[at + 1];
+    if (issuer === undefined || !isIssuedBy(certificate, issuer)) return false;
+  }
+  return false;
+}
+
+/** Names first: they cost a hundredth of a signature. */
+const isIssuedBy = (certificate: X509Certificate, authority: X509Certificate): boolean =>
+  certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
 
 function readCertificates(pem: string): X509Certificate[] {
   const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];

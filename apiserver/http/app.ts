@@ -12,6 +12,7 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
 import { fastify } from 'fastify';
 import { StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -21,7 +22,7 @@ import { bodyTimeMs, expectBody } from './body-deadline.ts';
 import { ClientResponse, type NodeResponse } from './client-response.ts';
 import { handshakeMs } from './connection-limits.ts';
 import { negotiateError } from './negotiation.ts';
-import type { HttpServerOptions } from './server.ts';
+import type { HttpServerOptions, ServerPems } from './server.ts';
 
 /** Largest request body. */
 const bodyLimitBytes = 3 * 1024 * 1024;
@@ -148,20 +149,20 @@ const http1Limits = {
   maxHeadersCount: streamLimits.maxHeaderListPairs,
 };
 
-export const minTlsVersion = 'TLSv1.2';
-
 function tlsOptions(options: HttpServerOptions): SecureServerOptions {
   return {
     allowHTTP1: true,
-    key: options.key,
-    cert: options.certificate,
-    ca: options.clientCa,
+    ...secureContext(options),
     requestCert: true,
     rejectUnauthorized: false,
-    minVersion: minTlsVersion,
-    ...{ ciphers, honorCipherOrder: true, handshakeTimeout: handshakeMs },
+    handshakeTimeout: handshakeMs,
     ...{ settings, ...streamLimits },
   };
+}
+
+/** What is made anew with the certificates; what is left out then falls back to Node's defaults. */
+export function secureContext({ key, certificate, clientCa }: ServerPems): SecureContextOptions {
+  return { key, cert: certificate, ca: clientCa, minVersion: 'TLSv1.2', ciphers, honorCipherOrder: true };
 }
 
 /** Bodies of any length, passed on as they come. */

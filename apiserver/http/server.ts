@@ -4,7 +4,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import { type Clock, delay } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import { type App, createApp, minTlsVersion } from './app.ts';
+import { type App, createApp, secureContext } from './app.ts';
 import { ClientResponse } from './client-response.ts';
 import { ConnectionLimits } from './connection-limits.ts';
 import { Intake, looksLikeWatch } from './intake.ts';
@@ -24,11 +24,14 @@ export interface IncomingRequest {
   readonly socket: unknown;
 }
 
-export interface HttpServerOptions {
+export interface ServerPems {
   readonly key: Buffer | string;
   readonly certificate: Buffer | string;
-  /** Signs the certificates of clients. */
+  /** Those who sign the certificates of clients, and of proxies. */
   readonly clientCa: Buffer | string;
+}
+
+export interface HttpServerOptions extends ServerPems {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Every request ends here; the response is written by it. */
@@ -94,13 +97,8 @@ export class HttpServer {
   }
 
   /** New connections are made by these; open ones stay. */
-  renew(pems: Pick<HttpServerOptions, 'key' | 'certificate' | 'clientCa'>): void {
-    this.#app.server.setSecureContext({
-      key: pems.key,
-      cert: pems.certificate,
-      ca: pems.clientCa,
-      minVersion: minTlsVersion,
-    });
+  renew(pems: ServerPems): void {
+    this.#app.server.setSecureContext(secureContext(pems));
   }
 
   /** Connections that are open. */

@@ -66,14 +66,25 @@ test('the headers of a proxy with an allowed name are believed', async () => {
 
 test('a proxy that names nobody is nobody itself', async () => {
   const pair = await proxyCa.issue({ commonName: 'front-proxy-client' });
-  expect((await whoAmI(pair, {})).code).toBe(403);
+  expect((await whoAmI(pair, {})).code).toBe(401);
 });
 
 test('no other name of that authority is believed, nor is it anybody here', async () => {
   const identity = { commonName: 'kubernetes-admin', organizations: ['system:masters'] };
   const pair = await proxyCa.issue(identity);
-  expect((await whoAmI(pair, jane)).code).toBe(403);
-  expect((await whoAmI(pair, {})).code).toBe(403);
+  expect((await whoAmI(pair, jane)).code).toBe(401);
+  expect((await whoAmI(pair, {})).code).toBe(401);
+});
+
+test('who shows a certificate of an authority that is nobody here is not taken for nobody', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'coracle-strange-ca-'));
+  try {
+    const strange = await CertificateAuthority.open(directory, { name: 'strange-ca' });
+    const pair = await strange.issue({ commonName: 'bob', organizations: ['system:masters'] });
+    expect((await whoAmI(pair, jane)).code).toBe(401);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
 
 test.each(['front-proxy-client', 'bob'])('a client called %s speaks for itself', async (commonName) => {

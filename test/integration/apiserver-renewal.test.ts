@@ -33,6 +33,22 @@ function servedSerial(): Promise<string> {
   });
 }
 
+/** Whether the server agrees to a cipher without authenticated encryption, which Node would by its defaults. */
+function takesWeakCipher(): Promise<boolean> {
+  const weak = {
+    maxVersion: 'TLSv1.2',
+    ciphers: 'ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256',
+  } as const;
+  return new Promise((resolve) => {
+    const options = { host: '127.0.0.1', port: server.port, rejectUnauthorized: false, ...weak };
+    const socket = connect(options, () => {
+      resolve(true);
+      socket.end();
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
 test('certificates of server and client are renewed while watches run, and no request fails', async () => {
   const pki = join(server.directory, 'pki');
   const authority = await CertificateAuthority.open(pki);
@@ -70,6 +86,7 @@ test('certificates of server and client are renewed while watches run, and no re
       expect(await servedSerial()).not.toBe(serialBefore);
       expect(log).toContain('took what has changed');
     }, renewalDeadlineMs);
+    expect(await takesWeakCipher()).toBe(false);
     const metadata = { name: 'after', namespace: 'default' };
     await client.create(configmaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata });
     await eventually(async () => {
