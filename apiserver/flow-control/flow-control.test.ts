@@ -182,6 +182,14 @@ describe('a flow controller', () => {
     expect([...controller.levels].find(({ name }) => name === 'global-default')?.waiting).toBe(0);
   });
 
+  test('does not begin for a client who had gone before it had to wait', async () => {
+    fill(byUser('flood'));
+    const waiting = controller.admit(byUser('flood'), 1, { signal: AbortSignal.abort() });
+    await expect(waiting).rejects.toMatchObject({ code: 429 });
+    expect([...controller.levels].find(({ name }) => name === 'global-default')?.waiting).toBe(0);
+    expect(told.at(-1)).toBe('rejected global-default cancelled');
+  });
+
   test('lets in at once who has nothing here, up to as many seats again as the level owns', async () => {
     const abort = new AbortController();
     fill(byUser('flood'));

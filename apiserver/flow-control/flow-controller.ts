@@ -181,8 +181,10 @@ export class FlowController implements RequestGate {
       const refuse = (reason: Parameters<FlowObserver['rejected']>[2]): void => {
         settle();
         this.#observer.rejected(level.name, schema.metadata.name, reason);
-        const isHeld = this.#refusals.add(flowName, () => reject(tooManyRequests()), signal);
-        if (!isHeld) reject(new Overloaded());
+        // Nobody is there who could ask again.
+        if (signal.aborted) reject(tooManyRequests());
+        else if (!this.#refusals.add(flowName, () => reject(tooManyRequests()), signal))
+          reject(new Overloaded());
       };
       const waiting: Waiting = {
         width,
@@ -204,7 +206,9 @@ export class FlowController implements RequestGate {
         signal.removeEventListener('abort', onAbort);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      if (!level.enqueue(flowName, waiting)) refuse(level.queues ? 'queue-full' : 'concurrency-limit');
+      // Who has gone by now is not heard of again.
+      if (signal.aborted) refuse('cancelled');
+      else if (!level.enqueue(flowName, waiting)) refuse(level.queues ? 'queue-full' : 'concurrency-limit');
     });
   }
 

@@ -35,7 +35,8 @@ export class InflightLimits implements RequestGate {
 function seatOf(leave: () => void): Seat {
   let held = true;
   return {
-    ...{ schemaUid: '', levelUid: '' },
+    schemaUid: '',
+    levelUid: '',
     release: () => {
       if (held) leave();
       held = false;
