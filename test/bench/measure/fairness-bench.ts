@@ -52,7 +52,7 @@ export async function measureFairness(options: FairnessOptions): Promise<Fairnes
 /** A server with half a core, used for a while, and what is measured of it. */
 export interface RunningServer {
   readonly server: ApiServerProcess;
-  /** Gives this process as much of the machine as the server and its store, before everybody else. */
+  /** Gives this process, and what it starts from now on, as much of the machine as the server and its store have. */
   hurry(): void;
 }
 
@@ -98,10 +98,11 @@ async function measure({ server, hurry }: RunningServer, options: FairnessOption
   const pair = await userPair(server, 'hammer');
   const jane = await UserClient.connect(server, 'jane');
   const load = options.load;
+  // The hammer as well, which takes what these leave: starved by others it would be no load.
+  hurry();
   const hammering: Hammering | undefined =
     load &&
     (await startHammer({ ...load, ...pair, seconds: options.seconds + spareSeconds, port: server.port }));
-  hurry();
   const end = performance.now() + options.seconds * 1_000;
   const [others, plane, resident] = await Promise.all([
     askUntil(jane, end),
