@@ -8,6 +8,7 @@ import type { AgentAddress } from './pod-target.ts';
 import type { ProxyTarget } from './proxy-target.ts';
 
 const connectTimeoutMs = 30_000;
+const handshakeTimeoutMs = 10_000;
 /** Header in which an agent says why it has no connection. */
 const reasonHeader = 'x-coracle-reason';
 
@@ -87,7 +88,11 @@ function dial(host: string, port: number): Promise<Duplex> {
 function secure(socket: Duplex): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const secured = connectTls({ socket, rejectUnauthorized: false });
+    secured.setTimeout(handshakeTimeoutMs, () => secured.destroy(new Error('TLS handshake timeout')));
     secured.once('error', reject);
-    secured.once('secureConnect', () => resolve(secured));
+    secured.once('secureConnect', () => {
+      secured.setTimeout(0);
+      resolve(secured);
+    });
   });
 }

@@ -14,6 +14,7 @@ import { toStatusError } from '../store/storage-failure.ts';
 import type { ReadCache } from '../watch-cache/read-cache.ts';
 import { admitConnection } from './admit-connection.ts';
 import type { AgentClient } from './agent-client.ts';
+import { takeBearer } from './bearer-protocol.ts';
 import { sendLogToSocket } from './log-socket.ts';
 import { openLog } from './pod-log.ts';
 import { agentOf, containerOf, requireRunningHost } from './pod-target.ts';
@@ -70,6 +71,7 @@ export class Upgrades {
   /** Never rejects: whatever fails is told to the client in an HTTP answer. */
   async serve(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy());
+    takeBearer(incoming.headers);
     try {
       const plan = await this.#planOf(incoming);
       if ('log' in plan) sendLogToSocket({ request: incoming, socket, head, log: plan.log });
@@ -154,7 +156,9 @@ export class Upgrades {
       this.#options.logger.warn({ err: error }, 'an upgrade was not answered');
       refuse(client, toStatusError(new Error(`error dialing backend: ${error.message}`)));
     });
-    upstream.end();
+    // Who has gone meanwhile is not heard to close again, and their command would run for nobody.
+    if (client.destroyed) upstream.destroy();
+    else upstream.end();
   }
 
   #join(client: Duplex, agent: Duplex): void {
@@ -165,11 +169,11 @@ export class Upgrades {
       this.#open.add(from);
       from.pipe(to);
       from.once('error', () => to.destroy());
-      from.once('close', () => {
-        this.#open.delete(from);
-        to.end();
-      });
+      from.once('close', () => this.#open.delete(from));
     }
+    agent.once('close', () => client.end());
+    // A backend that does not end by itself has nobody to speak to any more.
+    client.once('close', () => agent.end(() => agent.destroy()));
   }
 }
 
@@ -199,16 +203,25 @@ function destinationOf(pod: Pod, info: RequestInfo, query: URLSearchParams): Des
   }
 }
 
-function headOf(answer: IncomingMessage): string {
-  const lines = [`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}`];
+/** @param passes whether a header goes on, by its name in small letters */
+function headOf(
+  answer: IncomingMessage,
+  passes: (name: string) => boolean = () => true,
+  more: readonly string[] = [],
+): string {
+  const lines = [`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}`, ...more];
   for (let at = 0; at + 1 < answer.rawHeaders.length; at += 2)
-    lines.push(`${answer.rawHeaders[at]}: ${answer.rawHeaders[at + 1]}`);
+    if (passes((answer.rawHeaders[at] ?? '').toLowerCase()))
+      lines.push(`${answer.rawHeaders[at]}: ${answer.rawHeaders[at + 1]}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-/** The agent has answered in plain HTTP: the client gets that answer. */
+/** What says where a body ends; ours ends with the connection. */
+const framing: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'trailer']);
+
+/** The backend has answered in plain HTTP: the client gets that answer. */
 function passRefusal(answer: IncomingMessage, client: Duplex): void {
-  client.write(headOf(answer));
+  client.write(headOf(answer, (name) => !framing.has(name), ['Connection: close']));
   answer.pipe(client);
 }
 

@@ -42,7 +42,13 @@ beforeAll(async () => {
     { cert: pair.cert, key: pair.key, ca: ca.certPem, requestCert: true, rejectUnauthorized: true },
     serveAgent,
   );
-  const sockets = new WebSocketServer({ server: agent });
+  const sockets = new WebSocketServer({ noServer: true });
+  agent.on('upgrade', (request, socket, head) => {
+    const chunked = 'HTTP/1.1 403 Forbidden\r\ntransfer-encoding: chunked\r\n\r\n8\r\nnot here\r\n0\r\n\r\n';
+    if (request.url === '/refused') socket.end(chunked);
+    else
+      sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
+  });
   sockets.on('connection', (socket, request) => {
     asked.push(request.url ?? '');
     socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
@@ -233,6 +239,21 @@ test('proxy passes an upgrade on', async () => {
   expect((await echoed).toString()).toBe('hello');
   expect(asked).toContain('/socket?x=1');
   socket.close();
+});
+
+test('an upgrade that the backend refuses is answered with what it says, at its true length', async () => {
+  const { server: url, ca, cert, key } = await loadKubeconfig(`${server.directory}/admin.kubeconfig`);
+  const headers = { connection: 'Upgrade', upgrade: 'something' };
+  const target = new URL('/api/v1/nodes/host-1/proxy/refused', url);
+  const text = await new Promise<string>((resolve, reject) => {
+    const sent = httpsRequest(target, { ca, cert, key, headers, agent: false }, (answer) => {
+      const parts: string[] = [String(answer.statusCode)];
+      answer.on('data', (chunk: Buffer) => parts.push(chunk.toString()));
+      answer.once('error', reject).once('end', () => resolve(parts.join(' ')));
+    });
+    sent.once('error', reject).end();
+  });
+  expect(text).toBe('403 not here');
 });
 
 test.each([
