@@ -13,6 +13,9 @@ interface ParsedTime {
 
 const canonical = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
 
+const canonicalMicro =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
+
 function refuse(text: string, layout: string, rest: string, expected: string): never {
   throw new TimeError(
     `parsing time ${JSON.stringify(text)} as "${layout}": cannot parse ${JSON.stringify(rest)} as "${expected}"`,
@@ -64,6 +67,7 @@ export function canonicalTime(text: string): string {
 
 /** meta/v1 MicroTime: six decimals, UTC. @throws TimeError */
 export function canonicalMicroTime(text: string): string {
+  if (canonicalMicro.test(text)) return text;
   const { seconds, fraction } = parse(text, '2006-01-02T15:04:05.000000Z07:00');
   return `${seconds}.${fraction.slice(0, 6).padEnd(6, '0')}Z`;
 }

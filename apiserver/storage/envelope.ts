@@ -17,7 +17,7 @@
  */
 import type { AnyObject } from '../../api/kind-info.ts';
 import type { ValueCipher } from './encryption/value-cipher.ts';
-import { StorageError } from './storage.ts';
+import { StorageError, type StoragePut, type StorageRewrite, type VersionlessObject } from './storage.ts';
 
 const format = 1;
 const headerBytes = 20;
@@ -28,10 +28,7 @@ const marker: Buffer = Buffer.from('"metadata":{"resourceVersion":"');
 const quote = 0x22;
 
 /** An object serialised once, for however many attempts at writing it. */
-export interface PreparedObject {
-  readonly storageVersion: string;
-  readonly json: Buffer;
-  readonly offset: number;
+export interface PreparedObject extends VersionlessObject {
   /** What is stored in place of `json`. */
   readonly sealed?: Buffer | undefined;
 }
@@ -50,6 +47,9 @@ export interface EnvelopeHeader {
 export interface OpenedEnvelope extends EnvelopeHeader {
   readonly json: Buffer;
 }
+
+export const prepareWrite = (write: StoragePut | StorageRewrite): PreparedObject =>
+  write.type === 'rewrite' ? write.bytes : prepareObject(write.object);
 
 export function prepareObject(object: AnyObject): PreparedObject {
   const { kind, apiVersion, metadata, ...fields } = object;

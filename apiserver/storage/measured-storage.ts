@@ -10,6 +10,7 @@ import {
   type StorageDelete,
   StorageError,
   type StoragePut,
+  type StorageRewrite,
   type StorageWrite,
   type StoredObject,
 } from './storage.ts';
@@ -48,7 +49,7 @@ export class MeasuredStorage implements Storage {
   }
 
   commitEach(
-    writes: readonly StoragePut[],
+    writes: readonly (StoragePut | StorageRewrite)[],
     checks?: readonly StorageCheck[],
   ): Promise<(StoredObject | StorageConflict)[]> {
     return this.#measure('batch', writes[0]?.key, () => this.#inner.commitEach(writes, checks));

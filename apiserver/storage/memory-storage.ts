@@ -1,5 +1,5 @@
 import { conflictError } from './conflict-error.ts';
-import { type PreparedObject, prepareObject, spliceVersion } from './envelope.ts';
+import { type PreparedObject, prepareWrite, spliceVersion } from './envelope.ts';
 import { prefixEnd } from './keys.ts';
 import { OrderedMap } from './ordered-map.ts';
 import {
@@ -13,6 +13,7 @@ import {
   StorageError,
   type StorageEvent,
   type StoragePut,
+  type StorageRewrite,
   type StorageWrite,
   type StoredObject,
 } from './storage.ts';
@@ -71,7 +72,7 @@ export class MemoryStorage implements Storage {
   }
 
   async commitEach(
-    writes: readonly StoragePut[],
+    writes: readonly (StoragePut | StorageRewrite)[],
     checks: readonly StorageCheck[] = [],
   ): Promise<(StoredObject | StorageConflict)[]> {
     this.#requireOpen();
@@ -188,15 +189,16 @@ export class MemoryStorage implements Storage {
     return actual === condition.expected ? undefined : { conflict: true, key: condition.key, actual };
   }
 
-  #apply(puts: readonly StoragePut[]): StoredObject[] {
+  #apply(puts: readonly (StoragePut | StorageRewrite)[]): StoredObject[] {
     const revision = this.#revision + 1;
     const events: StorageEvent[] = [];
     const stored = puts.map((put, index) => {
-      const prepared: PreparedObject = prepareObject(put.object);
+      const prepared: PreparedObject = prepareWrite(put);
       const version = versionOf(revision, index);
       const json = spliceVersion(prepared, version);
       this.#remember(put.key, { revision, version, json });
-      events.push({ type: 'put', key: put.key, version, json, created: put.expected === 0 });
+      const base = put.type === 'rewrite' ? { base: put.expected } : {};
+      events.push({ type: 'put', key: put.key, version, json, created: put.expected === 0, ...base });
       return { key: put.key, version, json };
     });
     this.#publish(events);

@@ -24,7 +24,7 @@ export interface Storage {
    * not hold nothing is written, and each write's conflict names the check's key.
    */
   commitEach(
-    writes: readonly StoragePut[],
+    writes: readonly (StoragePut | StorageRewrite)[],
     checks?: readonly StorageCheck[],
   ): Promise<(StoredObject | StorageConflict)[]>;
   /** Conditional deletes, split into small transactions. Per key: whether this call deleted it. */
@@ -69,6 +69,25 @@ export interface StoragePut {
   readonly expected: number;
 }
 
+/** An object's JSON with an empty resourceVersion, and where in it that belongs. */
+export interface VersionlessObject {
+  readonly storageVersion: string;
+  readonly json: Buffer;
+  readonly offset: number;
+}
+
+/**
+ * A put of an object that is there, by one who has its bytes. Neither labels nor selectable fields nor owners differ
+ * from what is stored at `expected`, so that nobody needs to parse it.
+ */
+export interface StorageRewrite {
+  readonly type: 'rewrite';
+  readonly key: string;
+  /** Belongs to the store from now on. */
+  readonly bytes: VersionlessObject;
+  readonly expected: number;
+}
+
 /** A condition on a key that is not written. */
 export interface StorageCheck {
   readonly type: 'check';
@@ -108,6 +127,8 @@ export type StorageEvent =
       readonly created: boolean;
       /** What `json` says, when this process wrote it a moment ago: to read, not to keep. */
       readonly object?: AnyObject;
+      /** When this process rewrote it: what stood there at this version has the same labels, fields and owners. */
+      readonly base?: number;
     }
   | { readonly type: 'delete'; readonly key: string; readonly version: number };
 

@@ -1,3 +1,4 @@
+import type { Lease } from '../../api/generated/coordination-v1.ts';
 import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
 import { notFound, StatusError } from '../../api/status-error.ts';
 import type { ApiRequest } from '../http/api-request.ts';
@@ -6,10 +7,11 @@ import type { WriteDependencies } from '../http/writes.ts';
 import { invalidError } from '../registry/field-error.ts';
 import type { KindStrategy, UserInfo, WriteContext } from '../registry/strategy.ts';
 import { keyOf } from '../storage/keys.ts';
-import type { StoragePut } from '../storage/storage.ts';
-import type { CurrentObject } from '../store/request.ts';
+import type { StorageRewrite } from '../storage/storage.ts';
+import { parseObject } from '../store/object-source.ts';
 import { type BulkResults, bulkAnswer, bulkKind, bulkRounds, readBulk, refusal } from './bulk-request.ts';
-import { type Renewal, renewalKeys, renewedLease, toRenewal } from './renewal.ts';
+import { LeaseTexts, type RenewedText, renewedText, toLeaseText } from './lease-text.ts';
+import { isDue, type Renewal, renewalKeys, renewedLease, toRenewal } from './renewal.ts';
 
 /** Where agents keep their Leases. */
 const namespace = 'kube-node-lease';
@@ -19,12 +21,6 @@ const readsAtOnce = 32;
 /** Our own resource, beside bulk bindings. */
 export const bulkRenewalKind: KindInfo = bulkKind('BulkRenewal');
 
-/** One item that can be written, and where its result belongs. */
-interface Planned {
-  readonly at: number;
-  readonly put: StoragePut;
-}
-
 /**
  * `POST /apis/coracle.dev/v1/bulkrenewals`, body `{items: [{name, holderIdentity, renewTime, annotations}, ...]}`: what
  * agents have told the detector, for their Leases in kube-node-lease. Each is written on its own condition, many in a
@@ -32,21 +28,25 @@ interface Planned {
  * Answers 200 with `{kind: BulkRenewalResult, results: [...]}` in the order of the items.
  */
 export function bulkRenewalHandler(deps: WriteDependencies): VirtualHandler {
+  const texts = new LeaseTexts();
   return async (request) => {
     const leases = deps.registry.byResource('coordination.k8s.io', 'v1', 'leases');
     if (leases === undefined) throw new TypeError('leases are served');
-    const results = await new BulkRenewal(deps, leases, request.user).run(readRenewals(request));
-    return bulkAnswer('BulkRenewalResult', results, 'lease');
+    const renewing = new BulkRenewal({ deps, texts, leases, user: request.user });
+    return bulkAnswer('BulkRenewalResult', await renewing.run(readRenewals(request)), 'lease');
   };
 }
 
-/** Per item what it asks for, or why that cannot be asked. @throws StatusError 400 for a body that is no list of items */
-function readRenewals(request: ApiRequest): readonly (Renewal | StatusError)[] {
+/** What an item asks for, or why that cannot be asked. */
+type Item = Renewal | StatusError;
+
+/** @throws StatusError 400 for a body that is no list of items */
+function readRenewals(request: ApiRequest): readonly Item[] {
   const { fields, items } = readBulk(request, 'bulk renewal', renewalKeys);
-  const raw = fields['items'] as readonly object[];
+  const raw = fields['items'] as readonly { readonly annotations?: unknown }[];
   return items.map((item, at) => {
     try {
-      return toRenewal(item, Reflect.get(raw[at] ?? {}, 'annotations'));
+      return toRenewal(item, raw[at]?.annotations);
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
       return error;
@@ -54,97 +54,116 @@ function readRenewals(request: ApiRequest): readonly (Renewal | StatusError)[] {
   });
 }
 
+/** A Lease as it was found. */
+interface Found {
+  readonly version: number;
+  readonly json: Buffer;
+}
+
+/** One item that can be written, and where its result belongs. */
+interface Planned {
+  readonly at: number;
+  readonly put: StorageRewrite;
+  readonly text: RenewedText['text'];
+}
+
 class BulkRenewal {
   readonly #deps: WriteDependencies;
+  readonly #texts: LeaseTexts;
   readonly #leases: KindStrategy;
   readonly #user: UserInfo;
 
-  constructor(deps: WriteDependencies, leases: KindStrategy, user: UserInfo) {
-    this.#deps = deps;
-    this.#leases = leases;
-    this.#user = user;
+  constructor(options: {
+    readonly deps: WriteDependencies;
+    readonly texts: LeaseTexts;
+    readonly leases: KindStrategy;
+    readonly user: UserInfo;
+  }) {
+    this.#deps = options.deps;
+    this.#texts = options.texts;
+    this.#leases = options.leases;
+    this.#user = options.user;
   }
 
-  async run(renewals: readonly (Renewal | StatusError)[]): Promise<BulkResults> {
-    const results: BulkResults = renewals.map((each) =>
-      each instanceof StatusError ? refusal(each) : undefined,
+  async run(items: readonly Item[]): Promise<BulkResults> {
+    const results: BulkResults = items.map((item) =>
+      item instanceof StatusError ? refusal(item) : undefined,
     );
-    let planned = this.#planCached(renewals, results);
-    for (let round = 0; ; round += 1) {
-      await this.#commit(planned, results);
-      if (round === bulkRounds || !results.includes(undefined)) return results;
-      planned = await this.#planStored(renewals, results);
-    }
+    await this.#commit(this.#planCached(items, results), results);
+    for (let round = 0; round < bulkRounds && results.includes(undefined); round += 1)
+      await this.#commit(await this.#planStored(items, results), results);
+    return results;
   }
 
   /** What the cache objects to stays open: only the store can tell. */
-  #planCached(renewals: readonly (Renewal | StatusError)[], results: BulkResults): Planned[] {
-    const { source } = this.#deps.store.dependencies;
+  #planCached(items: readonly Item[], results: BulkResults): Planned[] {
     const planned: Planned[] = [];
-    for (const [at, renewal] of renewals.entries()) {
-      if (renewal instanceof StatusError) continue;
-      const lease = source.cached(this.#leases, namespace, renewal.name);
-      if (lease !== undefined) this.#plan({ at, renewal, lease }, planned, results);
+    for (const [at, item] of items.entries()) {
+      if (item instanceof StatusError) continue;
+      const lease = this.#deps.cache.get(this.#leases.resource, namespace, item.name);
+      if (lease === undefined) continue;
+      const plan = this.#plan(item, lease);
+      if (!(plan instanceof StatusError)) place(plan, at, { planned, results });
     }
     return planned;
   }
 
-  async #planStored(renewals: readonly (Renewal | StatusError)[], results: BulkResults): Promise<Planned[]> {
-    const { source } = this.#deps.store.dependencies;
-    const open = renewals.flatMap((renewal, at) =>
+  async #planStored(items: readonly Item[], results: BulkResults): Promise<Planned[]> {
+    const { storage } = this.#deps.store.dependencies;
+    const open = items.flatMap((renewal, at) =>
       renewal instanceof StatusError || results[at] !== undefined ? [] : [{ at, renewal }],
     );
     const planned: Planned[] = [];
     for (let from = 0; from < open.length; from += readsAtOnce) {
       const part = open.slice(from, from + readsAtOnce);
-      const found = await Promise.all(
-        part.map(({ renewal }) => source.stored(this.#leases, namespace, renewal.name)),
-      );
-      for (const [nth, each] of part.entries()) this.#plan({ ...each, lease: found[nth] }, planned, results);
+      const found = await Promise.all(part.map(({ renewal }) => storage.get(this.#keyOf(renewal.name))));
+      for (const [nth, { at, renewal }] of part.entries()) {
+        const plan = this.#plan(renewal, found[nth]);
+        // One Lease's refusal is its result, not the others'.
+        if (plan instanceof StatusError) results[at] = refusal(plan);
+        else place(plan, at, { planned, results });
+      }
     }
     return planned;
   }
 
-  #plan(
-    {
-      at,
-      renewal,
-      lease,
-    }: { readonly at: number; readonly renewal: Renewal; readonly lease: CurrentObject | undefined },
-    planned: Planned[],
-    results: BulkResults,
-  ): void {
+  /** @returns undefined when the Lease is renewed as far already, or why it cannot be */
+  #plan(renewal: Renewal, found: Found | undefined): Omit<Planned, 'at'> | StatusError | undefined {
+    const { kind } = this.#leases;
+    if (found === undefined) return notFound(kind, renewal.name);
     try {
-      const put = this.#putOf(renewal, lease);
-      if (put === undefined) results[at] = { code: 200 };
-      else planned.push({ at, put });
+      const key = this.#keyOf(renewal.name);
+      const renewed = this.#renewed(key, found, renewal);
+      if (renewed === undefined) return undefined;
+      const { bytes, text } = renewed;
+      return { put: { type: 'rewrite', key, bytes, expected: found.version }, text };
     } catch (error) {
-      // One Lease's refusal is its result, not the others'.
       if (!(error instanceof StatusError)) throw error;
-      if (lease?.cached !== true) results[at] = refusal(error);
+      return error;
     }
   }
 
-  /** @returns undefined when the Lease is renewed as far already @throws StatusError */
-  #putOf(renewal: Renewal, lease: CurrentObject | undefined): StoragePut | undefined {
-    const { name } = renewal;
-    if (lease === undefined) throw notFound(this.#leases.kind, name);
-    const object = renewedLease(lease.object, renewal, this.#leases.kind);
-    if (object === undefined) return undefined;
-    this.#validate(object, lease.object);
-    return {
-      type: 'put',
-      key: keyOf(this.#leases.resource, namespace, name),
-      object,
-      expected: lease.version,
-    };
+  /** @throws StatusError */
+  #renewed(key: string, { version, json }: Found, renewal: Renewal): RenewedText | undefined {
+    const { kind } = this.#leases;
+    const text = this.#texts.get(key, version);
+    if (text !== undefined) {
+      if (!isDue(text, renewal, kind)) return undefined;
+      const renewed = renewedText(json, String(version).length, { text, renewal });
+      if (renewed !== undefined) return renewed;
+    }
+    const lease = parseObject(json);
+    if (!isDue((lease as Lease & AnyObject).spec ?? {}, renewal, kind)) return undefined;
+    const next = renewedLease(lease, renewal);
+    this.#validate(next, lease);
+    return toLeaseText(next);
   }
 
   #validate(next: AnyObject, current: AnyObject): void {
     const nowMs = this.#deps.clock.nowMs();
     const context: WriteContext = { user: this.#user, namespace, subresource: '', nowMs };
     const errors = this.#leases.validateUpdate(next, current, context);
-    if (errors.length > 0) throw invalidError(this.#leases.kind, next.metadata.name ?? '', errors);
+    if (errors.length > 0) throw invalidError(this.#leases.kind, next.metadata.name, errors);
   }
 
   /** What lost a race for its Lease stays open. */
@@ -152,9 +171,25 @@ class BulkRenewal {
     if (planned.length === 0) return;
     const { storage } = this.#deps.store.dependencies;
     const stored = await storage.commitEach(planned.map(({ put }) => put));
-    for (const [index, { at }] of planned.entries()) {
+    for (const [index, { at, put, text }] of planned.entries()) {
       const outcome = stored[index];
-      if (outcome !== undefined && !('conflict' in outcome)) results[at] = { code: 200 };
+      if (outcome === undefined || 'conflict' in outcome) continue;
+      results[at] = { code: 200 };
+      if (text !== undefined) this.#texts.remember(put.key, outcome.version, text);
     }
   }
+
+  #keyOf(name: string): string {
+    return keyOf(this.#leases.resource, namespace, name);
+  }
+}
+
+/** Where there is nothing to write, that is the result. */
+function place(
+  plan: Omit<Planned, 'at'> | undefined,
+  at: number,
+  { planned, results }: { readonly planned: Planned[]; readonly results: BulkResults },
+): void {
+  if (plan === undefined) results[at] = { code: 200 };
+  else planned.push({ at, ...plan });
 }

@@ -59,22 +59,24 @@ function readLoad(annotations: unknown, errors: FieldError[]): string | undefine
 }
 
 /**
- * The Lease renewed. Field owners stay as they are: what changes belongs to the agent, which has written it before.
- * @returns undefined when the Lease says as much already
+ * Whether the Lease does not say as much already.
  * @throws StatusError 409 when another holds it
  */
-export function renewedLease(
-  current: AnyObject,
-  renewal: Renewal,
+export function isDue(
+  lease: { readonly holderIdentity?: string | undefined; readonly renewTime?: string | undefined },
+  { name, holderIdentity, renewTime }: Renewal,
   type: ResourceName,
-): AnyObject | undefined {
-  const { metadata, spec } = current as Lease & AnyObject;
-  const { name, holderIdentity, renewTime, load } = renewal;
-  if (spec?.holderIdentity !== holderIdentity)
-    throw conflict(type, name, `it is held by ${JSON.stringify(spec?.holderIdentity ?? '')}`);
+): boolean {
+  if (lease.holderIdentity !== holderIdentity)
+    throw conflict(type, name, `it is held by ${JSON.stringify(lease.holderIdentity ?? '')}`);
   // Both are of the same length and in UTC.
-  if (spec.renewTime !== undefined && renewTime <= spec.renewTime) return undefined;
+  return renewTime > (lease.renewTime ?? '');
+}
+
+/** Field owners stay as they are: what changes belongs to the agent, which has written it before. */
+export function renewedLease(lease: AnyObject, { renewTime, load }: Renewal): AnyObject {
+  const { metadata, spec } = lease as Lease & AnyObject;
   const annotations =
     load === undefined ? {} : { annotations: { ...metadata.annotations, [loadAnnotation]: load } };
-  return { ...current, metadata: { ...metadata, ...annotations }, spec: { ...spec, renewTime } };
+  return { ...lease, metadata: { ...metadata, ...annotations }, spec: { ...spec, renewTime } };
 }

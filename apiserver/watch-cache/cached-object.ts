@@ -42,3 +42,9 @@ export function indexObject(
     owners: ownerReferences?.map((owner) => shared.string(owner.uid)) ?? noOwners,
   };
 }
+
+/** `object` with other bytes, of which it is certain that they are indexed as its own. */
+export function withBytes(object: IndexedObject, version: number, json: Buffer): IndexedObject {
+  const { key, resource, namespace, name, uid, labels, fields, owners } = object;
+  return { key, resource, namespace, name, uid, version, json, labels, fields, owners };
+}

@@ -9,7 +9,7 @@ export class OwnerIndex {
   }
 
   replace(previous: IndexedObject | undefined, object: IndexedObject | undefined): void {
-    for (const uid of previous?.owners ?? []) {
+    for (const uid of previous?.owners === object?.owners ? [] : (previous?.owners ?? [])) {
       if (previous === undefined || object?.owners.includes(uid) === true) continue;
       const owned = this.#owned.get(uid);
       owned?.delete(previous.key);

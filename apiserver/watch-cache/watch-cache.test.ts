@@ -4,6 +4,7 @@ import { everything } from '../../api/selector.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
+import { prepareObject } from '../storage/envelope.ts';
 import { keyOf } from '../storage/keys.ts';
 import { MemoryStorage } from '../storage/memory-storage.ts';
 import type { StoredObject } from '../storage/storage.ts';
@@ -119,6 +120,23 @@ describe('watch cache', () => {
     expect(page.objects.map((object) => object.name)).toEqual(['a', 'b']);
     expect(page.objects[0]?.json).toEqual(stored.json);
     expect(page.version % 128).toBe(127);
+  });
+
+  it('takes over bytes that say nothing new of labels, fields and owners', async () => {
+    const stored = await put(pod('a', { node: 'host-1' }));
+    const object = { ...pod('a', { node: 'host-1' }), status: { phase: 'Running' } };
+    await settled();
+    const sink = new Lines();
+    cache.watch(request({ fields: [{ key: 'spec.nodeName', operator: 'in', values: ['host-1'] }] }), sink);
+    const put1 = { type: 'rewrite' as const, key: stored.key, bytes: prepareObject(object) };
+    const [rewritten] = await storage.commitEach([{ ...put1, expected: stored.version }]);
+    await settled();
+    const found = cache.get('/pods', 'default', 'a');
+    expect(found).toMatchObject({ version: (rewritten as StoredObject).version, uid: 'uid-a' });
+    expect(found?.json).toEqual((rewritten as StoredObject).json);
+    expect(found?.labels.get('app')).toBe('web');
+    expect(found?.fields.get('spec.nodeName')).toBe('host-1');
+    expect(sink.events).toEqual(['MODIFIED a']);
   });
 
   it('continues a list at its version while objects come and go', async () => {

@@ -19,7 +19,7 @@ import { TaskGroup } from '../../base/task-group.ts';
 import { keyOf, parseKey, registryPrefix } from '../storage/keys.ts';
 import { type Storage, type StorageBatch, StorageError, type StorageEvent } from '../storage/storage.ts';
 import { revisionOf, wholeVersion } from '../storage/version.ts';
-import { type FieldsOf, type IndexedObject, indexObject } from './cached-object.ts';
+import { type FieldsOf, type IndexedObject, indexObject, withBytes } from './cached-object.ts';
 import type { OnSent } from './cohort.ts';
 import type { CacheEvent, RingLimits } from './event-ring.ts';
 import { Observers } from './observers.ts';
@@ -276,10 +276,11 @@ export class WatchCache implements ReadCache {
   #applyEvent(event: StorageEvent, nowMs: number): void {
     const path = parseKey(event.key);
     if (path === undefined || !event.key.startsWith(this.#prefix)) return;
-    const object = event.type === 'put' ? this.#index(event) : undefined;
+    const resource = this.#resource(path.resource);
+    const object = event.type === 'put' ? (rewritten(event, resource) ?? this.#index(event)) : undefined;
     if (event.type === 'put' && object === undefined) return;
     const change = { key: event.key, version: event.version, object };
-    const applied: CacheEvent | undefined = this.#resource(path.resource).apply(change, nowMs);
+    const applied: CacheEvent | undefined = resource.apply(change, nowMs);
     if (applied === undefined) return;
     this.#owners.replace(applied.previous, applied.object);
     if (applied.previous !== undefined) this.#slabs.gone(applied.previous);
@@ -356,6 +357,15 @@ export class WatchCache implements ReadCache {
   #yield(): Promise<void> {
     return new Promise((resolve) => this.#options.clock.setImmediate(resolve));
   }
+}
+
+/** What was there, with other bytes; undefined when the event does not say so or something else was there. */
+function rewritten(
+  { key, version, json, base }: StorageEvent & { readonly type: 'put' },
+  resource: ResourceCache,
+): IndexedObject | undefined {
+  const present = base === undefined ? undefined : resource.get(key);
+  return present === undefined || present.version !== base ? undefined : withBytes(present, version, json);
 }
 
 function isCompacted(error: unknown): boolean {

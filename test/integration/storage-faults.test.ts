@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { prepareObject } from '../../apiserver/storage/envelope.ts';
 import { EtcdClient } from '../../apiserver/storage/etcd/etcd-client.ts';
 import { EtcdStorage } from '../../apiserver/storage/etcd/etcd-storage.ts';
-import type { StorageBatch, StoredObject } from '../../apiserver/storage/storage.ts';
+import type { StorageBatch, StorageRewrite, StoredObject } from '../../apiserver/storage/storage.ts';
 import { revisionOf } from '../../apiserver/storage/version.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
@@ -125,6 +126,40 @@ describe('a write whose answer is lost', () => {
     expect(results[0]).toEqual(await direct.get(puts[0]?.key ?? ''));
     expect(results[1]).toEqual({ conflict: true, key: blocking.key, actual: blocking.version });
     expect(results[2]).toEqual(await direct.get(puts[2]?.key ?? ''));
+  });
+
+  it('is found for each object of a batch that is rewritten', async () => {
+    const paths = [freshPath(), freshPath(), freshPath()];
+    const before: StoredObject[] = [];
+    for (const path of paths) before.push(await putConfigMap(direct, path));
+    const rewrite = ({ key, version }: StoredObject, index: number): StorageRewrite => {
+      const { namespace, name } = paths[index] ?? freshPath();
+      const bytes = prepareObject(configMap(namespace, name, { index: `${index}` }));
+      return { type: 'rewrite', key, bytes, expected: version };
+    };
+    proxy.lose('answers');
+    const writing = storage.commitEach(before.map(rewrite));
+    const written = await eventually(async () => {
+      const now = await Promise.all(before.map(async ({ key }) => await direct.get(key)));
+      if (now[0]?.version === before[0]?.version) throw new Error('not written yet');
+      return now as StoredObject[];
+    });
+    proxy.heal();
+    expect(await writing).toEqual(written);
+    // One of them changes: its answer is its own, and the others are written.
+    const [, blocked] = paths;
+    const blocking = await putConfigMap(direct, blocked ?? freshPath(), { before: written[1] });
+    proxy.lose('answers');
+    const again = storage.commitEach(written.map(rewrite));
+    await eventually(() => {
+      if (proxy.requestBytes === 0) throw new Error('nothing was sent yet');
+    });
+    proxy.heal();
+    const results = await again;
+    expect(results[0]).toEqual(await direct.get(written[0]?.key ?? ''));
+    expect(results[0]).not.toEqual(written[0]);
+    expect(results[1]).toEqual({ conflict: true, key: blocking.key, actual: blocking.version });
+    expect(results[2]).toEqual(await direct.get(written[2]?.key ?? ''));
   });
 
   it('is recognised as deleted', async () => {

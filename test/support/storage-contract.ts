@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
 import type { AnyObject } from '../../api/kind-info.ts';
+import { prepareObject } from '../../apiserver/storage/envelope.ts';
 import { keyOf } from '../../apiserver/storage/keys.ts';
 import type {
   Storage,
   StorageBatch,
   StorageError,
   StorageEvent,
+  StorageRewrite,
   StoredObject,
 } from '../../apiserver/storage/storage.ts';
 import { revisionOf } from '../../apiserver/storage/version.ts';
@@ -63,8 +65,9 @@ export async function eventsAfter(
 
 /** The object that a writer's own event brings along, which must be what the bytes say, is not the same for all. */
 function withoutObject(event: StorageEvent): StorageEvent {
-  if (event.type === 'delete' || event.object === undefined) return event;
-  const { object, ...rest } = event;
+  if (event.type === 'delete') return event;
+  const { object, base: _ofRewrites, ...rest } = event;
+  if (object === undefined) return rest;
   const written = { ...object, metadata: { ...object.metadata, resourceVersion: String(event.version) } };
   expect(JSON.parse(event.json.toString())).toEqual(written);
   return rest;
@@ -79,6 +82,7 @@ export function storageContract(storage: () => Storage): void {
   singleWrites(storage);
   manyWrites(storage);
   batchWrites(storage);
+  rewrites(storage);
   scans(storage);
   watches(storage);
 }
@@ -206,6 +210,33 @@ function batchWrites(storage: () => Storage): void {
     expect(results.filter((result) => 'conflict' in result)).toHaveLength(1);
     expect(await storage().get(stored[4]?.key ?? '')).toBeUndefined();
     expect(await storage().get(stored[3]?.key ?? '')).toEqual(stored[3]);
+  });
+}
+
+function rewrites(storage: () => Storage): void {
+  it('rewrites by bytes, each on its own condition, and says what they are indexed as', async () => {
+    const namespace = fresh();
+    const names = Array.from({ length: 130 }, (_, index) => `w${index}`);
+    const before: StoredObject[] = [];
+    for (const name of names) before.push(await putConfigMap(storage(), at(namespace, name)));
+    const rewrite = ({ key, version }: StoredObject, index: number): StorageRewrite => {
+      const object = configMap(namespace, names[index] ?? '', { index: `${index} ü` });
+      return { type: 'rewrite', key, bytes: prepareObject(object), expected: version };
+    };
+    const first = await storage().commitEach(before.map(rewrite));
+    expect(first.filter((each) => 'conflict' in each)).toEqual([]);
+    const [, blocked] = first as StoredObject[];
+    const blocking = await putConfigMap(storage(), at(namespace, 'w1'), { before: blocked });
+    const start = await storage().currentVersion();
+    const second = await storage().commitEach((first as StoredObject[]).map(rewrite));
+    for (const [index, result] of second.entries())
+      if (index === 1)
+        expect(result).toEqual({ conflict: true, key: blocking.key, actual: blocking.version });
+      else expect(await storage().get(before[index]?.key ?? '')).toEqual(result);
+    const events = (await eventsAfter(storage(), start, names.length - 1)).flatMap((batch) => batch.events);
+    expect(events.map(({ key, version }) => ({ key, version }))).toEqual(
+      second.flatMap((each) => ('conflict' in each ? [] : [{ key: each.key, version: each.version }])),
+    );
   });
 }
 

@@ -2,12 +2,13 @@ import type { Clock } from '../../../base/clock.ts';
 import { delay } from '../../../base/clock.ts';
 import { conflictError } from '../conflict-error.ts';
 import type { ValueCipher } from '../encryption/value-cipher.ts';
-import { encryptPrepared, type PreparedObject, prepareObject, sealEnvelope } from '../envelope.ts';
+import { encryptPrepared, type PreparedObject, prepareWrite, sealEnvelope } from '../envelope.ts';
 import {
   type StorageCheck,
   type StorageConflict,
   StorageError,
   type StoragePut,
+  type StorageRewrite,
   type StoredObject,
 } from '../storage.ts';
 import { maxWritesPerTransaction, revisionOf, versionOf } from '../version.ts';
@@ -27,6 +28,8 @@ export interface PreparedPut {
   readonly expectedRevision: number;
   readonly prepared: PreparedObject;
   readonly writeId: Buffer;
+  /** Whoever wrote it knows what it replaces: that it has changed meanwhile is the exception. */
+  readonly isRewrite: boolean;
 }
 
 /** A put in its place in a transaction, as it goes to etcd. */
@@ -61,12 +64,13 @@ export class EtcdPuts {
   }
 
   /** Serialises `put`. */
-  prepare(put: StoragePut): PreparedPut {
-    const { key } = put;
-    const plain = prepareObject(put.object);
+  prepare(put: StoragePut | StorageRewrite): PreparedPut {
+    const { key, expected } = put;
+    const plain = prepareWrite(put);
     const prepared = this.#cipher === undefined ? plain : encryptPrepared(key, plain, this.#cipher);
-    const writeId = this.#own.begin(put.object, plain);
-    return { key, expectedRevision: revisionOf(put.expected), prepared, writeId };
+    const isRewrite = put.type === 'rewrite';
+    const writeId = this.#own.begin(isRewrite ? { base: expected } : { object: put.object }, plain);
+    return { key, expectedRevision: revisionOf(expected), prepared, writeId, isRewrite };
   }
 
   /** @throws StorageError */
@@ -106,7 +110,10 @@ export class EtcdPuts {
   }
 
   /** Per put the stored object or the conflict. @throws StorageError when one of them fails otherwise. */
-  async each(puts: readonly StoragePut[], checks: readonly StorageCheck[] = []): Promise<PutResult[]> {
+  async each(
+    puts: readonly (StoragePut | StorageRewrite)[],
+    checks: readonly StorageCheck[] = [],
+  ): Promise<PutResult[]> {
     const prepared = puts.map((put) => this.prepare(put));
     const results = await this.settle(prepared, checks.map(toCondition));
     const failed = results.find((result) => result instanceof StorageError);
@@ -141,6 +148,8 @@ export class EtcdPuts {
   ): Promise<(PutResult | StorageError)[]> {
     const [only, ...more] = batch;
     if (only !== undefined && more.length === 0) return [await this.#alone(only, checks)];
+    const unanimous = await this.#unanimous(batch, checks);
+    if (unanimous !== undefined) return unanimous;
     const puts = batch.map(toPlaced);
     const results = new Map<PlacedPut, PutResult | StorageError>();
     const what = `write ${puts.length} objects, ${puts[0]?.key} first`;
@@ -165,6 +174,23 @@ export class EtcdPuts {
       if (open.length > 0) await this.#pause(what, deadlineMs);
     }
     return puts.map((put) => results.get(put) as PutResult);
+  }
+
+  /**
+   * All or none of those that probably can be written, which costs etcd a fifth less than each for itself.
+   * @returns undefined when each must be asked for, and nothing is written yet
+   */
+  async #unanimous(
+    batch: readonly PreparedPut[],
+    checks: readonly Condition[],
+  ): Promise<StoredObject[] | undefined> {
+    if (!batch.every(({ isRewrite }) => isRewrite)) return undefined;
+    try {
+      return await this.#together(batch, checks);
+    } catch (error) {
+      if (error instanceof StorageError && error.conflict !== undefined) return undefined;
+      throw error;
+    }
   }
 
   async #alone(put: PreparedPut, checks: readonly Condition[]): Promise<PutResult> {

@@ -12,6 +12,7 @@ import type {
   StorageConflict,
   StorageDelete,
   StoragePut,
+  StorageRewrite,
   StorageWrite,
   StoredObject,
 } from '../storage.ts';
@@ -103,7 +104,7 @@ export class EtcdStorage implements Storage {
   }
 
   commitEach(
-    writes: readonly StoragePut[],
+    writes: readonly (StoragePut | StorageRewrite)[],
     checks?: readonly StorageCheck[],
   ): Promise<(StoredObject | StorageConflict)[]> {
     return this.#puts.each(writes, checks);

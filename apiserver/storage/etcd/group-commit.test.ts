@@ -15,7 +15,7 @@ class HeldPuts {
 
   prepare(put: StoragePut): PreparedPut {
     const prepared = prepareObject(put.object);
-    return { key: put.key, expectedRevision: 0, prepared, writeId: Buffer.alloc(12) };
+    return { key: put.key, expectedRevision: 0, prepared, writeId: Buffer.alloc(12), isRewrite: false };
   }
 
   settle(puts: readonly PreparedPut[]): Promise<Outcome[]> {

@@ -11,9 +11,12 @@ const processBytes = writeIdBytes - 4;
 /** Writes remembered: those under way, and a watch that lags by half a second of busy writing. */
 const rememberedWrites = 1_024;
 
+/** What the watch cache is to know beside the bytes: the object, or which version is indexed as it is. */
+export type OwnContent = { readonly object: AnyObject } | { readonly base: number };
+
 interface OwnWrite {
   /** Until the watch has it. */
-  object: AnyObject | undefined;
+  content: OwnContent | undefined;
   readonly source: VersionlessJson;
   version: number;
   /** Wire JSON under `version`, from when the first of the two asks for it. */
@@ -26,11 +29,11 @@ export class OwnWrites {
   #count = 0;
 
   /** A name that no other write has: 64 random bits of this process and a count. */
-  begin(object: AnyObject, source: VersionlessJson): Buffer {
+  begin(content: OwnContent, source: VersionlessJson): Buffer {
     const id = Buffer.allocUnsafe(writeIdBytes);
     this.#process.copy(id);
     id.writeUInt32BE(this.#count, processBytes);
-    this.#writes.set(this.#count, { object, source, version: 0, json: undefined });
+    this.#writes.set(this.#count, { content, source, version: 0, json: undefined });
     this.#count = (this.#count + 1) >>> 0;
     if (this.#writes.size > rememberedWrites) this.#forgetOldest();
     return id;
@@ -46,18 +49,18 @@ export class OwnWrites {
     const write = this.#find(writeId);
     if (write === undefined) return spliceVersion(source, version);
     // The watch has had it: the two are done.
-    if (write.object === undefined) this.forget(writeId);
+    if (write.content === undefined) this.forget(writeId);
     return jsonOf(write, version);
   }
 
   /** What the watch brings, if this process wrote it. */
-  event(writeId: Buffer, version: number): { json: Buffer; object: AnyObject } | undefined {
+  event(writeId: Buffer, version: number): ({ readonly json: Buffer } & OwnContent) | undefined {
     const write = this.#find(writeId);
-    if (write?.object === undefined) return undefined;
-    const { object } = write;
-    write.object = undefined;
+    if (write?.content === undefined) return undefined;
+    const { content } = write;
+    write.content = undefined;
     if (write.json !== undefined) this.forget(writeId);
-    return { json: jsonOf(write, version), object };
+    return { json: jsonOf(write, version), ...content };
   }
 
   #find(writeId: Buffer): OwnWrite | undefined {
