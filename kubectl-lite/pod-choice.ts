@@ -6,8 +6,15 @@ import { itemsOf } from './printers/objects.ts';
 import type { Session } from './session.ts';
 import { parseOne } from './targets.ts';
 
-/** The pod that `POD` or `TYPE/NAME` means: of a workload, the first that is ready, else the first. */
-export async function choosePod(session: Session, args: readonly string[]): Promise<Pod> {
+/**
+ * The pod that `POD` or `TYPE/NAME` means: of a workload, the first that is ready, else the first.
+ * @param chosenOf is told which of how many was chosen, when there is a choice
+ */
+export async function choosePod(
+  session: Session,
+  args: readonly string[],
+  chosenOf: (pod: Pod, count: number) => void = () => undefined,
+): Promise<Pod> {
   const kinds = await session.kinds();
   const api = await session.api();
   const { kind, name } = await parseOne(args, kinds, 'pods');
@@ -22,6 +29,7 @@ export async function choosePod(session: Session, args: readonly string[]): Prom
   const pods = await listPods(session, kinds.byName('pods'), namespace, labelSelector);
   const [first] = [...pods].sort((a, b) => rank(a) - rank(b));
   if (first === undefined) throw usageError(`timed out waiting for the condition`);
+  if (pods.length > 1) chosenOf(first, pods.length);
   return first;
 }
 
@@ -70,10 +78,24 @@ export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelS
   return terms.join(',');
 }
 
+const defaultAnnotation = 'kubectl.kubernetes.io/default-container';
+
 /** The container that is meant when none is named: the annotated one, else the first. */
 export function defaultContainer(pod: Pod): string {
-  const named = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+  const named = pod.metadata.annotations?.[defaultAnnotation];
   return named ?? pod.spec?.containers[0]?.name ?? '';
+}
+
+/** Tells which container is meant when none is named, and which others there are; nothing when that goes without saying. */
+export function announceDefault(session: Session, pod: Pod): void {
+  const { containers = [], initContainers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  const all = [
+    ...containers.map(({ name }) => name),
+    ...ephemeralContainers.map(({ name }) => `${name} (ephem)`),
+    ...initContainers.map(({ name }) => `${name} (init)`),
+  ];
+  if (all.length <= 1 || pod.metadata.annotations?.[defaultAnnotation] !== undefined) return;
+  session.io.err(`Defaulted container "${defaultContainer(pod)}" out of: ${all.join(', ')}\n`);
 }
 
 /** @throws CliError when the pod has no such container */

@@ -2,10 +2,10 @@ import type { StatusBody } from '../../api/status-error.ts';
 import { fromStatus } from '../../client/response.ts';
 import { pathOf } from '../api.ts';
 import { CliError, usageError } from '../cli-error.ts';
-import type { Command, Invocation } from '../command.ts';
+import type { Command } from '../command.ts';
 import { type ChannelSocket, channel, openChannels } from '../exec/channel-socket.ts';
 import { followStdin, followTerminalSize, isTerminal, rawTerminal } from '../exec/terminal.ts';
-import { choosePod, defaultContainer, requireContainer } from '../pod-choice.ts';
+import { announceDefault, choosePod, defaultContainer, requireContainer } from '../pod-choice.ts';
 import type { Session } from '../session.ts';
 
 const stdinRetryMs = 5;
@@ -37,7 +37,7 @@ export const execCommand: Command = {
       );
     const named = flags.text('container');
     const container = named === undefined ? defaultContainer(pod) : requireContainer(pod, named);
-    announceDefault(invocation, pod.spec?.containers.map(({ name }) => name) ?? [], container);
+    if (named === undefined && !flags.bool('quiet')) announceDefault(session, pod);
     const isTty = flags.bool('tty') && isTerminal();
     if (flags.bool('tty') && !isTty)
       session.io.err('Unable to use a TTY - input is not a terminal or the right kind of file\n');
@@ -54,11 +54,6 @@ export const execCommand: Command = {
     return exitCodeOf(await converse(session, path, { stdin: flags.bool('stdin'), tty: isTty }));
   },
 };
-
-function announceDefault({ session, flags }: Invocation, names: readonly string[], container: string): void {
-  if (names.length > 1 && !flags.has('container') && !flags.bool('quiet'))
-    session.io.err(`Defaulted container "${container}" out of: ${names.join(', ')}\n`);
-}
 
 async function converse(
   session: Session,

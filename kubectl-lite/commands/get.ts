@@ -20,7 +20,6 @@ import { parseTargets } from '../targets.ts';
 const missingType = `You must specify the type of resource to get. Use "kubectl-lite api-resources" for a complete list of supported resources.
 
 error: Required resource not specified.
-Use "kubectl-lite explain <resource>" for a detailed description of that resource (e.g. kubectl-lite explain pods).
 See 'kubectl-lite get -h' for help and examples`;
 
 export const getCommand: Command = {

@@ -5,7 +5,7 @@ import { toQuery } from '../../client/resource-path.ts';
 import { pathOf } from '../api.ts';
 import { usageError } from '../cli-error.ts';
 import { type Command, type Invocation, selectorFlag } from '../command.ts';
-import { choosePod, defaultContainer, listPods, requireContainer } from '../pod-choice.ts';
+import { announceDefault, choosePod, defaultContainer, listPods, requireContainer } from '../pod-choice.ts';
 import type { Session } from '../session.ts';
 
 /** How many lines of each pod a selector shows when --tail says nothing. */
@@ -70,7 +70,9 @@ async function sourcesOf({ session, flags, args }: Invocation): Promise<LogSourc
 
 async function choosePodForLogs(session: Session, args: readonly string[]): Promise<Pod> {
   try {
-    return await choosePod(session, args);
+    return await choosePod(session, args, ({ metadata }, count) =>
+      session.io.err(`Found ${count} pods, using pod/${metadata.name}\n`),
+    );
   } catch (error) {
     if (!isNotFound(error)) throw error;
     throw usageError(
@@ -88,17 +90,8 @@ function containersOf(
   const { containers = [], initContainers = [] } = pod.spec ?? {};
   if (all) return [...initContainers, ...containers].map(({ name }) => ({ pod, container: name }));
   if (named !== undefined) return [{ pod, container: requireContainer(pod, named) }];
-  const container = defaultContainer(pod);
-  const others = [...containers, ...initContainers].map(({ name }) => name);
-  if (
-    others.length > 1 &&
-    pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'] === undefined
-  ) {
-    const init = initContainers.map(({ name }) => `${name} (init)`);
-    const list = [...containers.map(({ name }) => name), ...init].join(', ');
-    session.io.err(`Defaulted container "${container}" out of: ${list}\n`);
-  }
-  return [{ pod, container }];
+  announceDefault(session, pod);
+  return [{ pod, container: defaultContainer(pod) }];
 }
 
 async function printLog({ session, flags }: Invocation, { pod, container }: LogSource): Promise<void> {

@@ -5,7 +5,7 @@ import { annotationLines, type Outline, pairs } from './outline.ts';
 const shownAbove: ReadonlySet<string> = new Set(
   ['annotations', 'labels', 'managedFields', 'name', 'namespace'].map((field) => `.metadata.${field}`),
 );
-const acronyms: ReadonlySet<string> = new Set(['api', 'url', 'uid', 'guid']);
+const acronyms: ReadonlySet<string> = new Set(['api', 'url', 'uid', 'osb', 'guid']);
 
 /** A kind without a form of its own: its metadata, and every field under its name, in the order of the alphabet. */
 export function describeAny(outline: Outline, object: AnyObject): void {
@@ -33,13 +33,15 @@ function describeFields(outline: Outline, fields: object, level: number, path: s
   }
 }
 
-/** `podCIDR` -> `Pod CIDR`; names that are somebody's own, such as label keys, stay as they are. */
+/** `podCIDR` -> `Pod Cidr`; names that are somebody's own, such as label keys, stay as they are. */
 function titleOf(name: string): string {
   if (!/^[\w-]+$/.test(name)) return name;
   const words = name.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+/g) ?? [name];
   return words
     .map((word) =>
-      acronyms.has(word.toLowerCase()) ? word.toUpperCase() : word.charAt(0).toUpperCase() + word.slice(1),
+      acronyms.has(word.toLowerCase())
+        ? word.toUpperCase()
+        : word.charAt(0).toUpperCase() + word.slice(1).toLowerCase(),
     )
     .join(' ');
 }

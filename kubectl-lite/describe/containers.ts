@@ -4,24 +4,30 @@ import type {
   ContainerState,
   ContainerStatus,
   EnvVarSource,
+  Pod,
   Probe,
   VolumeMount,
 } from '../../api/generated/core-v1.ts';
 import { toMillis } from '../../api/quantity.ts';
 import { longTime, type Outline } from './outline.ts';
 
+export interface ContainerBlock {
+  readonly label: string;
+  readonly containers: readonly Container[];
+  readonly statuses?: readonly ContainerStatus[] | undefined;
+  /** Whose they are; left out for those of a template. */
+  readonly pod?: Pod;
+}
+
 /** The block of one kind of container of a pod or a template. */
 export function describeContainers(
   outline: Outline,
-  label: string,
-  containers: readonly Container[],
-  statuses: readonly ContainerStatus[] | undefined,
-  place: 'pod' | 'template' = 'pod',
+  { label, containers, statuses, pod }: ContainerBlock,
 ): void {
   if (containers.length === 0) return;
   const level = 0;
   // kubectl moves the names in a template by one space, and nothing below them.
-  const isTemplate = place === 'template';
+  const isTemplate = pod === undefined;
   outline.heading(label, isTemplate ? 1 : 0);
   for (const container of containers) {
     outline.heading(`${isTemplate ? ' ' : ''}${container.name}`, 1);
@@ -36,7 +42,7 @@ export function describeContainers(
     if (container.command !== undefined) describeWords(outline, 'Command', container.command, level + 2);
     if (container.args !== undefined) describeWords(outline, 'Args', container.args, level + 2);
     if (status !== undefined) describeStatus(outline, status, level + 2);
-    describeDetails(outline, container, level + 2);
+    describeDetails(outline, container, { level: level + 2, pod });
   }
 }
 
@@ -81,7 +87,11 @@ function describeState(
   }
 }
 
-function describeDetails(outline: Outline, container: Container, level: number): void {
+function describeDetails(
+  outline: Outline,
+  container: Container,
+  { level, pod }: { readonly level: number; readonly pod: Pod | undefined },
+): void {
   for (const [label, values] of [
     ['Limits', container.resources?.limits],
     ['Requests', container.resources?.requests],
@@ -98,21 +108,30 @@ function describeDetails(outline: Outline, container: Container, level: number):
   ] as const)
     if (probe !== undefined) outline.field(label, probeText(probe), level);
   describeEnvironmentSources(outline, container, level);
+  describeEnvironment(outline, container, { level, pod });
+  const byPath = (a: VolumeMount, b: VolumeMount): number => (a.mountPath < b.mountPath ? -1 : 1);
+  const mounts = [...(container.volumeMounts ?? [])].sort(byPath);
+  if (mounts.length === 0) outline.field('Mounts', '<none>', level);
+  else {
+    outline.heading('Mounts', level);
+    for (const mount of mounts) outline.row([mountText(mount)], level + 1);
+  }
+}
+
+function describeEnvironment(
+  outline: Outline,
+  container: Container,
+  { level, pod }: { readonly level: number; readonly pod: Pod | undefined },
+): void {
   if (container.env === undefined || container.env.length === 0)
     outline.field('Environment', '<none>', level);
   else {
     outline.heading('Environment', level);
     for (const { name, value, valueFrom } of container.env)
       outline.row(
-        [`${name}:`, ...(valueFrom === undefined ? [value ?? ''] : sourceCells(valueFrom, container))],
+        [`${name}:`, ...(valueFrom === undefined ? [value ?? ''] : sourceCells(valueFrom, container, pod))],
         level + 1,
       );
-  }
-  const mounts = container.volumeMounts ?? [];
-  if (mounts.length === 0) outline.field('Mounts', '<none>', level);
-  else {
-    outline.heading('Mounts', level);
-    for (const mount of mounts) outline.row([mountText(mount)], level + 1);
   }
 }
 
@@ -139,7 +158,7 @@ function mountText({ mountPath, name, readOnly, subPath }: VolumeMount): string 
 }
 
 /** Where a variable comes from; with references to other objects, whether those may be missing stands in a column. */
-function sourceCells(source: EnvVarSource, { resources }: Container): string[] {
+function sourceCells(source: EnvVarSource, { resources }: Container, pod: Pod | undefined): string[] {
   const { configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef } = source;
   const reference = secretKeyRef ?? configMapKeyRef;
   if (reference !== undefined) {
@@ -149,7 +168,10 @@ function sourceCells(source: EnvVarSource, { resources }: Container): string[] {
       `Optional: ${reference.optional === true}`,
     ];
   }
-  if (fieldRef !== undefined) return [` (${fieldRef.apiVersion ?? 'v1'}:${fieldRef.fieldPath})`];
+  if (fieldRef !== undefined) {
+    const value = pod === undefined ? '' : metadataField(pod, fieldRef.fieldPath);
+    return [`${value} (${fieldRef.apiVersion ?? 'v1'}:${fieldRef.fieldPath})`];
+  }
   if (resourceFieldRef === undefined) return [''];
   const { resource, divisor } = resourceFieldRef;
   const [set = '', name = ''] = resource.split('.');
@@ -159,6 +181,21 @@ function sourceCells(source: EnvVarSource, { resources }: Container): string[] {
   const unit = toMillis(String(divisor ?? 0)) || 1_000;
   const value = amount === undefined ? 'node allocatable' : Math.ceil(toMillis(String(amount)) / unit);
   return [`${value} (${resource})`];
+}
+
+/** What a container sees of the pod's metadata; of the rest kubectl tells nothing. */
+function metadataField({ metadata }: Pod, path: string): string {
+  const [, map = '', key = ''] = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path) ?? [];
+  if (map === 'labels') return metadata.labels?.[key] ?? '';
+  if (map === 'annotations') return metadata.annotations?.[key] ?? '';
+  const { name, namespace = '', uid } = metadata;
+  return (
+    new Map([
+      ['metadata.name', name],
+      ['metadata.namespace', namespace],
+      ['metadata.uid', uid],
+    ]).get(path) ?? ''
+  );
 }
 
 function probeText(probe: Probe): string {

@@ -16,11 +16,13 @@ export function describeVolumes(
   outline.heading('Volumes', base);
   for (const volume of volumes) {
     outline.heading(`${place === 'template' ? ' ' : ''}${volume.name}`, 1);
-    for (const [label, value] of volumeLines(volume)) outline.row([`${label}:`, value], 2);
+    for (const [label, value] of volumeLines(volume))
+      outline.row(value === undefined ? [label] : [`${label}:`, value], 2);
   }
 }
 
-type VolumeLine = readonly [label: string, value: string];
+/** Without a value: a line as it is. */
+type VolumeLine = readonly [label: string, value?: string];
 
 function volumeLines({ name: _, ...source }: Volume): VolumeLine[] {
   const { configMap, downwardAPI, emptyDir, hostPath, persistentVolumeClaim, projected, secret } = source;
@@ -57,9 +59,10 @@ function volumeLines({ name: _, ...source }: Volume): VolumeLine[] {
   if (downwardAPI !== undefined)
     return [
       ['Type', 'DownwardAPI (a volume populated by information about the pod)'],
+      ['Items:'],
       ...(downwardAPI.items ?? []).map(({ fieldRef, resourceFieldRef, path }): VolumeLine => {
         const from = fieldRef?.fieldPath ?? resourceFieldRef?.resource ?? '';
-        return ['Item', `${from} -> ${path}`];
+        return [`  ${from} -> ${path}`];
       }),
     ];
   if (projected !== undefined) return projectedLines(projected.sources ?? []);
@@ -108,8 +111,16 @@ export function describePriorityClass(outline: Outline, spec: PodSpec | undefine
   if (name !== '') outline.field('Priority Class Name', name, level);
 }
 
+/** In the order of their keys. */
+export function tolerationTexts(spec: PodSpec | undefined): string[] {
+  const keyOf = ({ key = '' }: Toleration): string => key;
+  const byKey = (a: Toleration, b: Toleration): number =>
+    keyOf(a) === keyOf(b) ? 0 : keyOf(a) < keyOf(b) ? -1 : 1;
+  return [...(spec?.tolerations ?? [])].sort(byKey).map(tolerationText);
+}
+
 /** `key=value:Effect for 300s` */
-export function tolerationText({ key = '', operator, value, effect, tolerationSeconds }: Toleration): string {
+function tolerationText({ key = '', operator, value, effect, tolerationSeconds }: Toleration): string {
   const wanted = operator === 'Exists' ? ' op=Exists' : '';
   const equals = value === undefined || value === '' ? '' : `=${value}`;
   const seconds = tolerationSeconds === undefined ? '' : ` for ${tolerationSeconds}s`;

@@ -2,7 +2,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { describeContainers } from './containers.ts';
 import { age, annotationLines, longTime, type Outline, pairs } from './outline.ts';
-import { describePriorityClass, describeSpread, describeVolumes, tolerationText } from './pod-parts.ts';
+import { describePriorityClass, describeSpread, describeVolumes, tolerationTexts } from './pod-parts.ts';
 
 export function describePod(
   outline: Outline,
@@ -30,18 +30,20 @@ export function describePod(
   for (const { ip } of status?.podIPs ?? []) outline.field('IP', ip, 1);
   const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
   if (controller !== undefined) outline.field('Controlled By', `${controller.kind}/${controller.name}`);
-  describeContainers(
-    outline,
-    'Init Containers',
-    spec?.initContainers ?? [],
-    status?.initContainerStatuses ?? [],
-  );
-  describeContainers(outline, 'Containers', spec?.containers ?? [], status?.containerStatuses ?? []);
+  const pod = object as AnyObject & Pod;
+  describeContainers(outline, {
+    ...{ label: 'Init Containers', containers: spec?.initContainers ?? [], pod },
+    statuses: status?.initContainerStatuses,
+  });
+  describeContainers(outline, {
+    ...{ label: 'Containers', containers: spec?.containers ?? [], pod },
+    statuses: status?.containerStatuses,
+  });
   describeConditions(outline, status?.conditions ?? []);
   describeVolumes(outline, spec?.volumes ?? []);
   outline.field('QoS Class', status?.qosClass);
   outline.field('Node-Selectors', pairs(spec?.nodeSelector));
-  outline.field('Tolerations', (spec?.tolerations ?? []).map(tolerationText));
+  outline.field('Tolerations', tolerationTexts(spec));
   describeSpread(outline, spec);
 }
 

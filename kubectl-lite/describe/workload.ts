@@ -3,7 +3,7 @@ import type { AnyObject } from '../../api/kind-info.ts';
 import { selectorOf } from '../pod-choice.ts';
 import { describeContainers } from './containers.ts';
 import { annotationLines, longTime, type Outline, pairs } from './outline.ts';
-import { describePriorityClass, describeSpread, describeVolumes, tolerationText } from './pod-parts.ts';
+import { describePriorityClass, describeSpread, describeVolumes, tolerationTexts } from './pod-parts.ts';
 import type { Related } from './registry.ts';
 
 /** Deployments and replica sets: how many there are, and the template of their pods. */
@@ -22,13 +22,14 @@ export function describeWorkload(outline: Outline, object: AnyObject, related: R
   if (Object.keys(annotations).length > 0) outline.field('Annotations', annotationLines(annotations), 1);
   const account = template?.spec?.serviceAccountName ?? '';
   if (account !== '') outline.field('Service Account', account, 1);
-  describeContainers(outline, 'Init Containers', template?.spec?.initContainers ?? [], undefined, 'template');
-  describeContainers(outline, 'Containers', template?.spec?.containers ?? [], undefined, 'template');
+  const { initContainers = [], containers = [] } = template?.spec ?? {};
+  describeContainers(outline, { label: 'Init Containers', containers: initContainers });
+  describeContainers(outline, { label: 'Containers', containers });
   describeVolumes(outline, template?.spec?.volumes ?? [], 'template');
   describeSpread(outline, template?.spec, 1);
   describePriorityClass(outline, template?.spec, 1);
   outline.field('Node-Selectors', pairs(template?.spec?.nodeSelector), 1);
-  outline.field('Tolerations', (template?.spec?.tolerations ?? []).map(tolerationText), 1);
+  outline.field('Tolerations', tolerationTexts(template?.spec), 1);
   if (object.kind === 'Deployment') describeProgress(outline, object as AnyObject & Deployment, related);
 }
 

@@ -98,7 +98,7 @@ describe('kubectl-lite', () => {
 
   it('describes every detail of a template, a service and a namespace as kubectl does', async () => {
     await lite('apply', '-f', join(root, 'test/e2e/manifests/described.yaml'));
-    for (const what of ['deployment/rich', 'services', 'namespace/described']) {
+    for (const what of ['deployment/rich', 'pod/gated', 'services', 'namespace/described']) {
       const args = ['describe', what, '-n', 'described'];
       await eventually(async () => expect(await lite(...args)).toBe(await cluster.kubectlOut(...args)));
     }
