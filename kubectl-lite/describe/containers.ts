@@ -183,19 +183,18 @@ function sourceCells(source: EnvVarSource, { resources }: Container, pod: Pod | 
   return [`${value} (${resource})`];
 }
 
-/** What a container sees of the pod's metadata; of the rest kubectl tells nothing. */
+/** What kubectl tells of the pod's own fields; of the others nothing. */
 function metadataField({ metadata }: Pod, path: string): string {
-  const [, map = '', key = ''] = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path) ?? [];
-  if (map === 'labels') return metadata.labels?.[key] ?? '';
-  if (map === 'annotations') return metadata.annotations?.[key] ?? '';
-  const { name, namespace = '', uid } = metadata;
-  return (
-    new Map([
-      ['metadata.name', name],
-      ['metadata.namespace', namespace],
-      ['metadata.uid', uid],
-    ]).get(path) ?? ''
-  );
+  switch (path) {
+    case 'metadata.name':
+      return metadata.name;
+    case 'metadata.namespace':
+      return metadata.namespace ?? '';
+    case 'metadata.uid':
+      return metadata.uid;
+    default:
+      return '';
+  }
 }
 
 function probeText(probe: Probe): string {
