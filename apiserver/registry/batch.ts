@@ -1,12 +1,17 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { CronJob, Job, JobSpec } from '../../api/generated/batch-v1.ts';
+import type { CronJob, Job } from '../../api/generated/batch-v1.ts';
 import { cronjobs, jobs } from '../../api/generated/resources.ts';
 import { ageColumn, column, formatAge, formatDuration, formatSelector, nameColumn, wide } from './columns.ts';
 import { validateCronSchedule } from './cron-schedule.ts';
-import { forbidden, invalid, oneOf, required, unsupported } from './field-error.ts';
+import { forbidden, invalid, required, unsupported } from './field-error.ts';
+import {
+  generatedLabels,
+  validateJob,
+  validateJobTemplate,
+  validateJobUpdate,
+} from './job-spec-validation.ts';
+import { hasCondition, validateJobStatus } from './job-status-validation.ts';
 import type { KindRules } from './kind-rules.ts';
 import { setTemplateDefaults } from './pod-spec-defaults.ts';
-import { selectsTemplate, validateTemplate } from './pod-template-validation.ts';
 import { validateNonNegative } from './probe-validation.ts';
 import type { FieldError } from './strategy.ts';
 import { templateColumns } from './workload-columns.ts';
@@ -28,132 +33,22 @@ function setJobDefaults({ spec }: Job): void {
   setTemplateDefaults(spec.template);
 }
 
-/** The job's own uid, as a label of its pods, keeps jobs apart. Mutates. */
-function generateSelector({ metadata, spec }: Job): void {
+/** The job's own uid, as a label of its pods, keeps jobs apart; what the user wrote there is judged later. Mutates. */
+function generateSelector(job: Job): void {
+  const { metadata, spec } = job;
   if (spec === undefined) return;
   spec.manualSelector ??= false;
   if (spec.manualSelector) return;
-  const uid = metadata.uid ?? '';
-  const name = metadata.name ?? '';
-  const labels = {
-    [uidLabel]: uid,
-    'batch.kubernetes.io/job-name': name,
-    'controller-uid': uid,
-    'job-name': name,
-  };
+  const generated = generatedLabels(job);
   spec.template.metadata = {
     ...spec.template.metadata,
-    labels: { ...spec.template.metadata?.labels, ...labels },
+    labels: { ...generated, ...spec.template.metadata?.labels },
   };
-  spec.selector = { ...spec.selector, matchLabels: { ...spec.selector?.matchLabels, [uidLabel]: uid } };
+  spec.selector = {
+    ...spec.selector,
+    matchLabels: { [uidLabel]: metadata.uid ?? '', ...spec.selector?.matchLabels },
+  };
   if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...spec.template.metadata.labels };
-}
-
-function validateJobSpec(spec: JobSpec, field: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const counts = [
-    'parallelism',
-    'completions',
-    'activeDeadlineSeconds',
-    'backoffLimit',
-    'ttlSecondsAfterFinished',
-    'backoffLimitPerIndex',
-    'maxFailedIndexes',
-  ] as const;
-  for (const name of counts) errors.push(...validateNonNegative(spec[name], `${field}.${name}`));
-  if (spec.completionMode !== undefined) {
-    errors.push(...oneOf(`${field}.completionMode`, spec.completionMode, ['NonIndexed', 'Indexed']));
-    if (spec.completionMode === 'Indexed' && spec.completions === undefined)
-      errors.push(required(`${field}.completions`, 'when completion mode is Indexed'));
-  }
-  if (spec.completionMode !== 'Indexed' && spec.backoffLimitPerIndex !== undefined)
-    errors.push(
-      invalid(`${field}.backoffLimitPerIndex`, spec.backoffLimitPerIndex, 'requires indexed completion mode'),
-    );
-  errors.push(...validateTemplate(spec.template, `${field}.template`));
-  const policy = spec.template.spec?.restartPolicy ?? '';
-  if (policy === 'Always')
-    errors.push({
-      ...required(`${field}.template.spec.restartPolicy`, 'valid values: "OnFailure", "Never"'),
-    });
-  if (spec.podFailurePolicy !== undefined && policy !== 'Never')
-    errors.push(
-      invalid(
-        `${field}.template.spec.restartPolicy`,
-        policy,
-        'only "Never" is supported when podFailurePolicy is specified',
-      ),
-    );
-  return errors;
-}
-
-function validateJob({ metadata, spec }: Job): FieldError[] {
-  if (spec === undefined) return [required('spec.template')];
-  const errors: FieldError[] = [];
-  if (spec.selector === undefined) errors.push(required('spec.selector'));
-  else if (selectsTemplate(spec.selector, spec.template) === false) {
-    if (spec.manualSelector === true)
-      errors.push(
-        invalid(
-          'spec.template.metadata.labels',
-          spec.template.metadata?.labels,
-          '`selector` does not match template `labels`',
-        ),
-      );
-  }
-  if (spec.manualSelector !== true) {
-    const generated = { matchLabels: { [uidLabel]: metadata.uid ?? '' } };
-    if (spec.selector !== undefined && !isDeepStrictEqual(spec.selector, generated))
-      errors.push(invalid('spec.selector', spec.selector, '`selector` not auto-generated'));
-  }
-  return [...errors, ...validateJobSpec(spec, 'spec')];
-}
-
-function validateJobUpdate(next: Job, current: Job): FieldError[] {
-  const errors: FieldError[] = [];
-  const immutable = [
-    'selector',
-    'completionMode',
-    'podFailurePolicy',
-    'backoffLimitPerIndex',
-    'managedBy',
-    'successPolicy',
-  ] as const;
-  const indexed = current.spec?.completionMode === 'Indexed';
-  if (!indexed && next.spec?.completions !== current.spec?.completions)
-    errors.push(invalid('spec.completions', next.spec?.completions, 'field is immutable'));
-  for (const name of immutable.slice(0, 1))
-    if (!isDeepStrictEqual(next.spec?.[name], current.spec?.[name]))
-      errors.push(invalid(`spec.${name}`, next.spec?.[name], 'field is immutable'));
-  if (current.spec?.suspend !== true && !isDeepStrictEqual(next.spec?.template, current.spec?.template))
-    errors.push(invalid('spec.template', next.spec?.template, 'field is immutable'));
-  for (const name of immutable.slice(1))
-    if (!isDeepStrictEqual(next.spec?.[name], current.spec?.[name]))
-      errors.push(invalid(`spec.${name}`, next.spec?.[name], 'field is immutable'));
-  return errors;
-}
-
-const hasCondition = (job: Job, type: string): boolean =>
-  (job.status?.conditions ?? []).some((condition) => condition.type === type && condition.status === 'True');
-
-function validateJobStatus(next: Job): FieldError[] {
-  const { status = {} } = next;
-  const errors: FieldError[] = [];
-  for (const name of ['active', 'succeeded', 'failed'] as const)
-    errors.push(...validateNonNegative(status[name], `status.${name}`));
-  const complete = hasCondition(next, 'Complete');
-  const finished = complete || hasCondition(next, 'Failed');
-  if (complete && status.completionTime === undefined)
-    errors.push(required('status.completionTime', 'completionTime is required for Complete jobs'));
-  if (complete && !hasCondition(next, 'SuccessCriteriaMet'))
-    errors.push({
-      ...invalid('status.conditions', null, ''),
-      message:
-        'Invalid value: cannot set Complete=True condition without the SuccessCriteriaMet=true condition',
-    });
-  if (finished && status.startTime === undefined)
-    errors.push(required('status.startTime', 'startTime is required for finished job'));
-  return errors;
 }
 
 function completions({ spec, status }: Job): string {
@@ -216,7 +111,7 @@ function validateCronJob({ metadata, spec }: CronJob): FieldError[] {
   if (spec.jobTemplate.spec?.manualSelector === true)
     errors.push(unsupported('spec.jobTemplate.spec.manualSelector', true, ['nil', 'false']));
   const jobSpec = spec.jobTemplate.spec;
-  if (jobSpec !== undefined) errors.push(...validateJobSpec(jobSpec, 'spec.jobTemplate.spec'));
+  if (jobSpec !== undefined) errors.push(...validateJobTemplate(jobSpec, 'spec.jobTemplate.spec'));
   errors.push(
     ...validateNonNegative(spec.successfulJobsHistoryLimit, 'spec.successfulJobsHistoryLimit'),
     ...validateNonNegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit'),
