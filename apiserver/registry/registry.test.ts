@@ -57,6 +57,17 @@ describe('registry', () => {
     expect(object['spec']).toMatchObject({ terminationGracePeriodSeconds: 1 });
   });
 
+  it('takes the address of a load balancer for one that packets are sent to', () => {
+    const ingress = [{ ip: '203.0.113.1' }, { hostname: 'lb.example.com' }];
+    const service: AnyObject = {
+      ...{ apiVersion: 'v1', kind: 'Service', metadata: { ...metadata } },
+      spec: { type: 'LoadBalancer', ports: [{ port: 80 }] },
+      status: { loadBalancer: { ingress } },
+    };
+    strategyOf('', 'services').setDefaults(service);
+    expect(ingress).toEqual([{ ip: '203.0.113.1', ipMode: 'VIP' }, { hostname: 'lb.example.com' }]);
+  });
+
   it('tells every problem of a pod with its field', () => {
     const object = pod({ containers: [{ name: 'Bad_Name' }, { name: 'c', image: ' ' }] });
     const [name, image, blank] = create(strategyOf('', 'pods'), object);

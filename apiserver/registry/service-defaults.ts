@@ -16,7 +16,7 @@ export const isExternallyAccessible = (spec: ServiceSpec): boolean =>
   (spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0);
 
 /** Mutates. */
-export function setServiceDefaults({ spec }: Service): void {
+export function setServiceDefaults({ spec, status }: Service): void {
   spec.sessionAffinity ??= 'None';
   if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
   if (spec.sessionAffinity === 'ClientIP') {
@@ -32,7 +32,10 @@ export function setServiceDefaults({ spec }: Service): void {
   }
   if (isExternallyAccessible(spec)) spec.externalTrafficPolicy ??= 'Cluster';
   if (needsClusterIp(spec)) spec.internalTrafficPolicy ??= 'Cluster';
-  if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
+  if (spec.type !== 'LoadBalancer') return;
+  spec.allocateLoadBalancerNodePorts ??= true;
+  for (const ingress of status?.loadBalancer?.ingress ?? [])
+    if ((ingress.ip ?? '') !== '') ingress.ipMode ??= 'VIP';
 }
 
 /** The cluster is of one address family. Mutates. */
