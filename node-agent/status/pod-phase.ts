@@ -24,6 +24,8 @@ export function podPhaseOf(input: PhaseInput): PodPhase {
   if (isInitialising(pod, initStatuses) && !input.isOver) return 'Pending';
   const ended = statuses.filter((status) => endOf(status) !== undefined);
   if (ended.length < statuses.length) return livePhase(input);
+  // Sidecars end after the rest; until then the pod runs.
+  if (!input.isOver && hasRunningSidecar(pod, initStatuses)) return 'Running';
   const succeeded = ended.every((status) => endOf(status) === 0);
   if (!input.isOver && ended.some((status) => startsAgain(pod, status.name, endOf(status)))) return 'Running';
   return succeeded ? 'Succeeded' : 'Failed';
@@ -57,14 +59,22 @@ function isInitialising(pod: Pod, initStatuses: readonly ContainerStatus[]): boo
   return incompleteInits(pod, initStatuses).length > 0;
 }
 
+const sidecarsOf = (pod: Pod): ReadonlySet<string> =>
+  new Set((pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name));
+
 function plainInitStatuses(pod: Pod, initStatuses: readonly ContainerStatus[]): ContainerStatus[] {
-  const sidecars = new Set((pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name));
+  const sidecars = sidecarsOf(pod);
   return initStatuses.filter((status) => !sidecars.has(status.name));
+}
+
+function hasRunningSidecar(pod: Pod, initStatuses: readonly ContainerStatus[]): boolean {
+  const sidecars = sidecarsOf(pod);
+  return initStatuses.some(({ name, state }) => state?.running !== undefined && sidecars.has(name));
 }
 
 /** Names of init containers that have not succeeded and of sidecars that have not started. */
 export function incompleteInits(pod: Pod, initStatuses: readonly ContainerStatus[]): string[] {
-  const sidecars = new Set((pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name));
+  const sidecars = sidecarsOf(pod);
   return initStatuses
     .filter((status) =>
       sidecars.has(status.name) ? status.started !== true : status.state?.terminated?.exitCode !== 0,

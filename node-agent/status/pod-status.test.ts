@@ -43,6 +43,17 @@ describe('podStatusOf', () => {
     expect(condition(compute(pod, memory), 'Ready')?.status).toBe('True');
   });
 
+  it('runs until its sidecars have ended', () => {
+    const sidecar = aContainer({ name: 'side', restartPolicy: 'Always' });
+    const pod = aPod({ restartPolicy: 'Never', initContainers: [sidecar] });
+    const main = anEnded({ exitCode: 0 });
+    const side = { name: 'side', id: 'side-0' };
+    const running = aMemory({ containers: [main, anInstance(side)] });
+    expect(compute(pod, running).phase).toBe('Running');
+    const ended = aMemory({ containers: [main, anEnded({ ...side, exitCode: 143 })] });
+    expect(compute(pod, ended).phase).toBe('Succeeded');
+  });
+
   it('shows a crash loop as waiting, with the last end beside it', () => {
     const ended = anEnded({ attempt: 3, exitCode: 2, annotations: { [restartBackoffAnnotation]: '80000' } });
     const [container] = compute(aPod(), aMemory({ containers: [ended] })).containerStatuses ?? [];
