@@ -11,7 +11,7 @@ import { type Clock, delay } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { essenceOf } from './node-status.ts';
+import { allocatablePatch, essenceOf } from './node-status.ts';
 import { canonical } from './status-patch.ts';
 
 const heartbeatPeriodMs = 5 * 60_000;
@@ -95,7 +95,10 @@ export class NodeRegistration {
     const { client, nodeName, clock } = this.#options;
     try {
       const { addresses, ...rest } = status;
-      const body = { status: { ...rest, addresses: [...(addresses ?? []), { $patch: 'replace' }] } };
+      const allocatable = allocatablePatch(status.allocatable, this.node?.status?.allocatable);
+      const body = {
+        status: { ...rest, allocatable, addresses: [...(addresses ?? []), { $patch: 'replace' }] },
+      };
       this.#node = await client.patch(
         nodes,
         { name: nodeName },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nodeStatusOf } from './node-status.ts';
+import { allocatablePatch, nodeStatusOf } from './node-status.ts';
 
 const gibibyte = 1024 ** 3;
 const readings = {
@@ -25,5 +25,11 @@ describe('node status', () => {
       ...{ cpu: '2', memory: '4194304Ki', 'ephemeral-storage': '104857600Ki', pods: '110' },
     });
     expect(status.capacity).toEqual(status.allocatable);
+  });
+
+  it('takes away what others no longer advertise', () => {
+    const known = { cpu: '2', 'example.com/foo': '5' };
+    const { allocatable } = nodeStatusOf(readings, { capacity: { cpu: '2' }, allocatable: known }, 0);
+    expect(allocatablePatch(allocatable, known)).toEqual({ ...allocatable, 'example.com/foo': null });
   });
 });

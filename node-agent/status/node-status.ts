@@ -69,6 +69,15 @@ const extendedResources = (capacity: Readonly<Record<string, string>> | undefine
     Object.entries(capacity ?? {}).filter(([name]) => name.includes('/') && !name.includes('kubernetes.io/')),
   );
 
+/** What a merge of `wanted` takes: resources that are no longer advertised are taken away by name. */
+export function allocatablePatch(
+  wanted: NodeStatus['allocatable'],
+  known: NodeStatus['allocatable'],
+): Record<string, string | null> {
+  const gone = Object.keys(known ?? {}).filter((name) => wanted?.[name] === undefined);
+  return { ...wanted, ...Object.fromEntries(gone.map((name) => [name, null])) };
+}
+
 function resourcesOf({ capacity, disk }: NodeReadings): Record<string, string> {
   return {
     cpu: formatMillis(capacity.cpuMillis),
