@@ -1,7 +1,7 @@
 /** Brings what the API server tells into the cluster and the queue, and wakes the pods that a change may help. */
 import type { Node, Pod } from '../api/generated/core-v1.ts';
 import type { ReflectorSink } from '../client/reflector.ts';
-import type { Cluster } from './cache/cluster.ts';
+import type { Cluster, NodeChange } from './cache/cluster.ts';
 import { toNodeFacts, withVolumeLimits } from './framework/node-info.ts';
 import { type PodClass, PodClasses } from './framework/pod-class.ts';
 import type { VolumeLimits } from './framework/volume-limits.ts';
@@ -152,7 +152,8 @@ export class PodFeed implements ReflectorSink<Pod> {
   }
 }
 
-export interface NodeFeedOptions extends Pick<FeedOptions, 'cluster' | 'waker' | 'onUnreadable'> {
+export interface NodeFeedOptions extends Pick<FeedOptions, 'cluster' | 'onUnreadable'> {
+  readonly waker: Pick<Waker, 'nodeChanged' | 'domainsChanged'>;
   readonly volumeLimits: (node: string) => VolumeLimits | undefined;
 }
 
@@ -179,17 +180,20 @@ export class NodeFeed implements ReflectorSink<Node> {
   upsert(node: Node): void {
     const { name } = node.metadata;
     this.#known.add(name);
-    if (this.#set(node)) this.#options.waker.nodeChanged(name);
+    const { waker } = this.#options;
+    const change = this.#set(node);
+    if (change !== 'none') waker.nodeChanged(name);
+    // Its pods count elsewhere now, or no longer; another node may be the one that is helped.
+    if (change === 'domains') waker.domainsChanged(this.#classesOn(name));
   }
 
-  /** @returns whether anything changed. */
-  #set(node: Node): boolean {
+  #set(node: Node): NodeChange {
     try {
       const { cluster, volumeLimits } = this.#options;
       return cluster.setNodeFacts(withVolumeLimits(toNodeFacts(node), volumeLimits(node.metadata.name)));
     } catch (error) {
       this.#options.onUnreadable(node, error);
-      return false;
+      return 'none';
     }
   }
 
@@ -198,7 +202,8 @@ export class NodeFeed implements ReflectorSink<Node> {
     const { cluster, volumeLimits, waker } = this.#options;
     const node = cluster.node(name);
     if (node === undefined) return;
-    if (cluster.setNodeFacts(withVolumeLimits(node, volumeLimits(name)))) waker.nodeChanged(name);
+    const change = cluster.setNodeFacts(withVolumeLimits(node, volumeLimits(name)));
+    if (change !== 'none') waker.nodeChanged(name);
   }
 
   remove(node: Node): void {
@@ -207,9 +212,15 @@ export class NodeFeed implements ReflectorSink<Node> {
 
   #remove(name: string): void {
     this.#known.delete(name);
-    this.#options.cluster.removeNode(name);
-    // The emptiest domain may be gone.
-    this.#options.waker.podsChanged();
+    const { cluster, waker } = this.#options;
+    cluster.removeNode(name);
+    // Those who waited for victims there; and the emptiest domain may be gone.
+    waker.nodeChanged(name);
+    waker.domainsChanged(this.#classesOn(name));
+  }
+
+  #classesOn(name: string): readonly PodClass[] {
+    return this.#options.cluster.podsOn(name).map(({ podClass }) => podClass);
   }
 }
 

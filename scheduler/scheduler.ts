@@ -29,6 +29,7 @@ import type { ProfileConfiguration } from './configuration.ts';
 import { SchedulingCycle } from './cycle.ts';
 import { Judge } from './explanation/judge.ts';
 import { NodeFeed, type NodeFeedOptions, PodFeed } from './feed.ts';
+import type { PodClass } from './framework/pod-class.ts';
 import { GroupCycle } from './groups/group-cycle.ts';
 import { groupKey } from './groups/pod-group.ts';
 import { PodGroups } from './groups/pod-groups.ts';
@@ -129,19 +130,34 @@ function assemble(options: SchedulerOptions, reporting: ApiClient): Assembly {
   const profiles = profilesOf({ ...options, cluster });
   const cached = () => ({ nodes: cluster.nodeCount, pods: cluster.podCount });
   const metrics = new SchedulerMetrics({ queued: () => queue.counts, cached });
+  const contextOf = ({ schedulerName }: PodClass) => profiles.get(schedulerName)?.context;
+  const groups = new PodGroups(cluster);
   const waker = new Waker({
     ...{ cluster, queue, clock },
-    contextOf: ({ schedulerName }) => profiles.get(schedulerName)?.context,
+    contextOf,
+    isMember: (uid) => groups.has(uid),
+    preemptionHelps(pod, node) {
+      const context = contextOf(pod);
+      return context !== undefined && preemptor.helpsOn(context, pod, node);
+    },
   });
   followNamespaces(namespaceInformer, () => {
     cluster.counters.namespacesChanged();
-    waker.podsChanged();
+    waker.namespacesChanged();
   });
   const events = new EventRecorder({ ...options, client: reporting, component: 'default-scheduler' });
   const conditions = new ConditionWriter({ client, clock, logger });
   const evictor = new Evictor({ client, events, clock, logger });
-  const preemptor = new Preemptor(evictor, (uid) => queue.wakeOne(uid));
-  const groups = new PodGroups(cluster);
+  const preemptor = new Preemptor({
+    evictor,
+    // When the preempting pod has been parked, which may be helped by that already.
+    onLeaving: onceATurn(() => waker.podsChanged()),
+    onStaying(node, uid) {
+      queue.backOff(uid);
+      waker.nodeChanged(node);
+      waker.podsChanged();
+    },
+  });
   const groupInformer = followGroups(options, groups, queue);
   const judge = new Judge({ cluster, profiles, groups, budgets: () => preemptor.budgets });
   const onUnreadable: NodeFeedOptions['onUnreadable'] = ({ kind, metadata }, error) =>

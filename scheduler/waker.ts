@@ -2,87 +2,136 @@
  * Wakes unschedulable pods when something changed with which a node would take them. Changes of one turn are looked
  * at together: a pod that looks at one node at a time is asked about the nodes that changed, one that looks at other
  * pods, too, is asked whether any node will do. However many pods wait, asking takes a tenth of the time at most.
+ *
+ * Less often, a pod is asked whether evicting others on a node that changed would make room for it now.
  */
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Cluster } from './cache/cluster.ts';
+import type { NodeInfo } from './framework/node-info.ts';
 import type { PodClass } from './framework/pod-class.ts';
-import type { SchedulingQueue } from './queue/scheduling-queue.ts';
+import type { QueuedPod, SchedulingQueue } from './queue/scheduling-queue.ts';
 import { fitsSomewhere, type SchedulingContext } from './schedule.ts';
+import { type Changes, TurnsOfChange } from './turns-of-change.ts';
 
-const restPerWork = 9;
+/** A try at preemption costs more than one at placing. */
+const preemptionRestMs = 250;
+/** When more nodes changed than it pays to look at, the pod itself is tried. */
+const maxNodesLookedAt = 64;
 
 export interface WakerOptions {
   readonly cluster: Cluster;
   readonly queue: SchedulingQueue;
   readonly contextOf: (pod: PodClass) => SchedulingContext | undefined;
   readonly clock: Clock;
+  /** Whether the pod is decided together with others, who may be what it waits for. Left out: none is. */
+  readonly isMember?: ((uid: string) => boolean) | undefined;
+  /** Whether a pod would fit on the node if others were evicted. Left out: nobody is evicted. */
+  readonly preemptionHelps?: ((pod: PodClass, node: NodeInfo) => boolean) | undefined;
 }
 
 export class Waker {
   readonly #options: WakerOptions;
-  readonly #nodes = new Set<string>();
-  #podsChanged = false;
-  #termsWentAway = false;
-  #due: Timer | undefined;
-  #restUntilMs = 0;
+  readonly #fitting: TurnsOfChange;
+  readonly #preempting: TurnsOfChange;
 
   constructor(options: WakerOptions) {
     this.#options = options;
+    const { clock, queue, preemptionHelps } = options;
+    const isIdle = (): boolean => queue.counts.unschedulable === 0;
+    this.#fitting = new TurnsOfChange({
+      ...{ clock, isIdle, restMs: 0 },
+      look: (changes) => this.#wakeFitting(changes),
+    });
+    this.#preempting = new TurnsOfChange({
+      ...{ clock, restMs: preemptionRestMs },
+      isIdle: () => preemptionHelps === undefined || isIdle(),
+      look: (changes) => this.#wakePreempting(changes),
+    });
   }
 
-  /** A node came, changed, or has more room. */
+  /** A node came, went, changed, or has more room. */
   nodeChanged(name: string): void {
-    this.#nodes.add(name);
-    this.#schedule();
+    this.#fitting.addNode(name);
+    this.#preempting.addNode(name);
   }
 
   /** Pods came, went, or began to end. @param removed one that went, and with it what it forbade */
   podsChanged(removed?: PodClass): void {
-    this.#podsChanged = true;
-    if (removed !== undefined && removed.affinity.requiredAnti.length > 0) this.#termsWentAway = true;
-    this.#schedule();
+    this.#fitting.addPods(removed !== undefined && forbids(removed));
   }
 
-  #schedule(): void {
-    const { clock, queue } = this.#options;
-    if (this.#due !== undefined) return;
-    if (queue.counts.unschedulable === 0) {
-      this.#forget();
-      return;
-    }
-    const restMs = this.#restUntilMs - clock.monotonicMs();
-    const run = (): void => this.#wake();
-    this.#due = restMs > 0 ? clock.setTimer(restMs, run, { unref: true }) : clock.setImmediate(run);
+  /** Nodes joined, left or changed domains. @param pods on them: what they forbid is no longer forbidden there */
+  domainsChanged(pods: readonly PodClass[]): void {
+    this.#fitting.addPods(pods.some(forbids));
   }
 
-  #wake(): void {
-    const { clock, queue, cluster, contextOf } = this.#options;
-    const startMs = clock.monotonicMs();
-    this.#due = undefined;
-    const nodes = [...this.#nodes].flatMap((name) => cluster.node(name) ?? []);
-    const [podsChanged, termsWentAway] = [this.#podsChanged, this.#termsWentAway];
-    this.#forget();
-    for (const { nominations } of nodes) for (const { uid } of nominations) queue.wakeOne(uid);
-    queue.wake((pod) => {
-      const context = contextOf(pod);
-      if (context === undefined) return false;
-      if (termsWentAway || (podsChanged && looksAtOtherPods(pod))) return fitsSomewhere(context, pod);
-      const local = context.index.localOf(pod);
+  /** Whom pods select by the labels of namespaces is another now. */
+  namespacesChanged(): void {
+    this.#fitting.addPods(true);
+  }
+
+  #wakeFitting({ nodes: names, pods, terms }: Changes): void {
+    const { queue, cluster, contextOf, isMember } = this.#options;
+    const nodes = [...names].flatMap((name) => cluster.node(name) ?? []);
+    for (const name of names) for (const uid of cluster.nominatedOn(name)) queue.wakeOne(uid);
+    const isConcerned = ({ index }: SchedulingContext, pod: PodClass): boolean => {
+      if (terms || (pods && looksAtOtherPods(pod))) return true;
+      const local = index.localOf(pod);
       return nodes.some((node) => local.admits(node));
+    };
+    const concerned = remembered((pod) => {
+      const context = contextOf(pod);
+      return context !== undefined && isConcerned(context, pod);
     });
-    const endMs = clock.monotonicMs();
-    this.#restUntilMs = endMs + restPerWork * (endMs - startMs);
+    const fits = remembered((pod) => {
+      const context = contextOf(pod);
+      return context !== undefined && fitsSomewhere(context, pod);
+    });
+    queue.wake(({ uid, podClass }) => {
+      if (!concerned(podClass)) return false;
+      if (isMember?.(uid) === true) return true;
+      const nominatedFor = cluster.withdrawNomination(uid);
+      if (nominatedFor === undefined) return fits(podClass);
+      // The room that is kept for it must not stand in its way.
+      const context = contextOf(podClass);
+      const mayGo = context !== undefined && fitsSomewhere(context, podClass);
+      cluster.nominate({ uid, podClass }, nominatedFor);
+      return mayGo;
+    });
   }
 
-  #forget(): void {
-    this.#nodes.clear();
-    this.#podsChanged = false;
-    this.#termsWentAway = false;
+  #wakePreempting({ nodes: names }: Changes): void {
+    const { queue, cluster, preemptionHelps } = this.#options;
+    if (preemptionHelps === undefined) return;
+    const nodes = [...names].flatMap((name) => cluster.node(name) ?? []);
+    const lowest = cluster.lowestPriority;
+    const helps = remembered(
+      (pod) =>
+        pod.mayPreempt &&
+        pod.priority > lowest &&
+        (nodes.length > maxNodesLookedAt || nodes.some((node) => preemptionHelps(pod, node))),
+    );
+    // One that is nominated waits for its victims.
+    const isHelped = ({ uid, podClass }: QueuedPod): boolean =>
+      cluster.nominationOf(uid) === undefined && helps(podClass);
+    queue.wake(isHelped);
   }
 }
+
+const forbids = ({ affinity }: PodClass): boolean => affinity.requiredAnti.length > 0;
 
 const looksAtOtherPods = ({ affinity, spread, volumes }: PodClass): boolean =>
   (volumes.exclusive ?? []).length > 0 ||
   affinity.required.length > 0 ||
   affinity.requiredAnti.length > 0 ||
   spread.some(({ isHard }) => isHard);
+
+/** The same question about one class is asked once. */
+function remembered(ask: (pod: PodClass) => boolean): (pod: PodClass) => boolean {
+  const answers = new Map<PodClass, boolean>();
+  return (pod) => {
+    const answer = answers.get(pod) ?? ask(pod);
+    answers.set(pod, answer);
+    return answer;
+  };
+}

@@ -33,6 +33,9 @@ interface Entry {
   known: { readonly facts: NodeFacts; readonly node: NodeInfo } | undefined;
 }
 
+/** What changed of a node that scheduling looks at; `domains`: pods elsewhere see it, too. */
+export type NodeChange = 'none' | 'itself' | 'domains';
+
 export class Cluster {
   readonly changes: ChangeLog = new ChangeLog();
   readonly counters: Counters;
@@ -91,16 +94,15 @@ export class Cluster {
     return entry === undefined ? [] : this.#pods.on(entry.slot);
   }
 
-  /** @returns whether anything changed that scheduling looks at. */
-  setNode(node: Node): boolean {
+  setNode(node: Node): NodeChange {
     return this.setNodeFacts(toNodeFacts(node));
   }
 
-  setNodeFacts(facts: NodeFacts): boolean {
+  setNodeFacts(facts: NodeFacts): NodeChange {
     const entry = this.#entryOf(facts.name);
     const before = entry.known;
     if (before === undefined) this.#nodeCount += 1;
-    else if (isSame(before.facts, facts)) return false;
+    else if (isSame(before.facts, facts)) return 'none';
     const node = new NodeRecord(entry.slot, facts, entry.usage);
     const moves = before === undefined || !isSameToOthers(before.facts, facts);
     if (moves && before !== undefined) this.counters.leaveNode(before.node);
@@ -108,7 +110,7 @@ export class Cluster {
     this.#nodes[entry.slot] = node;
     if (moves) this.counters.enterNode(node);
     this.#changed(entry);
-    return true;
+    return moves ? 'domains' : 'itself';
   }
 
   removeNode(name: string): void {
@@ -204,6 +206,18 @@ export class Cluster {
     entry.usage.nominations = entry.usage.nominations.filter((nomination) => nomination.uid !== uid);
     this.#changed(entry);
     return nodeName;
+  }
+
+  /** Who waits for room there, though the node may be gone. */
+  nominatedOn(nodeName: string): readonly string[] {
+    return this.#entries.get(nodeName)?.usage.nominations.map(({ uid }) => uid) ?? [];
+  }
+
+  /** Of all pods that have a node. */
+  get lowestPriority(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const { priority } of this.#pods.classes) lowest = Math.min(lowest, priority);
+    return lowest;
   }
 
   nominationOf(uid: string): string | undefined {

@@ -9,6 +9,7 @@
 import type { PlacedPod } from '../cache/cluster.ts';
 import type { DiagnosisSummary } from '../diagnosis-memo.ts';
 import { countReasons } from '../diagnosis-message.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
 import { infeasible } from '../framework/plugin.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import type { SchedulingContext } from '../schedule.ts';
@@ -60,6 +61,20 @@ export class PreemptionIndex {
     return { node: undefined, reasons: countReasons(reasons) };
   }
 
+  /** Whether evicting pods of lower priority on this very node would let the pod on it. Nothing is changed. */
+  helpsOn(pod: PodClass, node: NodeInfo): boolean {
+    const candidate = this.#evaluate(pod, node.slot);
+    if (candidate === undefined || !('node' in candidate)) return false;
+    const hasRules = this.#context.index.placementOf(pod).rules.some(({ rule }) => rule.isHard);
+    return !hasRules || this.#victimsByTrying(pod, candidate, this.#lowerOn(pod, node)) !== undefined;
+  }
+
+  #lowerOn({ priority }: PodClass, { name }: NodeInfo): PlacedPod[] {
+    return [...this.#context.cluster.podsOn(name)]
+      .filter(({ podClass }) => podClass.priority < priority)
+      .sort((left, right) => right.podClass.priority - left.podClass.priority);
+  }
+
   #refresh(pod: PodClass): ClassCandidates {
     const { changes, slotCount } = this.#context.cluster;
     const known = this.#classes.get(pod);
@@ -94,10 +109,7 @@ export class PreemptionIndex {
       return diagnosis.rejectionAt(each.node.slot)?.isFinal === true ? [] : [each];
     });
     for (const candidate of candidates.sort(compareHarm).slice(0, maxTried)) {
-      const lower = [...this.#context.cluster.podsOn(candidate.node.name)]
-        .filter(({ podClass }) => podClass.priority < pod.priority)
-        .sort((left, right) => right.podClass.priority - left.podClass.priority);
-      const victims = this.#victimsByTrying(pod, candidate, lower);
+      const victims = this.#victimsByTrying(pod, candidate, this.#lowerOn(pod, candidate.node));
       if (victims !== undefined) return { ...candidate, victims };
     }
     return undefined;

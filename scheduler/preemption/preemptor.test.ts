@@ -20,14 +20,20 @@ it('nobody waits for the end of a victim that could not be evicted', () => {
   const evictions: Eviction[] = [];
   const told: string[] = [];
   const evictor = { start: (eviction: Eviction) => evictions.push(eviction), drain: () => Promise.resolve() };
-  const preemptor = new Preemptor(evictor, (uid) => told.push(uid));
+  const preemptor = new Preemptor({
+    ...{
+      evictor,
+      onLeaving: () => told.push('leaving'),
+      onStaying: (node, uid) => told.push(`${uid} ${node}`),
+    },
+  });
   preemptor.evict(cluster, high, { node: 'a', victims: [low('victim')] });
   const [victim] = evictions[0]?.victims ?? [];
   if (victim === undefined) throw new Error('no victim');
   expect(hasEndingVictims(cluster, 'a', toPodClass(high))).toBe(true);
   evictions[0]?.onFailure(victim);
   expect(hasEndingVictims(cluster, 'a', toPodClass(high))).toBe(false);
-  expect(told).toEqual([high.metadata.uid]);
+  expect(told).toEqual(['leaving', `${high.metadata.uid} a`]);
   // What the watch has told meanwhile counts.
   preemptor.evict(cluster, high, { node: 'a', victims: [low('victim')] });
   cluster.setPod({ ...low('victim'), isLive: false });

@@ -3,6 +3,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import type { Cluster, PlacedPod } from '../cache/cluster.ts';
 import type { DiagnosisSummary } from '../diagnosis-memo.ts';
 import { summary } from '../diagnosis-message.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import type { Profile } from '../profile.ts';
 import type { QueuedPod } from '../queue/scheduling-queue.ts';
@@ -25,15 +26,21 @@ export interface PreemptionRequest {
   readonly nominatedFor: string | undefined;
 }
 
+export interface PreemptorOptions {
+  readonly evictor: Pick<Evictor, 'start' | 'drain'>;
+  /** Victims count as ending from now on. */
+  readonly onLeaving: () => void;
+  /** A victim on this node cannot be evicted and counts as before; this pod waited for its end. */
+  readonly onStaying: (nodeName: string, preemptor: string) => void;
+}
+
 export class Preemptor {
-  readonly #evictor: Pick<Evictor, 'start' | 'drain'>;
-  readonly #onFailure: (uid: string) => void;
+  readonly #options: PreemptorOptions;
   readonly #indexes = new Map<SchedulingContext, PreemptionIndex>();
   #budgets: readonly DisruptionBudget[] = [];
 
-  constructor(evictor: Pick<Evictor, 'start' | 'drain'>, onFailure: (uid: string) => void) {
-    this.#evictor = evictor;
-    this.#onFailure = onFailure;
+  constructor(options: PreemptorOptions) {
+    this.#options = options;
   }
 
   get budgets(): readonly DisruptionBudget[] {
@@ -50,7 +57,8 @@ export class Preemptor {
     const { uid, podClass, pod } = queued;
     if (!podClass.mayPreempt)
       return { nominatedNodeName: undefined, text: 'not eligible due to preemptionPolicy=Never.' };
-    if (nominatedFor !== undefined && hasEndingVictims(cluster, nominatedFor, podClass)) {
+    const isRuledOut = diagnosis.rejectionAt(cluster.node(nominatedFor ?? '')?.slot ?? -1)?.isFinal === true;
+    if (nominatedFor !== undefined && !isRuledOut && hasEndingVictims(cluster, nominatedFor, podClass)) {
       cluster.nominate({ uid, podClass }, nominatedFor);
       return { nominatedNodeName: nominatedFor, victims: 0 };
     }
@@ -68,18 +76,25 @@ export class Preemptor {
     preemptor: Pod,
     { node, victims }: { readonly node: string; readonly victims: readonly PlacedPod[] },
   ): void {
+    const { evictor, onLeaving, onStaying } = this.#options;
     const leaving = victims.map((victim): PlacedPod => ({ ...victim, isLive: false }));
     for (const victim of leaving) cluster.setPod(victim);
+    onLeaving();
     const onFailure = (victim: PlacedPod): void => {
-      // Unless the watch has told of it since, it stays: nobody must wait for its end.
+      // Unless the watch has told of it since: nobody must wait for its end.
       if (cluster.pod(victim.uid) === victim) cluster.setPod({ ...victim, isLive: true });
-      this.#onFailure(preemptor.metadata.uid);
+      onStaying(node, preemptor.metadata.uid);
     };
-    this.#evictor.start({ preemptor, nodeName: node, victims: leaving, onFailure });
+    evictor.start({ preemptor, nodeName: node, victims: leaving, onFailure });
+  }
+
+  /** Whether the pod would fit on the node if pods of lower priority were evicted there. */
+  helpsOn(context: SchedulingContext, pod: PodClass, node: NodeInfo): boolean {
+    return this.#indexOf(context).helpsOn(pod, node);
   }
 
   drain(): Promise<void> {
-    return this.#evictor.drain();
+    return this.#options.evictor.drain();
   }
 
   #indexOf(context: SchedulingContext): PreemptionIndex {
@@ -92,8 +107,9 @@ export class Preemptor {
   }
 }
 
-/** Whether pods that this one may displace are leaving the node already. */
+/** Whether pods that this one may displace are leaving the node already, and there is a node for it then. */
 export function hasEndingVictims(cluster: Cluster, nodeName: string, pod: PodClass): boolean {
+  if (cluster.node(nodeName) === undefined) return false;
   for (const { isLive, podClass } of cluster.podsOn(nodeName))
     if (!isLive && podClass.priority < pod.priority) return true;
   return false;

@@ -86,7 +86,7 @@ class Run {
         this.#one(each.kind, each.at);
         return;
       case 'wake':
-        this.#queue.wake(({ priority }) => priority === each.priority);
+        this.#queue.wake(({ podClass: { priority } }) => priority === each.priority);
         return;
       case 'wait':
         await this.#clock.advance(each.ms);

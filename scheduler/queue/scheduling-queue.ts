@@ -149,20 +149,18 @@ export class SchedulingQueue {
   /** Something went wrong that was not the pod's fault: try again after a back-off. */
   retryLater(uid: string): void {
     const entry = this.#entries.get(uid);
-    if (entry === undefined || entry.place !== 'inWork') return;
-    this.#move(entry, 'backoff');
-    this.#activateAfter(entry, backoffMs(backoff, Math.max(0, entry.attempts - 1), this.#random));
+    if (entry?.place === 'inWork') this.#retryLater(entry);
   }
 
-  /** Something changed: those unschedulable pods whose class `mayFit` now are tried again. */
-  wake(mayFit: (podClass: PodClass) => boolean): void {
-    const answers = new Map<PodClass, boolean>();
-    for (const entry of [...this.#places.unschedulable]) {
-      const { podClass } = entry;
-      const answer = answers.get(podClass) ?? mayFit(podClass);
-      answers.set(podClass, answer);
-      if (answer) this.#activate(entry);
-    }
+  /** Something changed: those unschedulable pods that `mayFit` now are tried again. */
+  wake(mayFit: (pod: QueuedPod) => boolean): void {
+    for (const entry of [...this.#places.unschedulable]) if (mayFit(entry)) this.#activate(entry);
+  }
+
+  /** What an unschedulable pod waited for came to nothing: it is tried again after a back-off. */
+  backOff(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry?.place === 'unschedulable') this.#retryLater(entry);
   }
 
   waitingPods(): readonly Pod[] {
@@ -211,6 +209,11 @@ export class SchedulingQueue {
     entry.turn = this.#lastTurn;
     this.#active.push({ entry, turn: entry.turn, priority: entry.podClass.priority });
     this.#wakeReader?.();
+  }
+
+  #retryLater(entry: Entry): void {
+    this.#move(entry, 'backoff');
+    this.#activateAfter(entry, backoffMs(backoff, Math.max(0, entry.attempts - 1), this.#random));
   }
 
   #activateAfter(entry: Entry, delayMs: number): void {

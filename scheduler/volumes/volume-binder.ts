@@ -6,8 +6,9 @@
  * INVARIANTS: every started binding is settled exactly once; no volume is chosen for two claims; at most `maxWaiting`
  * pods wait for their claims.
  */
-import type { PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
 import { persistentvolumeclaims, persistentvolumes } from '../../api/generated/resources.ts';
+import type { ResourceType } from '../../api/kind-info.ts';
 import {
   boundByControllerAnnotation,
   isBound,
@@ -16,7 +17,7 @@ import {
   toClaimReference,
 } from '../../api/volume-claim.ts';
 import { type Clock, delay } from '../../base/clock.ts';
-import type { ApiClient } from '../../client/client.ts';
+import type { ObjectRef, Patch } from '../../client/client.ts';
 import type { Binder, BindOutcome } from '../binder.ts';
 import type { SelectableNode } from '../framework/node-affinity-term.ts';
 import { chooseVolumes } from '../framework/volume-choice.ts';
@@ -29,10 +30,25 @@ const bindTimeoutMs = 600_000;
 
 export type PodBinder = Pick<Binder, 'start' | 'hasRoom' | 'whenRoom' | 'drain'>;
 
+/** Claims and volumes as they are, and which of them are chosen. */
+export type VolumeSource = Pick<
+  VolumeInformers,
+  'reservations' | 'onChange' | 'needsOf' | 'claimsOf' | 'claim' | 'volume'
+>;
+
+/** Of an API client. */
+export interface VolumeWriter {
+  patch(
+    type: ResourceType<PersistentVolume | PersistentVolumeClaim>,
+    target: ObjectRef,
+    patch: Patch,
+  ): Promise<unknown>;
+}
+
 export interface VolumeBinderOptions {
   readonly next: PodBinder;
-  readonly volumes: VolumeInformers;
-  readonly client: Pick<ApiClient, 'patch'>;
+  readonly volumes: VolumeSource;
+  readonly client: VolumeWriter;
   readonly clock: Clock;
   readonly node: (name: string) => SelectableNode | undefined;
   /** Which volumes are free has changed. */
@@ -103,6 +119,7 @@ export class VolumeBinder implements PodBinder {
       return { outcome: 'refused', error };
     } finally {
       volumes.reservations.release(wanted);
+      onReserved();
     }
   }
 

@@ -7,6 +7,7 @@ import { NodeFeed, PodFeed } from '../../scheduler/feed.ts';
 import { noVolumeNeeds } from '../../scheduler/framework/volume-needs.ts';
 import { GroupCycle } from '../../scheduler/groups/group-cycle.ts';
 import { PodGroups } from '../../scheduler/groups/pod-groups.ts';
+import { onceATurn } from '../../scheduler/once-a-turn.ts';
 import { Preemptor } from '../../scheduler/preemption/preemptor.ts';
 import { profilesOf } from '../../scheduler/profile.ts';
 import { type QueuedPod, SchedulingQueue } from '../../scheduler/queue/scheduling-queue.ts';
@@ -45,6 +46,7 @@ export class GroupWorld {
     const waker = new Waker({
       ...{ cluster, queue, clock },
       contextOf: ({ schedulerName }) => profiles.get(schedulerName)?.context,
+      isMember: (uid) => groups.has(uid),
     });
     this.judge = new Judge({ cluster, profiles, groups, budgets: () => [] });
     const evictor = {
@@ -54,7 +56,13 @@ export class GroupWorld {
     };
     this.#cycle = new GroupCycle({
       ...{ cluster, clock, queue, groups, waker, judge: this.judge },
-      preemptor: new Preemptor(evictor, (uid) => queue.wakeOne(uid)),
+      preemptor: new Preemptor({
+        ...{
+          evictor,
+          onLeaving: onceATurn(() => waker.podsChanged()),
+          onStaying: (_, uid) => queue.backOff(uid),
+        },
+      }),
       conditions: { report: (report) => void this.reports.set(report.pod.metadata.name, report) },
       events: { event: () => undefined },
       metrics: { attempted: () => undefined },

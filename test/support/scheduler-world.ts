@@ -1,0 +1,223 @@
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { silentLogger } from '../../base/logger.ts';
+import { seededRandom } from '../../base/random.ts';
+import type { BindOutcome } from '../../scheduler/binder.ts';
+import { Cluster } from '../../scheduler/cache/cluster.ts';
+import { SchedulingCycle } from '../../scheduler/cycle.ts';
+import { Judge } from '../../scheduler/explanation/judge.ts';
+import { NodeFeed, PodFeed } from '../../scheduler/feed.ts';
+import type { PodClass } from '../../scheduler/framework/pod-class.ts';
+import { GroupCycle } from '../../scheduler/groups/group-cycle.ts';
+import { PodGroups } from '../../scheduler/groups/pod-groups.ts';
+import { onceATurn } from '../../scheduler/once-a-turn.ts';
+import type { Eviction } from '../../scheduler/preemption/evictor.ts';
+import { Preemptor } from '../../scheduler/preemption/preemptor.ts';
+import { profilesOf } from '../../scheduler/profile.ts';
+import { SchedulingQueue } from '../../scheduler/queue/scheduling-queue.ts';
+import { VolumeBinder } from '../../scheduler/volumes/volume-binder.ts';
+import { Waker } from '../../scheduler/waker.ts';
+import { ManualClock } from './manual-clock.ts';
+import { VolumeWorld } from './volume-world.ts';
+
+interface Binding {
+  readonly pod: Pod;
+  readonly node: string;
+  readonly settle: (outcome: BindOutcome) => void;
+}
+
+export type BindingEnd = 'bound' | 'seen later' | 'elsewhere' | 'gone' | 'outdated' | 'refused';
+export type EvictionEnd = 'ending' | 'gone' | 'refused';
+
+const nothing = async (): Promise<void> => undefined;
+const deaf = { nodeChanged: () => undefined, podsChanged: () => undefined };
+
+/** Planted on purpose. */
+export interface WorldFaults {
+  /** A decision that came to nothing, or a nomination that is given up, wakes nobody. */
+  readonly cycleIsSilent?: boolean;
+  /** Volumes that are no longer chosen for anybody wake nobody. */
+  readonly volumesAreSilent?: boolean;
+  /** Every attempt wakes all that wait. */
+  readonly everyAttemptWakes?: boolean;
+  /** No fault of ours: the server refuses every eviction. */
+  readonly evictionsFail?: boolean;
+}
+
+const noiseMs = 100;
+const answerMs = 1;
+
+/** All that decides, with nobody at the other end of the wire: the test says what becomes of what is asked there. */
+export class SchedulerWorld {
+  readonly clock: ManualClock = new ManualClock();
+  readonly namespaceLabels: Map<string, Record<string, string>> = new Map();
+  readonly cluster: Cluster = new Cluster((name) => this.namespaceLabels.get(name) ?? {});
+  readonly queue: SchedulingQueue = new SchedulingQueue(this.clock, seededRandom(1));
+  readonly groups: PodGroups = new PodGroups(this.cluster);
+  readonly volumes: VolumeWorld = new VolumeWorld();
+  readonly waker: Waker;
+  readonly judge: Judge;
+  readonly feed: PodFeed;
+  readonly nodes: NodeFeed;
+  /** As the server has them, by name. */
+  readonly pods: Map<string, Pod> = new Map();
+  readonly bindings: Binding[] = [];
+  readonly evictions: { readonly eviction: Eviction; readonly victim: Eviction['victims'][number] }[] = [];
+  attempts = 0;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor({ cycleIsSilent, volumesAreSilent, everyAttemptWakes, evictionsFail }: WorldFaults = {}) {
+    const { cluster, clock, queue, groups, volumes } = this;
+    const profiles = profilesOf({ cluster, strategy: 'least-loaded', random: seededRandom(1) });
+    this.judge = new Judge({ cluster, profiles, groups, budgets: () => [] });
+    const contextOf = ({ schedulerName }: PodClass) => profiles.get(schedulerName)?.context;
+    this.waker = new Waker({
+      ...{ cluster, queue, clock },
+      contextOf,
+      isMember: (uid) => groups.has(uid),
+      preemptionHelps(pod, node) {
+        const context = contextOf(pod);
+        return context !== undefined && preemptor.helpsOn(context, pod, node);
+      },
+    });
+    const { waker, judge } = this;
+    const preemptor = new Preemptor({
+      evictor: {
+        start: (eviction) => {
+          this.evictions.push(...eviction.victims.map((victim) => ({ eviction, victim })));
+          if (evictionsFail === true) clock.setTimer(answerMs, () => this.endEviction('refused'));
+        },
+        drain: nothing,
+      },
+      // When the preempting pod has been parked, which may be helped by that already.
+      onLeaving: onceATurn(() => waker.podsChanged()),
+      onStaying(node, uid) {
+        queue.backOff(uid);
+        waker.nodeChanged(node);
+        waker.podsChanged();
+      },
+    });
+    const onUnreadable = (): void => undefined;
+    this.nodes = new NodeFeed({ cluster, waker, onUnreadable, volumeLimits: () => undefined });
+    this.feed = new PodFeed({
+      ...{ cluster, queue, waker, groups, onUnreadable, volumeNeeds: volumes.needsOf },
+      ...{ isOurs: () => true, onGated: () => undefined, onLeft: () => undefined },
+    });
+    const volumesChanged = onceATurn(() => this.feed.volumesChanged());
+    volumes.onChange(volumesChanged);
+    const parts = {
+      ...{ cluster, clock, queue, preemptor, logger: silentLogger },
+      waker: cycleIsSilent === true ? deaf : waker,
+      conditions: { report: () => undefined, drain: nothing },
+      events: { event: () => undefined },
+      metrics: {
+        attempted: () => {
+          this.attempts += 1;
+          if (everyAttemptWakes === true) clock.setTimer(noiseMs, () => queue.wake(() => true));
+        },
+        ...{ preempted: () => undefined, bound: () => undefined },
+      },
+    };
+    const onReserved = (): void => {
+      if (volumesAreSilent !== true || volumes.refusals === 0) volumesChanged();
+    };
+    const cycle = new SchedulingCycle({
+      ...{ ...parts, profiles, groups: new GroupCycle({ ...parts, groups, judge }) },
+      binder: new VolumeBinder({
+        ...{
+          client: volumes.client,
+          clock,
+          volumes,
+          onReserved,
+        },
+        node: (name) => cluster.node(name),
+        next: {
+          ...{ hasRoom: true, whenRoom: nothing, drain: nothing },
+          start: (pod, node, _, settle) => void this.bindings.push({ pod, node, settle }),
+        },
+      }),
+    });
+    this.#running = cycle.run(this.#stop.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    while (this.volumes.writes > 0) this.volumes.endWrite(false);
+    await this.#running;
+  }
+
+  setPod(pod: Pod): void {
+    this.pods.set(pod.metadata.name, pod);
+    this.feed.upsert(pod);
+  }
+
+  removePod(name: string): void {
+    const pod = this.pods.get(name);
+    if (pod === undefined) return;
+    this.pods.delete(name);
+    this.feed.remove(pod);
+    if ((pod.spec.volumes ?? []).length > 0) this.volumes.removeClaim(name);
+  }
+
+  setNamespace(name: string, labels: Record<string, string>): void {
+    this.namespaceLabels.set(name, labels);
+    this.cluster.counters.namespacesChanged();
+    this.waker.namespacesChanged();
+  }
+
+  setMinCount(group: string, minCount: number): void {
+    const key = `default/${group}`;
+    this.groups.setMinCount(key, group, minCount);
+    for (const uid of this.groups.waitingIn(key)) this.queue.wakeOne(uid);
+  }
+
+  /** Ends the oldest binding. */
+  endBinding(end: BindingEnd, elsewhere: string): void {
+    const binding = this.bindings.shift();
+    if (binding === undefined) return;
+    const { pod, settle } = binding;
+    const { name } = pod.metadata;
+    const current = this.pods.get(name);
+    if (current === undefined || end === 'gone') {
+      this.removePod(name);
+      settle({ outcome: 'gone' });
+    } else if (end === 'outdated') settle({ outcome: 'outdated' });
+    else if (end === 'refused') settle({ outcome: 'refused', error: new Error('refused') });
+    else {
+      const node = end === 'elsewhere' ? elsewhere : binding.node;
+      if (end === 'seen later') settle({ outcome: 'bound' });
+      this.setPod({ ...current, spec: { ...current.spec, nodeName: node } });
+      if (end === 'bound') settle({ outcome: 'bound' });
+      if (end === 'elsewhere') settle({ outcome: 'refused', error: new Error('it has a node') });
+    }
+  }
+
+  /** Ends the oldest eviction. */
+  endEviction(end: EvictionEnd): void {
+    const next = this.evictions.shift();
+    if (next === undefined) return;
+    const { eviction, victim } = next;
+    const [, name = ''] = victim.name.split('/');
+    const pod = this.pods.get(name);
+    if (pod === undefined) return;
+    if (end === 'refused') eviction.onFailure(victim);
+    else if (end === 'gone') this.removePod(name);
+    else this.setPod(ending(pod));
+  }
+
+  /** @returns how many attempts it took until nothing moves by itself within `untilMs`; undefined: it goes on */
+  async rest(untilMs: number, maxAttempts: number): Promise<number | undefined> {
+    const before = this.attempts;
+    for (let seen = Number.NaN; seen !== this.attempts; ) {
+      if (this.attempts - before > maxAttempts) return undefined;
+      seen = this.attempts;
+      await this.clock.advance(untilMs);
+    }
+    return this.attempts - before;
+  }
+}
+
+export const ending = (pod: Pod): Pod => ({
+  ...pod,
+  metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:01:00Z' },
+});
