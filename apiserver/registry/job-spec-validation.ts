@@ -30,7 +30,7 @@ const counts = [
 ] as const;
 
 /** Labels that tell a Job's pods from all others'. */
-export function generatedLabels({ metadata }: Job): Record<string, string> {
+export function generatedLabels({ metadata }: Pick<Job, 'metadata'>): Record<string, string> {
   const { uid = '', name = '' } = metadata;
   return {
     [uidLabel]: uid,

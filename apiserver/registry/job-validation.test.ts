@@ -11,15 +11,20 @@ const started = '2026-01-01T00:00:00Z';
 
 function aJob(spec: Partial<JobSpec> = {}, status: JobStatus = {}, name = 'job'): Job {
   const metadata = { name, namespace: 'default', uid, creationTimestamp: started, resourceVersion: '1' };
-  const bare: Job = { apiVersion: 'batch/v1', kind: 'Job', metadata };
-  const labels = generatedLabels(bare);
+  const labels = generatedLabels({ metadata });
   const template = {
     metadata: { labels },
     spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'x' }] },
   };
   setTemplateDefaults(template);
   const selector = { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } };
-  return { ...bare, spec: { parallelism: 1, selector, template, ...spec }, status };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata,
+    spec: { parallelism: 1, selector, template, ...spec },
+    status,
+  };
 }
 
 const said = (errors: readonly FieldError[]): string[] =>
