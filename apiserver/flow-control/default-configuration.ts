@@ -137,8 +137,7 @@ export const defaultFlowSchemas: readonly Named<FlowSchemaSpec>[] = [
   schema('system-node-high', { level: 'node-high', precedence: 400, by: 'ByUser' }, [
     {
       // A node's silence is judged by the detector's word as by the node's own.
-      // Hollow nodes speak through one process, and are nodes.
-      subjects: [group('system:nodes'), user('coracle:detector'), user('coracle:hollow')],
+      subjects: [group('system:nodes'), user('coracle:detector')],
       resourceRules: [
         {
           verbs: ['*'],
@@ -153,7 +152,7 @@ export const defaultFlowSchemas: readonly Named<FlowSchemaSpec>[] = [
     },
   ]),
   schema('system-nodes', { level: 'system', precedence: 500, by: 'ByUser' }, [
-    { subjects: [group('system:nodes'), user('coracle:hollow')], ...anything },
+    { subjects: [group('system:nodes')], ...anything },
   ]),
   schema('kube-controller-manager', { level: 'workload-high', precedence: 800, by: 'ByNamespace' }, [
     { subjects: [user('system:kube-controller-manager'), user('coracle:detector')], ...anything },

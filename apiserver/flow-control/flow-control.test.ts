@@ -58,8 +58,6 @@ describe('the default flow schemas', () => {
     ],
     ['system-node-high', aRequest('system:node:a', ['system:nodes'], lease)],
     ['system-nodes', aRequest('system:node:a', ['system:nodes'])],
-    ['system-node-high', aRequest('coracle:hollow', [], lease)],
-    ['system-nodes', aRequest('coracle:hollow', [])],
     ['service-accounts', aRequest('system:serviceaccount:a:b', ['system:serviceaccounts'])],
     [
       'kube-system-service-accounts',

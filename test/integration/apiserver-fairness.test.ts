@@ -46,9 +46,10 @@ afterAll(async () => {
 /** A connection as `user`, whose requests get their status. */
 async function connectAs(
   user: string,
+  organizations: readonly string[] = [],
 ): Promise<(method: string, path: string, body?: object) => Promise<Answer>> {
   const authority = await CertificateAuthority.open(join(server.directory, 'pki'));
-  const { cert, key } = await authority.issue({ commonName: user });
+  const { cert, key } = await authority.issue({ commonName: user, organizations });
   const ca = readFileSync(join(server.directory, 'pki', 'ca.crt'));
   const session = http2.connect(`https://127.0.0.1:${server.port}`, { cert, key, ca });
   sessions.push(session);
@@ -110,7 +111,6 @@ test('watches that are open hold no seats', async () => {
 });
 
 test('however long the store takes, all nodes can renew their Leases: waiting for it they hold no seats', async () => {
-  const nodes = await connectAs('coracle:hollow');
   const path = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
   const names = Array.from({ length: 100 }, (_, at) => `node-${at}`);
   const create = (name: string): Promise<unknown> =>
@@ -121,10 +121,11 @@ test('however long the store takes, all nodes can renew their Leases: waiting fo
       spec: {},
     });
   await Promise.all(names.map(create));
+  const nodes = await Promise.all(names.map((name) => connectAs(`system:node:${name}`, ['system:nodes'])));
   etcd.signal('SIGSTOP');
   try {
-    const renewals = names.map((name) =>
-      nodes('PATCH', `${path}/${name}`, { spec: { holderIdentity: name } }),
+    const renewals = nodes.map((node, at) =>
+      node('PATCH', `${path}/${names[at]}`, { spec: { holderIdentity: names[at] } }),
     );
     await eventually(async () => {
       const metrics = await admin.request({ method: 'GET', path: '/metrics' });

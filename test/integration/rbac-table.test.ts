@@ -37,7 +37,6 @@ const people: ReadonlyMap<string, Person> = new Map<string, Person>([
   ['proxy', plain('system:kube-proxy')],
   ['dns', account('kube-system', 'kube-dns')],
   ['detector', plain('coracle:detector')],
-  ['hollow', plain('coracle:hollow')],
   ['node', { user: 'system:node:host-1', groups: ['system:nodes'] }],
   ['joining', { user: 'system:bootstrap:abcdef', groups: ['system:bootstrappers'] }],
   [

@@ -32,7 +32,6 @@ const bindings: readonly BootstrapObject[] = [
   clusterRoleBinding('coracle:controllers', [controllers]),
   clusterRoleBinding('coracle:scheduler', [scheduler]),
   clusterRoleBinding('coracle:detector', [user('coracle:detector')]),
-  clusterRoleBinding('coracle:hollow', [user('coracle:hollow')]),
   clusterRoleBinding('coracle:node', [group('system:nodes')]),
 ];
 

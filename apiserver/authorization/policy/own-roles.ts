@@ -56,18 +56,6 @@ export const ownRoles: readonly NamedRules[] = [
     ],
   },
   {
-    // One process that is many nodes, for trying out scale: what each of them may do, for all.
-    name: 'coracle:hollow',
-    rules: [
-      on('core', 'nodes', `create patch update ${read}`),
-      on('core', 'nodes/status', 'patch update'),
-      on('core', 'pods', `delete ${read}`),
-      on('core', 'pods/status', 'patch update'),
-      on('coordination.k8s.io', 'leases', `create patch update ${read}`),
-      events,
-    ],
-  },
-  {
     // A node is part of the network: it needs the others' addresses and everybody's endpoints.
     name: 'coracle:node',
     rules: [
