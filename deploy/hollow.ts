@@ -21,7 +21,7 @@ import { UserError } from './user-error.ts';
 import { waitForUnit } from './wait.ts';
 
 const readyDeadlineMs = 60_000;
-const readyDeadlinePerNodeMs = 60;
+const readyDeadlinePerNodeMs = 120;
 const appliedDeadlineMs = 10_000;
 
 const powerDir = (layout: Layout, unit: string): string => join(layout.state, 'hollow', unit);

@@ -14,11 +14,9 @@ import { SharedLines } from './shared-lines.ts';
 import { Turns } from './turns.ts';
 
 /** Nodes that boot at the same time. */
-const booting = 16;
-/** Handshakes at the same time: what an API server has under way at most. */
-const connecting = 8;
-/** One whose watches do not come up makes the others wait no longer. */
-const bootLimitMs = 5_000;
+const booting = { limit: 16, patienceMs: 5_000 } as const;
+/** Handshakes at the same time: as many as an API server has under way. A silent one is not waited for. */
+const connecting = { limit: 8, patienceMs: 250 } as const;
 /** With more, each follows its own Node only: the changes of all Nodes to all nodes grow with the square of their number. */
 const maxFollowingAllNodes = 200;
 
@@ -37,14 +35,17 @@ export interface HollowAgentsOptions {
 export class HollowAgents {
   readonly #options: HollowAgentsOptions;
   readonly #lines = new SharedLines();
-  readonly #booting = new Turns(booting);
-  readonly #connecting = new Turns(connecting);
+  readonly #booting: Turns;
+  readonly #connecting: Turns;
   #identities: HollowIdentities;
   #group: TaskGroup | undefined;
 
   constructor(options: HollowAgentsOptions) {
     this.#options = options;
-    this.#identities = options.identities;
+    const { identities, clock } = options;
+    this.#booting = new Turns({ ...booting, clock });
+    this.#connecting = new Turns({ ...connecting, clock });
+    this.#identities = identities;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -87,12 +88,10 @@ export class HollowAgents {
     const agent = this.#create(node);
     node.agent = agent;
     this.#options.onBoot(node, agent);
-    const timer = this.#options.clock.setTimer(bootLimitMs, leave, { unref: true });
     await agent.run(signal, () => {
       leave();
       this.#options.onReady(node);
     });
-    timer.cancel();
     leave();
   }
 

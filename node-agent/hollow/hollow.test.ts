@@ -109,8 +109,9 @@ it('decodes lines that many nodes read once', () => {
   expect(() => lines.decode(request, '{')).toThrow('answer is not JSON');
 });
 
-it('lets so many at a time, the others in their order', async () => {
-  const turns = new Turns(2);
+it('lets so many at a time, the others in their order, and waits for nobody for ever', async () => {
+  const clock = new ManualClock();
+  const turns = new Turns({ limit: 2, patienceMs: 100, clock });
   const order: number[] = [];
   const enter = async (n: number): Promise<() => void> => {
     const leave = await turns.enter();
@@ -125,4 +126,10 @@ it('lets so many at a time, the others in their order', async () => {
   (await second)?.();
   await fourth;
   expect(order).toEqual([1, 2, 3, 4]);
+  const fifth = enter(5);
+  await clock.advance(99);
+  expect(order).toHaveLength(4);
+  await clock.advance(1);
+  await fifth;
+  expect(order).toHaveLength(5);
 });
