@@ -11,7 +11,7 @@ const answerWithinMs = 5_000;
 /** Largest summary that is read: 500 pods with a few containers each take a tenth of it. */
 const maxSummaryBytes = 8 << 20;
 /** The agent's shortest span of a rate: something that was seen once only may be looked at again after it. */
-const shortestWindowMs = 1_000;
+export const shortestWindowMs = 1_000;
 
 export interface ContainerUsage {
   readonly name: string;

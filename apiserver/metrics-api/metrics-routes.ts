@@ -2,7 +2,7 @@ import type { KindInfo } from '../../api/kind-info.ts';
 import { formatQuantity } from '../../api/quantity.ts';
 import type { Selector } from '../../api/selector.ts';
 import { notFound } from '../../api/status-error.ts';
-import { type Clock, toTime } from '../../base/clock.ts';
+import { type Clock, delay, toTime } from '../../base/clock.ts';
 import { type Answer, methodNotAllowed, objectAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import { parseFieldSelector } from '../http/field-selector.ts';
@@ -10,13 +10,21 @@ import { negotiate } from '../http/negotiation.ts';
 import type { Handled, VirtualHandler } from '../http/router.ts';
 import { parseLabelSelector } from '../http/selector-parser.ts';
 import type { CachedObject, ReadCache } from '../watch-cache/read-cache.ts';
-import { AgentUsage, type AgentUsageOptions, type ContainerUsage, type NodeUsage } from './agent-usage.ts';
+import {
+  AgentUsage,
+  type AgentUsageOptions,
+  type ContainerUsage,
+  type NodeUsage,
+  shortestWindowMs,
+} from './agent-usage.ts';
 
 const group = 'metrics.k8s.io';
 const version = 'v1beta1';
 const apiVersion = `${group}/${version}`;
 /** Agents that are asked at the same time for one request. */
 const parallel = 64;
+/** After the shortest span of a rate, by the agent's clock too. */
+const secondLookMs = shortestWindowMs + 100;
 /** Objects of the cache that are gone through without a pause. */
 const sliceLength = 2_000;
 
@@ -32,14 +40,18 @@ export const metricsKinds: readonly KindInfo[] = [
 /** Handlers by `group/version/plural`. */
 export function metricsRoutes(deps: AgentUsageOptions): [string, VirtualHandler][] {
   const usage = new AgentUsage(deps);
+  const looks: LookAt = (nodes) => usagesOf(usage, deps.clock, nodes);
   return [
     [
       `${apiVersion}/nodes`,
-      (request) => answer(deps, request, '/nodes', (found) => nodeMetrics(usage, found)),
+      (request) => answer(deps, request, '/nodes', (found) => nodeMetrics(looks, found)),
     ],
-    [`${apiVersion}/pods`, (request) => answer(deps, request, '/pods', (found) => podMetrics(usage, found))],
+    [`${apiVersion}/pods`, (request) => answer(deps, request, '/pods', (found) => podMetrics(looks, found))],
   ];
 }
+
+/** What the nodes of these names use; without those that do not answer. */
+type LookAt = (nodes: readonly string[]) => Promise<ReadonlyMap<string, NodeUsage>>;
 
 interface Metrics {
   readonly metadata: object;
@@ -99,11 +111,8 @@ async function select(
 const nanoCores = (value: number): string => formatQuantity({ nanos: BigInt(value), format: 'DecimalSI' });
 const kibibytes = (bytes: number): string => `${Math.ceil(bytes / 1_024)}Ki`;
 
-async function nodeMetrics(usage: AgentUsage, objects: readonly CachedObject[]): Promise<readonly Metrics[]> {
-  const looks = await usagesOf(
-    usage,
-    objects.map(({ name }) => name),
-  );
+async function nodeMetrics(lookAt: LookAt, objects: readonly CachedObject[]): Promise<readonly Metrics[]> {
+  const looks = await lookAt(objects.map(({ name }) => name));
   return objects.flatMap((object) => {
     const look = looks.get(object.name);
     if (look?.cpuNanoCores === undefined) return [];
@@ -117,9 +126,9 @@ async function nodeMetrics(usage: AgentUsage, objects: readonly CachedObject[]):
   });
 }
 
-async function podMetrics(usage: AgentUsage, objects: readonly CachedObject[]): Promise<readonly Metrics[]> {
+async function podMetrics(lookAt: LookAt, objects: readonly CachedObject[]): Promise<readonly Metrics[]> {
   const nodeOf = ({ fields }: CachedObject): string => fields.get('spec.nodeName') ?? '';
-  const looks = await usagesOf(usage, objects.map(nodeOf));
+  const looks = await lookAt(objects.map(nodeOf));
   return objects.flatMap((object) => {
     const look = looks.get(nodeOf(object));
     const containers = look?.pods.get(`${object.namespace}/${object.name}`);
@@ -145,13 +154,29 @@ function frameOf({ name, namespace, labels }: CachedObject, look: NodeUsage): Me
   };
 }
 
-/** Each node is asked once, a bounded number at a time. */
-async function usagesOf(
-  usage: AgentUsage,
+/** Each node is looked at once, or, since rates need two looks, once more when it has not been looked at before. */
+export async function usagesOf(
+  usage: Pick<AgentUsage, 'of'>,
+  clock: Clock,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, NodeUsage>> {
-  const nodes = [...new Set(names)].filter((name) => name !== '');
   const found = new Map<string, NodeUsage>();
+  await lookAtAll(usage, new Set(names), found);
+  const unknown = [...found].filter(([, { cpuNanoCores }]) => cpuNanoCores === undefined);
+  if (unknown.length > 0) {
+    await delay(clock, secondLookMs);
+    await lookAtAll(usage, new Set(unknown.map(([name]) => name)), found);
+  }
+  return found;
+}
+
+/** A bounded number at a time. */
+async function lookAtAll(
+  usage: Pick<AgentUsage, 'of'>,
+  names: ReadonlySet<string>,
+  found: Map<string, NodeUsage>,
+): Promise<void> {
+  const nodes = [...names].filter((name) => name !== '');
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let node = nodes[next++]; node !== undefined; node = nodes[next++]) {
@@ -160,5 +185,4 @@ async function usagesOf(
     }
   };
   await Promise.all(Array.from({ length: Math.min(parallel, nodes.length) }, worker));
-  return found;
 }

@@ -62,13 +62,14 @@ function toFailure(error: ServiceError, address: string, timeoutMs: number): Che
   const message = ((): string => {
     switch (error.code) {
       case status.UNIMPLEMENTED:
-        return 'this server does not implement the grpc health protocol (grpc.health.v1.Health): '.concat(
+        return 'error: this server does not implement the grpc health protocol (grpc.health.v1.Health): '.concat(
           error.details,
         );
       case status.DEADLINE_EXCEEDED:
         return `timeout: health rpc did not complete within ${timeoutMs / 1000}s`;
       case status.UNAVAILABLE:
-        return `timeout: failed to connect service "${address}" within ${timeoutMs / 1000}s: ${error.details}`;
+        // The library's own words tell the time, and with them no event would be like the one before it.
+        return `timeout: failed to connect service "${address}" within ${timeoutMs / 1000}s: context deadline exceeded`;
       default:
         return `error: health rpc probe failed: ${error.message}`;
     }

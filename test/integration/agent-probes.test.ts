@@ -85,6 +85,12 @@ describe('a check over the network', () => {
       message: 'service unhealthy (responded with "NOT_SERVING")',
     });
     server.forceShutdown();
+    const failures = await Promise.all(
+      [1, 2].map(() => grpcCheck(systemClock, { host, port, service: 'good', timeoutMs: 5_000 })),
+    );
+    // The same each time, so that the events of a probe that fails are one.
+    const message = `timeout: failed to connect service "${host}:${port}" within 5s: context deadline exceeded`;
+    expect(failures).toEqual([1, 2].map(() => ({ outcome: 'failure', message })));
   });
 });
 
