@@ -8,7 +8,6 @@
  */
 import { ApiBench, builtApiServer } from './measure/api-bench.ts';
 import { measureHeld } from './measure/api-held.ts';
-import { measureLeases } from './measure/api-leases.ts';
 import {
   clients,
   measureCreates,
@@ -41,14 +40,13 @@ try {
   await bench.phase('gets', () => measureGets(bench, pods, store));
   await bench.phase('updates', () => measureUpdates(bench, pods / 5));
   await bench.phase('lists', () => measureLists(bench));
-  await bench.phase('renewals', () => measureLeases(bench));
   await bench.phase('deletecollection', () => measureDeletion(bench));
   await bench.phase('deliveries', () => measureFanOut(bench, 1_000, pods / 10));
   await bench.phase(`${pods / 2} watches by node`, () => measureSelective(bench, pods / 2, pods / 20));
   await bench.phase('watchers that do not read', () => measureSlowWatchers(bench, 20, 5));
   bench.add('peak memory', 'MB', bench.peakMb, undefined, '990 MB');
   bench.reportDelays();
-  await measureTwo(bench, pods / 2);
+  await measureTwo(bench, Math.round(pods / 7));
 } finally {
   await bench.stop();
 }

@@ -58,9 +58,10 @@ export class ApiServerProcess {
     return server;
   }
 
-  /** Starts one, beside those that run on the same port. */
-  async launch(readyMs: number = startDeadlineMs): Promise<void> {
-    const args = [...nodeOptionsOf('apiserver'), this.#program, ...this.#flags];
+  /** Starts one, beside those that run, on the same port if it gets none of its own. */
+  async launch(readyMs: number = startDeadlineMs, ownPort?: number): Promise<void> {
+    const own = ownPort === undefined ? [] : [`--secure-port=${ownPort}`];
+    const args = [...nodeOptionsOf('apiserver'), this.#program, ...this.#flags, ...own];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -149,7 +150,7 @@ export class ApiServerProcess {
   }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApiServerProcess } from '../../support/api-server-process.ts';
+import { ApiServerProcess, freePort } from '../../support/api-server-process.ts';
 import { EtcdProcess } from '../../support/etcd-process.ts';
+import { eventually } from '../../support/eventually.ts';
 import { root } from '../../tidy/source-files.ts';
 import { ApiLoad, usageOf } from './api-load.ts';
 import type { Figure } from './figures.ts';
@@ -27,6 +28,8 @@ export class ApiBench {
   readonly etcd: EtcdProcess;
   readonly server: ApiServerProcess;
   readonly load: ApiLoad;
+  readonly #clients: number;
+  readonly #otherLoads: ApiLoad[] = [];
   readonly #delays: { readonly name: string; readonly delayMs: number }[] = [];
   /** Numbers of the servers that run. */
   #running: readonly number[] = [0];
@@ -34,6 +37,7 @@ export class ApiBench {
   private constructor(etcd: EtcdProcess, server: ApiServerProcess, clients: number) {
     this.etcd = etcd;
     this.server = server;
+    this.#clients = clients;
     this.load = new ApiLoad(server.directory, server.port, clients);
   }
 
@@ -43,19 +47,15 @@ export class ApiBench {
     return new ApiBench(etcd, server, clients);
   }
 
-  /** Starts another server on the same store and port. */
-  async startAnother(): Promise<void> {
-    await this.server.launch();
+  /** Starts another server on the same store; clients of it alone. */
+  async startAnother(): Promise<ApiLoad> {
+    const port = await freePort();
+    await this.server.launch(undefined, port);
     this.#running = [...this.#running, this.#running.length];
-    this.load.reconnect();
-  }
-
-  /** Ends the one that was started first. */
-  async endFirst(): Promise<void> {
-    const [first = 0, ...others] = this.#running;
-    await this.server.killOne(first);
-    this.#running = others;
-    this.load.reconnect();
+    const load = new ApiLoad(this.server.directory, port, this.#clients);
+    this.#otherLoads.push(load);
+    await eventually(() => load.send('GET', '/readyz'));
+    return load;
   }
 
   get residentMb(): number {
@@ -68,10 +68,11 @@ export class ApiBench {
     return (Number(/^VmHWM:\s*(\d+)/m.exec(status)?.[1] ?? 0) * 1_024) / 1e6;
   }
 
-  async cost<T>(work: () => Promise<T>): Promise<Cost<T>> {
-    const [before, start] = [this.#cpuMs(), performance.now()];
+  /** @param servers those whose CPU counts, by the order in which they were started; all by default */
+  async cost<T>(work: () => Promise<T>, servers: readonly number[] = this.#running): Promise<Cost<T>> {
+    const [before, start] = [this.#cpuMs(servers), performance.now()];
     const result = await work();
-    return { seconds: (performance.now() - start) / 1_000, cpuMs: this.#cpuMs() - before, result };
+    return { seconds: (performance.now() - start) / 1_000, cpuMs: this.#cpuMs(servers) - before, result };
   }
 
   /** Does `work`; how long the server's event loop let others wait meanwhile is told at the end of the table. */
@@ -108,14 +109,14 @@ export class ApiBench {
   }
 
   async stop(): Promise<void> {
-    this.load.close();
+    for (const load of [this.load, ...this.#otherLoads]) load.close();
     await this.server.stop();
     await this.etcd.stop();
   }
 
-  #cpuMs(): number {
+  #cpuMs(servers: readonly number[]): number {
     let sum = 0;
-    for (const nth of this.#running) sum += usageOf(this.server.pid(nth) ?? 0).cpuMs;
+    for (const nth of servers) sum += usageOf(this.server.pid(nth) ?? 0).cpuMs;
     return sum;
   }
 }

@@ -43,8 +43,7 @@ export function benchPod(name: string): object {
 export class ApiLoad {
   readonly #tls: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
   readonly #port: number;
-  readonly #clients: number;
-  #agent: Agent;
+  readonly #agent: Agent;
   readonly #sessions: ClientHttp2Session[] = [];
   readonly #alone: ClientRequest[] = [];
 
@@ -52,8 +51,7 @@ export class ApiLoad {
     const file = (name: string): Buffer => readFileSync(join(directory, 'pki', name));
     this.#tls = { ca: file('ca.crt'), cert: file('admin.crt'), key: file('admin.key') };
     this.#port = port;
-    this.#clients = clients;
-    this.#agent = this.#createAgent();
+    this.#agent = new Agent({ ...this.#tls, keepAlive: true, maxSockets: clients });
   }
 
   /** The number of bytes of the answer. @throws Error for a status other than 2xx */
@@ -146,16 +144,6 @@ export class ApiLoad {
       sent.once('error', reject);
       sent.end();
     });
-  }
-
-  /** Gives up its connections, so that new ones spread over the servers that there are now. */
-  reconnect(): void {
-    this.#agent.destroy();
-    this.#agent = this.#createAgent();
-  }
-
-  #createAgent(): Agent {
-    return new Agent({ ...this.#tls, keepAlive: true, maxSockets: this.#clients });
   }
 
   /** Ends all watches. */

@@ -3,10 +3,10 @@ import type { AnyObject } from '../../../api/kind-info.ts';
 import { EtcdStorage } from '../../../apiserver/storage/etcd/etcd-storage.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import type { ApiBench } from './api-bench.ts';
-import { benchPod, inParallel } from './api-load.ts';
+import { type ApiLoad, benchPod, inParallel } from './api-load.ts';
 
 export const clients = 32;
-export const warmUp = 2_000;
+const warmUp = 2_000;
 const raw = 3_000;
 export const path = '/api/v1/namespaces/default/pods';
 const accounts = '/api/v1/namespaces/default/serviceaccounts';
@@ -58,7 +58,7 @@ export async function measureIdle(bench: ApiBench, idleMs: number): Promise<void
 }
 
 export const create =
-  ({ load }: ApiBench, prefix: string) =>
+  ({ load }: { readonly load: ApiLoad }, prefix: string) =>
   (index: number): Promise<number> =>
     load.send('POST', path, JSON.stringify(benchPod(`${prefix}-${index}`)));
 
