@@ -9,8 +9,9 @@ import {
   encodeAnswer,
   encodeBeat,
   firstBeatSequence,
+  isBeat,
   nextBeatSequence,
-  peekBeatNodeId,
+  nodeIdIn,
   sequenceAgeMs,
 } from './beat.ts';
 import { delay, systemClock, toMicroTime, toTime } from './clock.ts';
@@ -56,7 +57,8 @@ describe('heartbeats', () => {
 
   it('are 20 bytes and come back as they went', () => {
     expect(datagram).toHaveLength(20);
-    expect(peekBeatNodeId(datagram)).toBe(beatNodeId('host-1'));
+    expect(isBeat(datagram)).toBe(true);
+    expect(nodeIdIn(datagram)).toBe(beatNodeId('host-1'));
     expect(decodeBeat(datagram, key)).toEqual(beat);
   });
 
@@ -72,7 +74,7 @@ describe('heartbeats', () => {
 
   it('are refused at any other length', () => {
     expect(decodeBeat(datagram.subarray(1), key)).toBeUndefined();
-    expect(peekBeatNodeId(Buffer.alloc(21))).toBeUndefined();
+    expect(isBeat(Buffer.alloc(21))).toBe(false);
   });
 
   it('that ask carry the awaited version, proven as well', () => {

@@ -17,15 +17,17 @@
  *  14..20  low 48 bits of SipHash-2-4(answer key, bytes 0..14)
  *
  * A node holds only its own key, derived from the cluster's, so a stolen node can pretend to be no other. The answer
- * key is derived from the node's, so that no datagram of one direction passes for one of the other.
+ * key is derived from the node's, so that no datagram of one direction passes for one of the other. Kinds are told
+ * apart by their sizes; `beat-renewal.ts` has two more.
  * Cost: one SipHash, 0.3 microseconds.
  */
 import { createHash, createHmac } from 'node:crypto';
-import { sipHash48, toSipKey } from './sip-hash.ts';
+import { type SipKey, sipHash48, toSipKey } from './sip-hash.ts';
 
 export const beatBytes = 20;
 const askingBeatBytes = 26;
-const tagBytes = 6;
+/** At the end of every datagram, over all that comes before. */
+export const tagBytes = 6;
 /** A guard sends one beat to every detector each period. */
 export const beatPeriodMs = 500;
 const sequenceUnitMs = 5;
@@ -88,43 +90,56 @@ export function encodeAnswer(nodeId: number, answer: BeatAnswer, answerKey: Buff
   return seal(nodeId, answer.sequence, [answer.leastVersion], answerKey);
 }
 
-/** The sender's id, unproven: it only finds the key to verify with. */
-export function peekBeatNodeId(datagram: Buffer): number | undefined {
-  return datagram.length === beatBytes || datagram.length === askingBeatBytes
-    ? datagram.readUInt32BE(0)
-    : undefined;
-}
+/** Whether it has the size of a beat. What it says is unproven: its id only finds the key to verify with. */
+export const isBeat = ({ length }: Buffer): boolean => length === beatBytes || length === askingBeatBytes;
 
-/** @returns undefined when the datagram is malformed or was not made with `nodeKey`. */
+/** Of any datagram of a node, and of any answer to one. */
+export const nodeIdIn = (datagram: Buffer): number => datagram.readUInt32BE(0);
+export const sequenceIn = (datagram: Buffer): number => datagram.readUInt32BE(4);
+/** Of a beat. */
+export const dataPlaneVersionIn = (beat: Buffer): number => beat.readUIntBE(8, 6);
+/** Of a beat. */
+export const awaitedVersionIn = (beat: Buffer): number | undefined =>
+  beat.length === askingBeatBytes ? beat.readUIntBE(14, 6) : undefined;
+
+/** All of a beat at once. @returns undefined when the datagram is malformed or was not made with `nodeKey`. */
 export function decodeBeat(datagram: Buffer, nodeKey: Buffer): Beat | undefined {
-  const asks = datagram.length === askingBeatBytes;
-  if ((datagram.length !== beatBytes && !asks) || !isSealed(datagram, nodeKey)) return undefined;
-  const beat = { sequence: datagram.readUInt32BE(4), dataPlaneVersion: datagram.readUIntBE(8, 6) };
-  return asks ? { ...beat, awaitedVersion: datagram.readUIntBE(14, 6) } : beat;
+  if (!isBeat(datagram) || !isSealed(datagram, toSipKey(nodeKey))) return undefined;
+  const beat = { sequence: sequenceIn(datagram), dataPlaneVersion: dataPlaneVersionIn(datagram) };
+  const awaitedVersion = awaitedVersionIn(datagram);
+  return awaitedVersion === undefined ? beat : { ...beat, awaitedVersion };
 }
 
 /** @returns undefined when the datagram is malformed, for another node, or was not made with `answerKey`. */
 export function decodeAnswer(datagram: Buffer, nodeId: number, answerKey: Buffer): BeatAnswer | undefined {
-  if (datagram.length !== beatBytes || datagram.readUInt32BE(0) !== nodeId) return undefined;
-  if (!isSealed(datagram, answerKey)) return undefined;
-  return { sequence: datagram.readUInt32BE(4), leastVersion: datagram.readUIntBE(8, 6) };
+  if (datagram.length !== beatBytes || nodeIdIn(datagram) !== nodeId) return undefined;
+  if (!isSealed(datagram, toSipKey(answerKey))) return undefined;
+  return { sequence: sequenceIn(datagram), leastVersion: datagram.readUIntBE(8, 6) };
 }
 
 function seal(nodeId: number, sequence: number, versions: readonly number[], key: Buffer): Buffer {
-  const bodyBytes = 8 + 6 * versions.length;
+  const datagram = openDatagram(nodeId, sequence, 8 + 6 * versions.length);
+  for (const [i, version] of versions.entries()) datagram.writeUIntBE(version, 8 + 6 * i, 6);
+  return sealDatagram(datagram, toSipKey(key));
+}
+
+/** With room for a tag behind `bodyBytes`. */
+export function openDatagram(nodeId: number, sequence: number, bodyBytes: number): Buffer {
   const datagram = Buffer.allocUnsafe(bodyBytes + tagBytes);
   datagram.writeUInt32BE(nodeId, 0);
   datagram.writeUInt32BE(sequence >>> 0, 4);
-  for (const [i, version] of versions.entries()) datagram.writeUIntBE(version, 8 + 6 * i, 6);
-  datagram.writeUIntBE(tagOf(datagram, bodyBytes, key), bodyBytes, tagBytes);
   return datagram;
 }
 
-/** The tags are compared as numbers: no byte after byte, whose time would tell how many are right. */
-function isSealed(datagram: Buffer, key: Buffer): boolean {
+/** Writes the tag. */
+export function sealDatagram(datagram: Buffer, key: SipKey): Buffer {
   const bodyBytes = datagram.length - tagBytes;
-  return tagOf(datagram, bodyBytes, key) === datagram.readUIntBE(bodyBytes, tagBytes);
+  datagram.writeUIntBE(sipHash48(datagram, bodyBytes, key), bodyBytes, tagBytes);
+  return datagram;
 }
 
-const tagOf = (datagram: Buffer, bodyBytes: number, key: Buffer): number =>
-  sipHash48(datagram, bodyBytes, toSipKey(key));
+/** Whether it was made with `key`. The tags are compared as numbers: no byte after byte, whose time would tell how many are right. */
+export function isSealed(datagram: Buffer, key: SipKey): boolean {
+  const bodyBytes = datagram.length - tagBytes;
+  return sipHash48(datagram, bodyBytes, key) === datagram.readUIntBE(bodyBytes, tagBytes);
+}

@@ -105,6 +105,8 @@ export interface ApiClient {
   ): Promise<unknown>;
   /** Any other request, as text: discovery, `/readyz`, `/metrics`, bulk endpoints. */
   request(request: RawRequest): Promise<RawResponse>;
+  /** Whether there is a connection whose other end answers, by what is known now: nothing is sent to find out. */
+  isConnected(): boolean;
 }
 
 export interface RawRequest {

@@ -63,6 +63,13 @@ export class Connection {
     this.#config = options.config;
   }
 
+  /** Whether there is a session, and no ping on it is overdue. */
+  get isAnswered(): boolean {
+    if (this.#current === undefined || !isUsable(this.#current)) return false;
+    const silentMs = this.#options.clock.monotonicMs() - (this.#pingSentMs ?? Number.POSITIVE_INFINITY);
+    return silentMs < suspectAfterMs;
+  }
+
   /** The session to open streams on. Waits for one until `signal` aborts. @throws TransportError */
   async session(signal: AbortSignal): Promise<http2.ClientHttp2Session> {
     for (let attempt = 0; ; attempt += 1) {

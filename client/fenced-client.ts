@@ -16,6 +16,7 @@ export function fencedClient(client: ApiClient, lead: Lead): ApiClient {
     return write();
   };
   return {
+    isConnected: () => client.isConnected(),
     get: (type, ref, subresource) => client.get(type, ref, subresource),
     list: (type, request) => client.list(type, request),
     watch: (type, request, signal) => client.watch(type, request, signal),

@@ -108,6 +108,10 @@ class HttpApiClient implements ClosableApiClient {
     this.#decode = decode;
   }
 
+  isConnected(): boolean {
+    return this.#transport.isConnected();
+  }
+
   get<T extends ApiObject>(type: ResourceType<T>, ref: ObjectRef, subresource?: string): Promise<T> {
     return this.#json({ method: 'GET', path: objectPath(type, ref, subresource) });
   }

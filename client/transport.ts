@@ -17,7 +17,7 @@ const {
 const maxResends = 5;
 
 export interface TransportOptions {
-  readonly connection: Pick<Connection, 'session' | 'trackRepeatable'>;
+  readonly connection: Pick<Connection, 'session' | 'trackRepeatable' | 'isAnswered'>;
   readonly clock: Clock;
   readonly requestTimeoutMs: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -39,6 +39,8 @@ export interface RequestTransport {
   send(request: RawRequest): Promise<RawResponse>;
   /** Opens a stream and resolves with its status; the caller reads the body. No deadline but `signal`. */
   open(request: RawRequest, signal: AbortSignal): Promise<StreamingResponse>;
+  /** Whether a server answers, by what is known now. */
+  isConnected(): boolean;
 }
 
 /** Requests over a `Connection`. Resends what was never sent, and reads; never a write that may have arrived. */
@@ -47,6 +49,10 @@ export class Transport implements RequestTransport {
 
   constructor(options: TransportOptions) {
     this.#options = options;
+  }
+
+  isConnected(): boolean {
+    return this.#options.connection.isAnswered;
   }
 
   async send(request: RawRequest): Promise<RawResponse> {

@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import type { Node } from '../api/generated/core-v1.ts';
 import { localVolumesAnnotation } from '../api/volume-claim.ts';
+import type { LoadFigures } from '../base/beat-renewal.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -31,7 +32,7 @@ import { runLogRotation } from './server/log-rotation.ts';
 import { NodeAccess } from './server/node-access.ts';
 import { StatsSummary } from './server/stats-summary.ts';
 import { runNodeLease } from './status/node-lease.ts';
-import { loadAnnotation, NodeLoad } from './status/node-load.ts';
+import { NodeLoad } from './status/node-load.ts';
 import { NodeRegistration } from './status/node-registration.ts';
 import { StatusWriter } from './status/status-writer.ts';
 import { LocalVolumes } from './volume/local-volumes.ts';
@@ -61,8 +62,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const reader = await NodeReader.create({ flags, ...host, clock });
   const load = new NodeLoad(reader.usage, () => clock.monotonicMs());
   await load.read();
-  const annotations = async (): Promise<Record<string, string>> => ({ [loadAnnotation]: await load.read() });
-  const registration = startNode({ options, followed, network, reader, annotations, tasks });
+  const registration = startNode({ options, followed, network, reader, load, tasks });
   const logRoot = join(flags.rootDir, 'logs/pods');
   const parts = { options, followed, network, host, reader, registration, logRoot, tasks };
   const workers = await startWorkers(parts);
@@ -92,15 +92,14 @@ interface NodeParts {
   readonly followed: Followed;
   readonly network: NodeNetwork;
   readonly reader: NodeReader;
-  /** Of the lease. */
-  readonly annotations: () => Promise<Readonly<Record<string, string>>>;
+  readonly load: NodeLoad;
   readonly tasks: TaskGroup;
 }
 
 const localVolumeRoot = ({ rootDir }: AgentFlags): string => join(rootDir, 'local-volumes');
 
 /** The Node, its status and its lease. */
-function startNode({ options, followed, network, reader, annotations, tasks }: NodeParts): NodeRegistration {
+function startNode({ options, followed, network, reader, load, tasks }: NodeParts): NodeRegistration {
   const { flags, logger } = options;
   const { nodeName, nodeLabels } = flags;
   const registration = new NodeRegistration({
@@ -125,7 +124,12 @@ function startNode({ options, followed, network, reader, annotations, tasks }: N
   tasks.start(async (until) => {
     await Promise.race([registration.registered, aborted(until)]);
     const nodeUid = (): string | undefined => registration.node?.metadata.uid;
-    await runNodeLease({ ...options, nodeName, nodeUid, annotations }, until);
+    const lease = {
+      ...{ ...options, nodeName, nodeUid },
+      load: () => load.read(),
+      renewTogether: (figures: LoadFigures | undefined) => network.renewLease(figures),
+    };
+    await runNodeLease(lease, until);
   });
   return registration;
 }

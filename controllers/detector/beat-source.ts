@@ -4,13 +4,18 @@ import type { Logger } from '../../base/logger.ts';
 
 const receiveBufferBytes = 8 * 1024 * 1024;
 
-/** Sends a datagram back to where one came from. What cannot be sent is lost. */
-export type Reply = (datagram: Buffer) => void;
+/** Where a datagram came from, and an answer goes to. */
+export interface Origin {
+  readonly address: string;
+  readonly port: number;
+}
 
 /** Where datagrams come from. */
 export interface BeatSource {
   /** Gives every datagram to `receive` until `signal` aborts. @throws when it cannot be opened. */
-  run(receive: (datagram: Buffer, reply?: Reply) => void, signal: AbortSignal): Promise<void>;
+  run(receive: (datagram: Buffer, from: Origin) => void, signal: AbortSignal): Promise<void>;
+  /** What cannot be sent is lost. */
+  send(datagram: Buffer, to: Origin): void;
 }
 
 export interface UdpBeatSourceOptions {
@@ -22,25 +27,22 @@ export interface UdpBeatSourceOptions {
 /** A UDP socket. */
 export class UdpBeatSource implements BeatSource {
   readonly #options: UdpBeatSourceOptions;
+  #socket: Socket | undefined;
 
   constructor(options: UdpBeatSourceOptions) {
     this.#options = options;
   }
 
-  async run(receive: (datagram: Buffer, reply?: Reply) => void, signal: AbortSignal): Promise<void> {
+  async run(receive: (datagram: Buffer, from: Origin) => void, signal: AbortSignal): Promise<void> {
     const { address, port, logger } = this.#options;
-    const socket = createSocket({ type: 'udp4' });
-    socket.on('message', (datagram, from) =>
-      receive(datagram, (answer) =>
-        socket.send(answer, from.port, from.address, (error) => {
-          // The guard asks again with its next beat.
-          if (error !== null) logger.debug({ err: error, address: from.address }, 'answer a guard');
-        }),
-      ),
-    );
+    const socket = createSocket({ type: 'udp4', lookup: asItIs });
+    socket.on('message', receive);
+    // Before it is bound, which with an address at hand takes no time.
+    const listening = once(socket, 'listening');
     socket.bind(port, address);
-    await once(socket, 'listening');
+    await listening;
     this.#enlargeBuffer(socket);
+    this.#socket = socket;
     logger.info({ address: socket.address() }, 'listening for beats');
     const failed = once(socket, 'error').then(([error]) => Promise.reject(error));
     const aborted = new Promise<void>((resolve) => {
@@ -51,8 +53,16 @@ export class UdpBeatSource implements BeatSource {
       await Promise.race([failed, aborted]);
     } finally {
       failed.catch(() => undefined);
+      this.#socket = undefined;
       socket.close();
     }
+  }
+
+  send(datagram: Buffer, to: Origin): void {
+    this.#socket?.send(datagram, to.port, to.address, (error) => {
+      // The guard asks again.
+      if (error !== null) this.#options.logger.debug({ err: error, address: to.address }, 'answer a guard');
+    });
   }
 
   #enlargeBuffer(socket: Socket): void {
@@ -62,4 +72,13 @@ export class UdpBeatSource implements BeatSource {
       this.#options.logger.warn({ err: error }, 'enlarge receive buffer');
     }
   }
+}
+
+/** Guards have addresses, no names. */
+function asItIs(
+  address: string,
+  _options: unknown,
+  found: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+): void {
+  found(null, address, 4);
 }

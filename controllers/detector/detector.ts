@@ -1,5 +1,6 @@
 import type { Node } from '../../api/generated/core-v1.ts';
 import { nodes } from '../../api/generated/resources.ts';
+import { confirmedWithinMs } from '../../base/beat-renewal.ts';
 import { type Clock, delay } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
@@ -21,6 +22,7 @@ import {
   trackNode,
   type Verdict,
 } from './judge.ts';
+import { LeaseRenewals } from './lease-renewals.ts';
 import { leastVersionOf } from './least-version.ts';
 import { NodeMarker } from './node-marker.ts';
 import { guardAnnotation } from './plan-marks.ts';
@@ -53,6 +55,8 @@ export class Detector {
   #knownSinceMs: number | undefined;
   /** Set while leading. */
   #marker: NodeMarker | undefined;
+  /** Set while leading: another's renewals are the leader's to answer. */
+  #renewals: LeaseRenewals | undefined;
   #held = 0;
   /** Whether a verdict was reached since this one leads. */
   #hasJudged = false;
@@ -63,13 +67,18 @@ export class Detector {
     this.#state = createJudgeState(0);
     this.#listener = new BeatListener({
       ...options,
-      onBeat: (node, beat) => {
-        hear(this.#state, node, this.#judging.nowMs, beat.dataPlaneVersion);
-        this.#answers.hear(node, beat);
+      onBeat: (node, dataPlaneVersion, awaitedVersion) => {
+        hear(this.#state, node, this.#judging.nowMs, dataPlaneVersion);
+        this.#answers.hear(node, awaitedVersion);
       },
+      onRenewal: (node, sequence, load) => this.#renewals?.hear(node, sequence, load),
     });
-    this.#answers = new VersionAnswers({ clock: options.clock, leastVersion: () => this.#leastVersion() });
-    this.#nodes = new Informer({ ...options, type: nodes });
+    this.#answers = new VersionAnswers({
+      clock: options.clock,
+      leastVersion: () => this.#leastVersion(),
+      answer: (node, version) => this.#listener.answer(node, version),
+    });
+    this.#nodes = new Informer({ ...options, type: nodes, transform: asJudged });
     this.#nodes.addHandler({
       onAdd: (node) => this.#track(node),
       onUpdate: (_previous, node) => this.#track(node),
@@ -113,9 +122,12 @@ export class Detector {
     this.#hasJudged = false;
     try {
       this.#marker = marker;
+      const confirm = (node: string, sequence: number): void => this.#listener.confirm(node, sequence);
+      this.#renewals = new LeaseRenewals({ ...this.#options, confirm });
       await marker.run(signal);
     } finally {
       this.#marker = undefined;
+      this.#renewals = undefined;
       stopFollowing();
     }
   }
@@ -147,6 +159,8 @@ export class Detector {
       if (stallMs > tickMs) logger.info({ stallMs: Math.round(stallMs) }, 'stood still, deadlines extended');
       if (this.#nodes.hasSynced) this.#knownSinceMs ??= this.#judging.nowMs;
       if (this.#marker !== undefined) this.#judge(this.#marker);
+      if (stallMs >= confirmedWithinMs) this.#renewals?.discard();
+      this.#renewals?.flush();
     }
   }
 
@@ -175,7 +189,24 @@ export class Detector {
     while (!signal.aborted) {
       await delay(this.#options.clock, statisticsEveryMs, signal);
       const { received, accepted } = this.#listener.counters;
-      this.#options.logger.info({ received, accepted, nodes: this.#state.nodes.size }, 'beats');
+      const renewed = this.#renewals?.stored ?? 0;
+      this.#options.logger.info({ received, accepted, renewed, nodes: this.#state.nodes.size }, 'beats');
     }
   }
+}
+
+/** Of a Node only what is judged and marked: the rest, thousands of times, is what the garbage collector would walk through. */
+function asJudged({ apiVersion, kind, metadata, spec, status }: Node): Node {
+  const { name, uid, resourceVersion, creationTimestamp, annotations } = metadata;
+  const guard = annotations?.[guardAnnotation];
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      ...{ name, uid, resourceVersion, creationTimestamp },
+      ...(guard === undefined ? {} : { annotations: { [guardAnnotation]: guard } }),
+    },
+    spec: { taints: spec.taints },
+    status: { conditions: status?.conditions },
+  };
 }

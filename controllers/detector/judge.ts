@@ -33,9 +33,13 @@ export const judgePolicy: JudgePolicy = {
   togetherMs: 5_000,
 };
 
+const never = Number.NEGATIVE_INFINITY;
+
+/** Its numbers are never anything else, so that a beat changes them in place (`beat-listener.ts` says why). */
 export interface NodeRecord {
-  /** Judging time of the last beat; undefined before the first. */
-  heardAtMs: number | undefined;
+  readonly name: string;
+  /** Judging time of the last beat; minus infinity before the first. */
+  heardAtMs: number;
   /** What its last beat said; 0 while it has no data plane. */
   dataPlaneVersion: number;
   /** Its guard has beaten before, to us or to a detector before us: its silence means something. */
@@ -64,7 +68,7 @@ export interface Judgement {
 }
 
 export function createJudgeState(nowMs: number): JudgeState {
-  return { nodes: new Map(), listeningSinceMs: nowMs, massSilenceAtMs: Number.NEGATIVE_INFINITY };
+  return { nodes: new Map(), listeningSinceMs: nowMs, massSilenceAtMs: never };
 }
 
 /** What a Node object says of the past: known guards, and deaths declared by a detector before us. */
@@ -79,9 +83,9 @@ export function trackNode(
     return;
   }
   const verdict = past.isDead ? 'dead' : 'unknown';
-  const diedAtMs = Number.NEGATIVE_INFINITY;
   const { hasGuard } = past;
-  state.nodes.set(node, { heardAtMs: undefined, dataPlaneVersion: 0, hasGuard, verdict, diedAtMs });
+  const unheard = { heardAtMs: never, dataPlaneVersion: 0, hasGuard, verdict, diedAtMs: never } as const;
+  state.nodes.set(node, { name: node, ...unheard });
 }
 
 export function hear(state: JudgeState, node: string, nowMs: number, dataPlaneVersion = 0): void {
@@ -104,7 +108,7 @@ export function listenAnew(state: JudgeState, nowMs: number): void {
 export function takeOver(state: JudgeState, nowMs: number, isDead: (node: string) => boolean): void {
   for (const [node, record] of state.nodes) {
     record.verdict = isDead(node) ? 'dead' : 'unknown';
-    record.diedAtMs = Number.NEGATIVE_INFINITY;
+    record.diedAtMs = never;
   }
   listenAnew(state, nowMs);
 }
@@ -118,18 +122,18 @@ export function isListening(state: JudgeState, nowMs: number, policy: JudgePolic
 export function judge(state: JudgeState, nowMs: number, policy: JudgePolicy = judgePolicy): Judgement {
   if (isListening(state, nowMs, policy)) return { changes: [], held: 0 };
   const changes: Change[] = [];
-  const change = (node: string, record: NodeRecord, verdict: Verdict): void => {
+  const change = (record: NodeRecord, verdict: Verdict): void => {
     record.verdict = verdict;
-    changes.push({ node, verdict });
+    changes.push({ node: record.name, verdict });
   };
-  const overdue: [string, NodeRecord][] = [];
+  const overdue: NodeRecord[] = [];
   let dead = 0;
   let together = 0;
-  for (const [node, record] of state.nodes) {
+  for (const record of state.nodes.values()) {
     const silentMs = silenceOf(state, record, nowMs);
     if (silentMs === undefined) continue;
     if (silentMs < policy.silentAfterMs) {
-      if (record.verdict !== 'alive') change(node, record, 'alive');
+      if (record.verdict !== 'alive') change(record, 'alive');
       continue;
     }
     if (record.verdict === 'dead') {
@@ -139,20 +143,20 @@ export function judge(state: JudgeState, nowMs: number, policy: JudgePolicy = ju
       continue;
     }
     together += 1;
-    if (record.verdict !== 'silent') change(node, record, 'silent');
-    if (silentMs >= policy.deadAfterMs) overdue.push([node, record]);
+    if (record.verdict !== 'silent') change(record, 'silent');
+    if (silentMs >= policy.deadAfterMs) overdue.push(record);
   }
   if (isMassSilence(together, state.nodes.size - dead)) state.massSilenceAtMs = nowMs;
   if (nowMs - state.massSilenceAtMs < policy.togetherMs) return { changes, held: overdue.length };
-  for (const [node, record] of overdue) {
+  for (const record of overdue) {
     record.diedAtMs = nowMs;
-    change(node, record, 'dead');
+    change(record, 'dead');
   }
   return { changes, held: 0 };
 }
 
 /** Undefined for a node whose silence means nothing, because it has never had a guard. */
 function silenceOf(state: JudgeState, record: NodeRecord, nowMs: number): number | undefined {
-  if (record.heardAtMs !== undefined) return nowMs - record.heardAtMs;
+  if (record.heardAtMs !== never) return nowMs - record.heardAtMs;
   return record.hasGuard ? nowMs - state.listeningSinceMs : undefined;
 }

@@ -11,7 +11,7 @@ export function leastVersionOf(
 ): number | undefined {
   let least: number | undefined;
   for (const { heardAtMs, dataPlaneVersion } of state.nodes.values()) {
-    if (heardAtMs === undefined || nowMs - heardAtMs >= policy.silentAfterMs) continue;
+    if (nowMs - heardAtMs >= policy.silentAfterMs) continue;
     if (dataPlaneVersion > 0 && dataPlaneVersion < (least ?? Number.POSITIVE_INFINITY))
       least = dataPlaneVersion;
   }

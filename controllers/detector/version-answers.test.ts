@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import type { HeardBeat } from './beat-listener.ts';
 import { createJudgeState, hear, type JudgeState, trackNode } from './judge.ts';
 import { leastVersionOf } from './least-version.ts';
 import { VersionAnswers } from './version-answers.ts';
@@ -44,15 +43,17 @@ describe('VersionAnswers', () => {
     const clock = new ManualClock();
     const state = aState(versions);
     const told: string[] = [];
-    const answers = new VersionAnswers({ clock, leastVersion: () => leastVersionOf(state, 0) });
+    const answers = new VersionAnswers({
+      clock,
+      leastVersion: () => leastVersionOf(state, 0),
+      answer: (node, version) => told.push(`${node} ${version}`),
+    });
     return {
       clock,
       told,
       beat: (node, dataPlaneVersion, awaitedVersion) => {
-        const answer = (version: number): void => void told.push(`${node} ${version}`);
-        const beat: HeardBeat = { dataPlaneVersion, awaitedVersion, answer };
         hear(state, node, 0, dataPlaneVersion);
-        answers.hear(node, beat);
+        answers.hear(node, awaitedVersion);
       },
     };
   }

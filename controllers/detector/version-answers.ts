@@ -1,6 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
 import { Throttle } from '../../base/throttle.ts';
-import type { HeardBeat } from './beat-listener.ts';
 
 /** The least version is computed at most so often: a pass over 5,000 nodes costs 0.4 ms. */
 const minIntervalMs = 5;
@@ -8,7 +7,6 @@ const minIntervalMs = 5;
 const intervalPerWaitingMs = 0.5;
 
 interface Waiting {
-  readonly beat: HeardBeat;
   readonly awaitedVersion: number;
   /** The last answer; undefined when this beat has not been answered yet. */
   toldVersion: number | undefined;
@@ -17,6 +15,8 @@ interface Waiting {
 export interface VersionAnswersOptions {
   /** Undefined while it is not known. */
   readonly leastVersion: () => number | undefined;
+  /** Tells the node's guard. */
+  readonly answer: (node: string, leastVersion: number) => void;
   readonly clock: Clock;
 }
 
@@ -26,11 +26,13 @@ export interface VersionAnswersOptions {
  */
 export class VersionAnswers {
   readonly #leastVersion: () => number | undefined;
+  readonly #tell: (node: string, leastVersion: number) => void;
   readonly #waiting = new Map<string, Waiting>();
   readonly #throttle: Throttle;
 
-  constructor({ leastVersion, clock }: VersionAnswersOptions) {
+  constructor({ leastVersion, answer, clock }: VersionAnswersOptions) {
     this.#leastVersion = leastVersion;
+    this.#tell = answer;
     this.#throttle = new Throttle({
       clock,
       intervalMs: () => Math.max(minIntervalMs, intervalPerWaitingMs * this.#waiting.size),
@@ -39,10 +41,10 @@ export class VersionAnswers {
   }
 
   /** To be called after the judge has heard the beat. */
-  hear(node: string, beat: HeardBeat): void {
-    const { awaitedVersion } = beat;
-    if (awaitedVersion === undefined) this.#waiting.delete(node);
-    else this.#waiting.set(node, { beat, awaitedVersion, toldVersion: undefined });
+  hear(node: string, awaitedVersion: number | undefined): void {
+    if (awaitedVersion !== undefined) this.#waiting.set(node, { awaitedVersion, toldVersion: undefined });
+    else if (this.#waiting.size === 0) return;
+    else this.#waiting.delete(node);
     if (this.#waiting.size > 0) this.#throttle.request();
   }
 
@@ -58,7 +60,7 @@ export class VersionAnswers {
     const least = this.#leastVersion();
     if (least === undefined) return;
     for (const [node, waiting] of this.#waiting) {
-      if (waiting.toldVersion === undefined || least > waiting.toldVersion) waiting.beat.answer(least);
+      if (waiting.toldVersion === undefined || least > waiting.toldVersion) this.#tell(node, least);
       waiting.toldVersion = least;
       if (least >= waiting.awaitedVersion) this.#waiting.delete(node);
     }

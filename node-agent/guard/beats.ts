@@ -9,11 +9,13 @@ import {
   minBeatGapMs,
   nextBeatSequence,
 } from '../../base/beat.ts';
+import type { LoadFigures } from '../../base/beat-renewal.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { Throttle } from '../../base/throttle.ts';
 import { DetectorAnswers } from './detector-answers.ts';
+import { Renewals } from './renewals.ts';
 
 /** Beats out of turn of one change are spread over so much time: 10,000 a second, however large the cluster is. */
 const spreadPerNodeMs = 0.1;
@@ -39,6 +41,8 @@ export interface BeatsOptions {
   readonly content: () => BeatContent;
   /** Told while something is awaited: the least version of all live nodes. */
   readonly onLeastVersion: (version: number) => void;
+  /** Told of a renewal of the node's Lease that is stored. */
+  readonly onRenewed: (id: number) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -54,6 +58,7 @@ export class Beats {
   readonly #nodeId: number;
   readonly #answerKey: Buffer;
   readonly #answers = new DetectorAnswers();
+  readonly #renewals: Renewals;
   readonly #outOfTurn: Throttle;
   #socket: Socket | undefined;
   #sequence: number;
@@ -63,6 +68,7 @@ export class Beats {
     this.#nodeId = beatNodeId(options.nodeName);
     this.#answerKey = deriveAnswerKey(options.key);
     this.#sequence = firstBeatSequence(options.clock.nowMs());
+    this.#renewals = new Renewals({ ...options, send: (encode, to) => this.#sendNext(encode, to) });
     this.#outOfTurn = new Throttle({
       clock: options.clock,
       intervalMs: () => minBeatGapMs,
@@ -80,6 +86,16 @@ export class Beats {
   /** Somebody waits for a version: few do at the same time. */
   ask(): void {
     this.#outOfTurn.request();
+  }
+
+  /** Asks once for the node's Lease to be renewed, in its agent's name. What was asked for before is given up. */
+  renew(id: number, load: LoadFigures | undefined): void {
+    this.#renewals.ask(id, load);
+  }
+
+  /** The agent is gone: its Lease is renewed no more. */
+  dropRenewal(): void {
+    this.#renewals.drop();
   }
 
   run(signal: AbortSignal): Promise<void> {
@@ -103,6 +119,7 @@ export class Beats {
         () => {
           timer.cancel();
           this.#outOfTurn.cancel();
+          this.#renewals.drop();
           this.#socket = undefined;
           socket.close(() => resolve());
         },
@@ -112,27 +129,34 @@ export class Beats {
   }
 
   #send(): void {
-    const { content, key, detectors, clock, logger } = this.#options;
+    const { content, key } = this.#options;
     // What waits for its turn goes with this one.
     this.#outOfTurn.cancel();
     const { dataPlaneVersion, awaitedVersion } = content();
+    this.#sendNext((sequence) => {
+      const beat = { sequence, dataPlaneVersion };
+      return encodeBeat(this.#nodeId, awaitedVersion === undefined ? beat : { ...beat, awaitedVersion }, key);
+    });
+  }
+
+  /** @param to `address:port` of one detector; all when left out */
+  #sendNext(encode: (sequence: number) => Buffer, to?: string): void {
+    const { detectors, clock, logger } = this.#options;
     this.#sequence = nextBeatSequence(this.#sequence, clock.nowMs());
-    const beat = { sequence: this.#sequence, dataPlaneVersion };
-    const datagram = encodeBeat(
-      this.#nodeId,
-      awaitedVersion === undefined ? beat : { ...beat, awaitedVersion },
-      key,
-    );
-    for (const { address, port } of detectors)
+    const datagram = encode(this.#sequence);
+    for (const { address, port } of detectors) {
+      if (to !== undefined && to !== `${address}:${port}`) continue;
       this.#socket?.send(datagram, port, address, (error) => {
         // A cut link refuses to send: that beat is lost, and the next is due in half a second.
         if (error !== null) logger.debug({ err: error, address }, 'send a beat');
       });
+    }
   }
 
   #receive(datagram: Buffer, sender: string): void {
     const { detectors, onLeastVersion } = this.#options;
     if (!detectors.some(({ address, port }) => `${address}:${port}` === sender)) return;
+    this.#renewals.receive(datagram, sender);
     const answer = decodeAnswer(datagram, this.#nodeId, this.#answerKey);
     if (answer === undefined || !this.#answers.hear(sender, answer, this.#sequence)) return;
     const version = this.#answers.leastVersion(this.#sequence);

@@ -1,7 +1,9 @@
 import { connect, type Socket } from 'node:net';
+import type { LoadFigures } from '../../base/beat-renewal.ts';
 import { type Clock, delay } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ServiceTracker } from '../proxy/service-tracker.ts';
+import { AwaitedRenewal } from './awaited-renewal.ts';
 import { recordsOf, type ServiceRecords } from './dns-records.ts';
 import { type GuardReport, type GuardUpdate, guardSocketPath, servicesPerUpdate } from './guard-protocol.ts';
 import { readLines } from './read-lines.ts';
@@ -30,6 +32,7 @@ export class GuardLink {
   readonly #waiting = new Set<Waiting>();
   /** What the guard was told last. */
   #awaitedVersion = 0;
+  readonly #renewal: AwaitedRenewal;
 
   constructor(options: {
     readonly runDir: string;
@@ -44,6 +47,7 @@ export class GuardLink {
     this.#reverseCidrs = options.reverseCidrs;
     this.#nodeCount = options.nodeCount;
     this.#clock = options.clock;
+    this.#renewal = new AwaitedRenewal(options.clock);
     this.#logger = options.logger;
     options.tracker.onChange((key) => this.#sendChange(key));
   }
@@ -72,6 +76,12 @@ export class GuardLink {
     });
   }
 
+  /** Has the node's Lease renewed by the detectors. Resolves with whether it was; with false at once when there is no guard. */
+  async renewLease(load: LoadFigures | undefined): Promise<boolean> {
+    if (this.#socket === undefined) return false;
+    return this.#renewal.ask((id) => this.#send({ renew: { id, ...(load === undefined ? {} : { load }) } }));
+  }
+
   /** Begins once the tracker shows a whole state: half of one would take names away. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -88,12 +98,13 @@ export class GuardLink {
       };
       signal.addEventListener('abort', stop, { once: true });
       socket.on('connect', () => this.#sendEverything(socket));
-      readLines<GuardReport>(socket, ({ leastVersion }) => this.#endReached(leastVersion), this.#logger);
+      readLines<GuardReport>(socket, (report) => this.#hear(report), this.#logger);
       // The guard is away or restarting: the loop tries again.
       socket.on('error', (error) => this.#logger.debug({ err: error }, 'connection to the guard'));
       socket.on('close', () => {
         signal.removeEventListener('abort', stop);
         this.#socket = undefined;
+        this.#renewal.giveUp();
         resolve();
       });
     });
@@ -129,6 +140,11 @@ export class GuardLink {
     if (awaitedVersion === this.#awaitedVersion) return;
     this.#awaitedVersion = awaitedVersion;
     this.#send({ awaitedVersion });
+  }
+
+  #hear({ leastVersion, renewed }: GuardReport): void {
+    if (leastVersion !== undefined) this.#endReached(leastVersion);
+    if (renewed !== undefined) this.#renewal.hear(renewed);
   }
 
   #endReached(leastVersion: number): void {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { LoadFigures } from '../../base/beat-renewal.ts';
 import type { ServiceRecords } from './dns-records.ts';
 
 /**
@@ -20,12 +21,16 @@ export interface GuardUpdate {
   readonly nodeCount?: number;
   /** The agent wants to be told when all live nodes' data planes have reached this version; 0 when none any more. */
   readonly awaitedVersion?: number;
+  /** The agent lives and wants the node's Lease renewed; `id` tells this asking from others. */
+  readonly renew?: { readonly id: number; readonly load?: LoadFigures };
 }
 
 /** What the guard tells the agent, on the same socket in the same form. */
 export interface GuardReport {
   /** The EndpointSlice version that the data planes of all live nodes have reached. */
-  readonly leastVersion: number;
+  readonly leastVersion?: number;
+  /** The id of what was asked for and is stored. */
+  readonly renewed?: number;
 }
 
 /** Services in one update of a snapshot: keeps the guard's loop free for beats between two of them. */

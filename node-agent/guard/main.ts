@@ -33,6 +33,7 @@ async function runGuard(flags: GuardFlags, logger: Logger, signal: AbortSignal):
     detectors: flags.detectors,
     content: () => state,
     onLeastVersion: (leastVersion) => socket.tell({ leastVersion }),
+    onRenewed: (renewed) => socket.tell({ renewed }),
     clock,
     random: systemRandom,
     logger,
@@ -40,12 +41,16 @@ async function runGuard(flags: GuardFlags, logger: Logger, signal: AbortSignal):
   const socket: GuardSocket = new GuardSocket({
     path: guardSocketPath(flags.runDir),
     apply: (update) => {
+      if (update.renew !== undefined) return beats.renew(update.renew.id, update.renew.load);
       state.apply(update);
       if (update.awaitedVersion !== undefined && update.awaitedVersion !== 0) beats.ask();
       else if (update.dataPlaneVersion !== undefined) beats.versionRose();
     },
     onAgentCame: () => state.agentCame(),
-    onAgentGone: () => state.agentGone(),
+    onAgentGone: () => {
+      state.agentGone();
+      beats.dropRenewal();
+    },
     logger,
   });
   const dns = new DnsServer({ zone, forwarder, address: flags.clusterDns, port: dnsPort, clock, logger });

@@ -19,6 +19,10 @@ export class HollowLink {
     this.#connection = undefined;
   }
 
+  get isAnswered(): boolean {
+    return this.#connection?.isAnswered === true;
+  }
+
   switchOn(): void {
     if (this.#connection !== undefined) return;
     this.#connection = new Connection({ ...this.#options, config: this.#config });

@@ -20,6 +20,8 @@ export interface HollowNode {
   /** The Lease as last written. */
   lease: Lease | undefined;
   isLeaseDue: boolean;
+  /** Monotonic time at which its agent wrote the Lease by itself; undefined when that went wrong, or is long ago. */
+  leaseWrittenAtMs: number | undefined;
   /** Monotonic time of the last write of the Node's status. */
   statusWrittenAtMs: number;
   /** The status must be written even when the API still shows it so. */
@@ -40,6 +42,7 @@ export function createHollowNode(index: number, clusterKey: Buffer): HollowNode 
     bootedAtMs: 0,
     lease: undefined,
     isLeaseDue: true,
+    leaseWrittenAtMs: undefined,
     statusWrittenAtMs: 0,
     isStatusDue: false,
   };

@@ -34,7 +34,11 @@ export async function runHollowNodes(options: HollowNodesOptions, signal: AbortS
     createHollowNode(flags.first + offset, flags.clusterKey),
   );
   const byName = new Map(all.map((node) => [node.name, node]));
-  const upkeep = new NodeUpkeep({ ...options, nodes: byName, capacity: flags.capacity });
+  const beats = new HollowBeats({ ...options, ...flags, nodes: all });
+  const upkeep = new NodeUpkeep({
+    ...{ ...options, nodes: byName, capacity: flags.capacity },
+    renewTogether: (node) => beats.renew(node),
+  });
   const pods = new HollowPods({
     ...options,
     nodes: byName,
@@ -63,7 +67,7 @@ export async function runHollowNodes(options: HollowNodesOptions, signal: AbortS
   const tasks = new TaskGroup(signal);
   // First, so that a node that is dead or cut does not beat once after a restart of this process.
   tasks.start((until) => followPower(flags.powerDir, apply, logger, until));
-  tasks.start((until) => new HollowBeats({ ...options, ...flags, nodes: all }).run(until));
+  tasks.start((until) => beats.run(until));
   tasks.start((until) => upkeep.run(until));
   tasks.start((until) => pods.run(until));
   tasks.start((until) => agents.run(until));

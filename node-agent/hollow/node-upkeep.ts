@@ -7,7 +7,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { TaskGroup } from '../../base/task-group.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
-import { leaseRenewPeriodMs, renewNodeLease } from '../status/node-lease.ts';
+import { leaseRenewPeriodMs, renewNodeLease, repairPeriodMs } from '../status/node-lease.ts';
 import type { HollowAgent } from './hollow-agent.ts';
 import type { HollowNode } from './hollow-node.ts';
 import { isShownReady, type NodeCapacity, nodeObjectOf, nodeStatusOf } from './node-shape.ts';
@@ -22,6 +22,8 @@ const statusPeriodMs = 5 * 60_000;
 export interface NodeUpkeepOptions {
   readonly nodes: ReadonlyMap<string, HollowNode>;
   readonly capacity: NodeCapacity;
+  /** Has a Lease renewed together with others'. Resolves in time with whether that was done. */
+  readonly renewTogether: (node: HollowNode) => Promise<boolean>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -57,9 +59,7 @@ export class NodeUpkeep {
     const names = [...all.keys()];
     const visit = (index: number): void => {
       const node = all.get(names[index] ?? '');
-      if (node?.power !== 'on') return;
-      node.isLeaseDue = true;
-      this.#queue.add(node.name);
+      if (node?.power === 'on') void this.#takeTurn(node);
     };
     const group = new TaskGroup(signal);
     for (let n = 0; n < renewing; n += 1)
@@ -90,6 +90,23 @@ export class NodeUpkeep {
       }
       queue.done(name);
     }
+  }
+
+  /** Renews the node's Lease as an agent does: together with others', and by itself when that is not confirmed. */
+  async #takeTurn(node: HollowNode): Promise<void> {
+    const { agent, leaseWrittenAtMs } = node;
+    const sinceMs = this.#options.clock.monotonicMs() - (leaseWrittenAtMs ?? Number.NEGATIVE_INFINITY);
+    if (sinceMs < repairPeriodMs && agent?.client.isConnected() === true) {
+      const isRenewed = await this.#options.renewTogether(node);
+      // Dead or booted anew since.
+      if (node.agent !== agent || node.power !== 'on') return;
+      if (isRenewed) {
+        node.lease = undefined;
+        return;
+      }
+    }
+    node.isLeaseDue = true;
+    this.#queue.add(node.name);
   }
 
   async #sync(node: HollowNode): Promise<void> {
@@ -126,8 +143,10 @@ export class NodeUpkeep {
     const known = node.lease;
     node.isLeaseDue = false;
     node.lease = undefined;
+    node.leaseWrittenAtMs = undefined;
     try {
       node.lease = await renewNodeLease(options, known);
+      node.leaseWrittenAtMs = this.#options.clock.monotonicMs();
     } catch (error) {
       node.isLeaseDue = true;
       throw error;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Node, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { LoadFigures } from '../../base/beat-renewal.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { TaskGroup } from '../../base/task-group.ts';
@@ -52,6 +53,8 @@ export interface NodeNetwork {
   readonly servicesReady: Promise<void>;
   /** Resolves when all live nodes' service tables show an EndpointSlice version, or when `signal` aborts. */
   whenReachedEverywhere(version: number, signal: AbortSignal): Promise<void>;
+  /** Has the node's Lease renewed together with others'. Resolves within seconds with whether that was done. */
+  renewLease(load: LoadFigures | undefined): Promise<boolean>;
   /** Keeps all of it as desired until `signal` aborts; the data plane stays as it is then. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -92,6 +95,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     podsReady: overlay.ready,
     servicesReady: proxy.ready,
     whenReachedEverywhere: (version, signal) => guard.whenReached(version, signal),
+    renewLease: (load) => guard.renewLease(load),
     async run(signal) {
       const tasks = new TaskGroup(signal);
       tracker.start();

@@ -11,17 +11,16 @@ it("reports the machine's CPU as a rate since the report before, and not of too 
     async () => usage,
     () => nowMs,
   );
-  const read = async (): Promise<unknown> => JSON.parse(await load.read());
-  expect(await read()).toEqual({ cpu: '0m', memory: '1000', pressure });
+  expect(await load.read()).toEqual({ cpuMillis: 0, memoryBytes: 1000, pressure });
   usage = { ...usage, cpuUsageNanos: 9e9, memoryBytes: 2_000 };
   nowMs = 10_000;
-  expect(await read()).toEqual({ cpu: '200m', memory: '2000', pressure });
+  expect(await load.read()).toEqual({ cpuMillis: 200, memoryBytes: 2000, pressure });
   usage = { ...usage, cpuUsageNanos: 9.1e9 };
   nowMs = 10_100;
-  expect(await read()).toMatchObject({ cpu: '0m' });
+  expect(await load.read()).toMatchObject({ cpuMillis: 0 });
   usage = { ...usage, cpuUsageNanos: 14e9 };
   nowMs = 20_000;
-  expect(await read()).toMatchObject({ cpu: '500m' });
+  expect(await load.read()).toMatchObject({ cpuMillis: 500 });
 });
 
 it('reads pressure as the kernel writes it', () => {

@@ -1,10 +1,5 @@
+import type { LoadFigures } from '../../base/beat-renewal.ts';
 import type { HostUsage } from '../volume/host-usage.ts';
-
-/**
- * On the node's Lease, for the scheduler: what the machine really uses, pods and all else, and the share of the last
- * ten seconds in which something waited: `{"cpu":"250m","memory":"1048576","pressure":{"cpu":0.1,"memory":0,"io":0}}`.
- */
-export const loadAnnotation = 'coracle.dev/load';
 
 const minRateSpanMs = 1_000;
 const nanosPerMilliCore = 1e6;
@@ -26,17 +21,12 @@ export class NodeLoad {
     this.#nowMs = nowMs;
   }
 
-  /** The annotation's value. */
-  async read(): Promise<string> {
+  async read(): Promise<LoadFigures> {
     const { cpuUsageNanos, memoryBytes, pressure } = await this.#readUsage();
     const now: Sample = { timeMs: this.#nowMs(), cpuUsageNanos };
     const cpuMillis = cpuRate(now, this.#last);
     if (cpuMillis !== undefined || this.#last === undefined) this.#last = now;
-    return JSON.stringify({
-      cpu: `${Math.round(cpuMillis ?? 0)}m`,
-      memory: `${Math.round(memoryBytes)}`,
-      pressure,
-    });
+    return { cpuMillis: Math.round(cpuMillis ?? 0), memoryBytes: Math.round(memoryBytes), pressure };
   }
 }
 

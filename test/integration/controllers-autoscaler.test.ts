@@ -36,6 +36,7 @@ function withMetrics(client: ApiClient): ApiClient {
     deleteCollection: client.deleteCollection.bind(client),
     watch: client.watch.bind(client),
     createSubresource: client.createSubresource.bind(client),
+    isConnected: client.isConnected.bind(client),
     request,
   };
 }

@@ -35,6 +35,7 @@ class TestGuard {
       detectors: [{ address: '127.0.0.1', port }],
       content: () => this.#content,
       onLeastVersion: (version) => this.told.push(version),
+      onRenewed: () => undefined,
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,

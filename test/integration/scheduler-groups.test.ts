@@ -98,6 +98,7 @@ class DyingClient implements ApiClient {
   readonly delete: ApiClient['delete'];
   readonly deleteCollection: ApiClient['deleteCollection'];
   readonly createSubresource: ApiClient['createSubresource'];
+  readonly isConnected: ApiClient['isConnected'];
 
   constructor(client: ApiClient) {
     this.#client = client;
@@ -110,6 +111,7 @@ class DyingClient implements ApiClient {
     this.delete = (...args) => client.delete(...args);
     this.deleteCollection = (...args) => client.deleteCollection(...args);
     this.createSubresource = (...args) => client.createSubresource(...args);
+    this.isConnected = () => client.isConnected();
   }
 
   request(request: Parameters<ApiClient['request']>[0]): ReturnType<ApiClient['request']> {

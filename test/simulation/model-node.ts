@@ -5,13 +5,23 @@
 import type { Node, NodeStatus, Pod } from '../../api/generated/core-v1.ts';
 import { nodes, pods } from '../../api/generated/resources.ts';
 import { isNotFound } from '../../api/status-error.ts';
-import { beatNodeId, beatPeriodMs, deriveBeatKey, encodeBeat, firstBeatSequence } from '../../base/beat.ts';
+import {
+  beatNodeId,
+  beatPeriodMs,
+  deriveBeatKey,
+  encodeBeat,
+  firstBeatSequence,
+  nextBeatSequence,
+} from '../../base/beat.ts';
+import type { LoadFigures } from '../../base/beat-renewal.ts';
 import { delay, toTime } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { Informer } from '../../client/informer.ts';
 import { keyOf } from '../../client/object-key.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
+import { AwaitedRenewal } from '../../node-agent/guard/awaited-renewal.ts';
+import { Renewals } from '../../node-agent/guard/renewals.ts';
 import { refusalOf } from '../../node-agent/pod/admit-pod.ts';
 import { runNodeLease } from '../../node-agent/status/node-lease.ts';
 import { NodeRegistration } from '../../node-agent/status/node-registration.ts';
@@ -32,6 +42,8 @@ interface Container {
 
 const forever: AbortSignal = new AbortController().signal;
 const workers = 4;
+/** Between agent and guard. */
+const socketMs = 0.05;
 
 /** What of a host outlives its agent, and ends with its power. */
 export class ModelNode {
@@ -39,17 +51,19 @@ export class ModelNode {
   readonly #world: World;
   readonly #shape: HostShape;
   readonly #random: Random;
-  readonly #address: string;
+  readonly address: string;
   #containers = new Map<string, Container>();
   #lastIp = 1;
   #agent: SimulatedProcess | undefined;
   #guard: SimulatedProcess | undefined;
+  #renewals: Renewals | undefined;
+  #awaited: AwaitedRenewal | undefined;
   #isCut = false;
 
   constructor(world: World, options: { name: string; address: string; shape: HostShape; random: Random }) {
     this.#world = world;
     this.name = options.name;
-    this.#address = options.address;
+    this.address = options.address;
     this.#shape = options.shape;
     this.#random = options.random;
   }
@@ -82,6 +96,7 @@ export class ModelNode {
   powerOff(): void {
     this.#guard?.kill();
     this.#guard = undefined;
+    this.#renewals = undefined;
     this.killAgent();
     this.#containers = new Map();
   }
@@ -102,11 +117,21 @@ export class ModelNode {
     this.#world.wire.breakStreamsOf(this.#agent, 0);
     this.#agent.kill();
     this.#agent = undefined;
+    this.#awaited = undefined;
+    this.#renewals?.drop();
   }
 
   restartAgent(): void {
     this.killAgent();
     if (this.isOn) this.#startAgent();
+  }
+
+  /** A detector's datagram to the guard. */
+  arrive(delayMs: number, datagram: Buffer, detector: string): void {
+    const renewals = this.#renewals;
+    this.#guard?.arrive(delayMs, () => {
+      if (!this.#isCut) renewals?.receive(datagram, detector);
+    });
   }
 
   #startGuard(): void {
@@ -115,9 +140,17 @@ export class ModelNode {
     const id = beatNodeId(this.name);
     const key = deriveBeatKey(this.#world.beatKey, this.name);
     let sequence = firstBeatSequence(guard.nowMs());
+    const send = (encode: (next: number) => Buffer, to?: string): void => {
+      sequence = nextBeatSequence(sequence, guard.nowMs());
+      const datagram = encode(sequence);
+      if (!this.#isCut) this.#world.beat(datagram, { address: this.address, port: 0 }, to);
+    };
+    this.#renewals = new Renewals({
+      ...{ nodeName: this.name, key, send, clock: guard },
+      onRenewed: (renewed) => this.#agent?.arrive(socketMs, () => this.#awaited?.hear(renewed)),
+    });
     const beat = (): void => {
-      sequence += 1;
-      if (!this.#isCut) this.#world.beat(encodeBeat(id, { sequence, dataPlaneVersion: 0 }, key));
+      send((next) => encodeBeat(id, { sequence: next, dataPlaneVersion: 0 }, key));
       guard.setTimer(beatPeriodMs, beat);
     };
     guard.setTimer(beatPeriodMs * this.#random.next(), beat);
@@ -139,7 +172,13 @@ export class ModelNode {
       read: async (previous) => this.#status(agent, previous),
     });
     nodeInformer.addHandler({ onAdd: () => registration.wake(), onUpdate: () => registration.wake() });
-    const lease = { ...common, nodeName: this.name, nodeUid: () => registration.node?.metadata.uid };
+    const awaited = new AwaitedRenewal(agent);
+    this.#awaited = awaited;
+    const lease = {
+      ...{ ...common, nodeName: this.name, nodeUid: () => registration.node?.metadata.uid },
+      renewTogether: (load: LoadFigures | undefined) =>
+        awaited.ask((id) => this.#guard?.arrive(socketMs, () => this.#renewals?.ask(id, load))),
+    };
     this.#world.spawn(agent, nodeInformer.run(forever));
     this.#world.spawn(agent, registration.run(forever));
     this.#world.spawn(
@@ -154,7 +193,7 @@ export class ModelNode {
     const earlier = previous?.conditions?.find(({ type }) => type === 'Ready');
     const resources = { ...this.#shape, 'ephemeral-storage': '100Gi' };
     return {
-      addresses: [{ type: 'InternalIP', address: this.#address }],
+      addresses: [{ type: 'InternalIP', address: this.address }],
       capacity: resources,
       allocatable: resources,
       conditions: [
@@ -229,7 +268,7 @@ export class ModelNode {
     const refused = refusalOf({ pod, admitted, node: { metadata, status } }) !== undefined;
     this.#lastIp = (this.#lastIp % 250) + 1;
     const startMs = 50 + 700 * this.#random.next() ** 2;
-    const [, , third, fourth] = this.#address.split('.');
+    const [, , third, fourth] = this.address.split('.');
     return {
       ip: `10.244.${Number(third) + Number(fourth)}.${this.#lastIp}`,
       refused,

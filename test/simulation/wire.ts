@@ -101,6 +101,11 @@ class Line implements RequestTransport {
     this.#user = user;
   }
 
+  isConnected(): boolean {
+    const { cutOff, options } = this.#wire;
+    return !cutOff.has(this.#client) && options.servers().some(({ process }) => !process.isDead);
+  }
+
   async send(request: RawRequest): Promise<RawResponse> {
     const observed = this.#wire.options.observer.sent(request, this.#client.name);
     const response = await this.#exchange(request);

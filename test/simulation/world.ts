@@ -9,6 +9,7 @@ import { type Logger, silentLogger } from '../../base/logger.ts';
 import { type Random, seededRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { createApiClientOver } from '../../client/http-client.ts';
+import type { BeatSource, Origin } from '../../controllers/detector/beat-source.ts';
 import { History } from './history.ts';
 import { ModelNode } from './model-node.ts';
 import { type ProgramName, programs } from './programs.ts';
@@ -41,10 +42,11 @@ export interface RunningProgram {
   readonly program: ProgramName;
   readonly index: number;
   process: SimulatedProcess;
-  receiveBeat: ((datagram: Buffer) => void) | undefined;
+  receiveBeat: ((datagram: Buffer, from: Origin) => void) | undefined;
 }
 
 const bootMs = 3_000;
+const lostDatagrams = 0.005;
 const blindObserver: WireObserver = { sent: () => undefined, opened: () => undefined };
 const memoryNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
@@ -122,7 +124,7 @@ export class World {
   }
 
   #addProgram(program: ProgramName, index: number): void {
-    const running = {
+    const running: RunningProgram = {
       program,
       index,
       receiveBeat: undefined,
@@ -147,21 +149,29 @@ export class World {
     const identity = `${process.name}_${this.#processes}`;
     const logger = this.loggerOf(process);
     const common = { client, clock: process, random: this.fork(), logger, identity };
-    const source = {
-      run: (receive: (datagram: Buffer) => void): Promise<void> => {
+    const source: BeatSource = {
+      run(receive) {
         running.receiveBeat = receive;
         return new Promise(() => undefined);
       },
+      send: (datagram, to) => this.#answer(running, datagram, to),
     };
     this.spawn(process, programs[running.program]({ ...common, source, beatKey: this.beatKey }));
   }
 
-  /** A guard's datagram to every detector. One in two hundred is lost. */
-  beat(datagram: Buffer): void {
-    for (const running of this.programs) {
-      if (running.program !== 'detector' || this.random.next() < 0.005) continue;
-      running.process.arrive(0.1 + this.random.next(), () => running.receiveBeat?.(datagram));
+  /** A guard's datagram to one detector, or to every one. One in two hundred is lost. */
+  beat(datagram: Buffer, from: Origin, to?: string): void {
+    for (const { program, process, receiveBeat } of this.programs) {
+      if (program !== 'detector' || (to ?? process.name) !== process.name) continue;
+      if (this.random.next() < lostDatagrams) continue;
+      process.arrive(0.1 + this.random.next(), () => receiveBeat?.(datagram, from));
     }
+  }
+
+  /** A detector's datagram to a guard. */
+  #answer({ process }: RunningProgram, datagram: Buffer, to: Origin): void {
+    const host = this.hosts.find(({ address }) => address === to.address);
+    if (this.random.next() >= lostDatagrams) host?.arrive(0.1 + this.random.next(), datagram, process.name);
   }
 
   createProcess(name: string): SimulatedProcess {
