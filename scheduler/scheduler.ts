@@ -29,7 +29,6 @@ import type { ProfileConfiguration } from './configuration.ts';
 import { SchedulingCycle } from './cycle.ts';
 import { Judge } from './explanation/judge.ts';
 import { NodeFeed, type NodeFeedOptions, PodFeed } from './feed.ts';
-import type { PodClass } from './framework/pod-class.ts';
 import { GroupCycle } from './groups/group-cycle.ts';
 import { groupKey } from './groups/pod-group.ts';
 import { PodGroups } from './groups/pod-groups.ts';
@@ -40,7 +39,7 @@ import { serveMetrics } from './metrics-server.ts';
 import { onceATurn } from './once-a-turn.ts';
 import { toDisruptionBudget } from './preemption/disruption-budget.ts';
 import { Evictor } from './preemption/evictor.ts';
-import { Preemptor } from './preemption/preemptor.ts';
+import type { Preemptor } from './preemption/preemptor.ts';
 import { type Profiles, profilesOf } from './profile.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import type { RebalanceMode, RebalanceSettings } from './rebalance/mode.ts';
@@ -49,7 +48,7 @@ import { SeenPods } from './seen-pods.ts';
 import type { StrategyName } from './strategies/registry.ts';
 import { VolumeBinder } from './volumes/volume-binder.ts';
 import { VolumeInformers } from './volumes/volume-informers.ts';
-import { Waker } from './waker.ts';
+import { createWaking } from './waking.ts';
 
 export interface SchedulerOptions {
   readonly client: ApiClient;
@@ -130,34 +129,15 @@ function assemble(options: SchedulerOptions, reporting: ApiClient): Assembly {
   const profiles = profilesOf({ ...options, cluster });
   const cached = () => ({ nodes: cluster.nodeCount, pods: cluster.podCount });
   const metrics = new SchedulerMetrics({ queued: () => queue.counts, cached });
-  const contextOf = ({ schedulerName }: PodClass) => profiles.get(schedulerName)?.context;
   const groups = new PodGroups(cluster);
-  const waker = new Waker({
-    ...{ cluster, queue, clock },
-    contextOf,
-    isMember: (uid) => groups.has(uid),
-    preemptionHelps(pod, node) {
-      const context = contextOf(pod);
-      return context !== undefined && preemptor.helpsOn(context, pod, node);
-    },
-  });
+  const events = new EventRecorder({ ...options, client: reporting, component: 'default-scheduler' });
+  const evictor = new Evictor({ client, events, clock, logger });
+  const { waker, preemptor } = createWaking({ cluster, queue, clock, profiles, groups, evictor });
   followNamespaces(namespaceInformer, () => {
     cluster.counters.namespacesChanged();
     waker.namespacesChanged();
   });
-  const events = new EventRecorder({ ...options, client: reporting, component: 'default-scheduler' });
   const conditions = new ConditionWriter({ client, clock, logger });
-  const evictor = new Evictor({ client, events, clock, logger });
-  const preemptor = new Preemptor({
-    evictor,
-    // When the preempting pod has been parked, which may be helped by that already.
-    onLeaving: onceATurn(() => waker.podsChanged()),
-    onStaying(node, uid) {
-      queue.backOff(uid);
-      waker.nodeChanged(node);
-      waker.podsChanged();
-    },
-  });
   const groupInformer = followGroups(options, groups, queue);
   const judge = new Judge({ cluster, profiles, groups, budgets: () => preemptor.budgets });
   const onUnreadable: NodeFeedOptions['onUnreadable'] = ({ kind, metadata }, error) =>

@@ -6,16 +6,15 @@ import { Cluster } from '../../scheduler/cache/cluster.ts';
 import { SchedulingCycle } from '../../scheduler/cycle.ts';
 import { Judge } from '../../scheduler/explanation/judge.ts';
 import { NodeFeed, PodFeed } from '../../scheduler/feed.ts';
-import type { PodClass } from '../../scheduler/framework/pod-class.ts';
 import { GroupCycle } from '../../scheduler/groups/group-cycle.ts';
 import { PodGroups } from '../../scheduler/groups/pod-groups.ts';
 import { onceATurn } from '../../scheduler/once-a-turn.ts';
 import type { Eviction } from '../../scheduler/preemption/evictor.ts';
-import { Preemptor } from '../../scheduler/preemption/preemptor.ts';
 import { profilesOf } from '../../scheduler/profile.ts';
 import { SchedulingQueue } from '../../scheduler/queue/scheduling-queue.ts';
 import { VolumeBinder } from '../../scheduler/volumes/volume-binder.ts';
-import { Waker } from '../../scheduler/waker.ts';
+import type { Waker } from '../../scheduler/waker.ts';
+import { createWaking } from '../../scheduler/waking.ts';
 import { ManualClock } from './manual-clock.ts';
 import { VolumeWorld } from './volume-world.ts';
 
@@ -70,33 +69,16 @@ export class SchedulerWorld {
     const { cluster, clock, queue, groups, volumes } = this;
     const profiles = profilesOf({ cluster, strategy: 'least-loaded', random: seededRandom(1) });
     this.judge = new Judge({ cluster, profiles, groups, budgets: () => [] });
-    const contextOf = ({ schedulerName }: PodClass) => profiles.get(schedulerName)?.context;
-    this.waker = new Waker({
-      ...{ cluster, queue, clock },
-      contextOf,
-      isMember: (uid) => groups.has(uid),
-      preemptionHelps(pod, node) {
-        const context = contextOf(pod);
-        return context !== undefined && preemptor.helpsOn(context, pod, node);
+    const evictor = {
+      start: (eviction: Eviction): void => {
+        this.evictions.push(...eviction.victims.map((victim) => ({ eviction, victim })));
+        if (evictionsFail === true) clock.setTimer(answerMs, () => this.endEviction('refused'));
       },
-    });
-    const { waker, judge } = this;
-    const preemptor = new Preemptor({
-      evictor: {
-        start: (eviction) => {
-          this.evictions.push(...eviction.victims.map((victim) => ({ eviction, victim })));
-          if (evictionsFail === true) clock.setTimer(answerMs, () => this.endEviction('refused'));
-        },
-        drain: nothing,
-      },
-      // When the preempting pod has been parked, which may be helped by that already.
-      onLeaving: onceATurn(() => waker.podsChanged()),
-      onStaying(node, uid) {
-        queue.backOff(uid);
-        waker.nodeChanged(node);
-        waker.podsChanged();
-      },
-    });
+      drain: nothing,
+    };
+    const { waker, preemptor } = createWaking({ cluster, queue, clock, profiles, groups, evictor });
+    this.waker = waker;
+    const { judge } = this;
     const onUnreadable = (): void => undefined;
     this.nodes = new NodeFeed({ cluster, waker, onUnreadable, volumeLimits: () => undefined });
     this.feed = new PodFeed({
