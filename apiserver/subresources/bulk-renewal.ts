@@ -56,6 +56,7 @@ function readRenewals(request: ApiRequest): readonly Item[] {
 
 /** A Lease as it was found. */
 interface Found {
+  readonly key: string;
   readonly version: number;
   readonly json: Buffer;
 }
@@ -63,6 +64,7 @@ interface Found {
 /** One item that can be written, and where its result belongs. */
 interface Planned {
   readonly at: number;
+  readonly name: string;
   readonly put: StorageRewrite;
   readonly text: RenewedText['text'];
 }
@@ -116,7 +118,9 @@ class BulkRenewal {
     const planned: Planned[] = [];
     for (let from = 0; from < open.length; from += readsAtOnce) {
       const part = open.slice(from, from + readsAtOnce);
-      const found = await Promise.all(part.map(({ renewal }) => storage.get(this.#keyOf(renewal.name))));
+      const found = await Promise.all(
+        part.map(({ renewal: { name } }) => storage.get(keyOf(this.#leases.resource, namespace, name))),
+      );
       for (const [nth, { at, renewal }] of part.entries()) {
         const plan = this.#plan(renewal, found[nth]);
         // One Lease's refusal is its result, not the others'.
@@ -132,11 +136,14 @@ class BulkRenewal {
     const { kind } = this.#leases;
     if (found === undefined) return notFound(kind, renewal.name);
     try {
-      const key = this.#keyOf(renewal.name);
-      const renewed = this.#renewed(key, found, renewal);
+      const renewed = this.#renewed(found, renewal);
       if (renewed === undefined) return undefined;
       const { bytes, text } = renewed;
-      return { put: { type: 'rewrite', key, bytes, expected: found.version }, text };
+      return {
+        name: renewal.name,
+        put: { type: 'rewrite', key: found.key, bytes, expected: found.version },
+        text,
+      };
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
       return error;
@@ -144,9 +151,9 @@ class BulkRenewal {
   }
 
   /** @throws StatusError */
-  #renewed(key: string, { version, json }: Found, renewal: Renewal): RenewedText | undefined {
+  #renewed({ version, json }: Found, renewal: Renewal): RenewedText | undefined {
     const { kind } = this.#leases;
-    const text = this.#texts.get(key, version);
+    const text = this.#texts.get(renewal.name, version);
     if (text !== undefined) {
       if (!isDue(text, renewal, kind)) return undefined;
       const renewed = renewedText(json, String(version).length, { text, renewal });
@@ -171,16 +178,12 @@ class BulkRenewal {
     if (planned.length === 0) return;
     const { storage } = this.#deps.store.dependencies;
     const stored = await storage.commitEach(planned.map(({ put }) => put));
-    for (const [index, { at, put, text }] of planned.entries()) {
+    for (const [index, { at, name, text }] of planned.entries()) {
       const outcome = stored[index];
       if (outcome === undefined || 'conflict' in outcome) continue;
       results[at] = { code: 200 };
-      if (text !== undefined) this.#texts.remember(put.key, outcome.version, text);
+      if (text !== undefined) this.#texts.remember(name, outcome.version, text);
     }
-  }
-
-  #keyOf(name: string): string {
-    return keyOf(this.#leases.resource, namespace, name);
   }
 }
 

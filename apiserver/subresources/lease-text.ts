@@ -36,19 +36,19 @@ export interface RenewedText {
   readonly text: LeaseText | undefined;
 }
 
-/** The Leases whose places are known, by key. */
+/** The Leases whose places are known, by name. */
 export class LeaseTexts {
   readonly #texts = new Map<string, { readonly version: number; readonly text: LeaseText }>();
 
   /** Undefined unless it is that of the bytes at `version`. */
-  get(key: string, version: number): LeaseText | undefined {
-    const known = this.#texts.get(key);
+  get(name: string, version: number): LeaseText | undefined {
+    const known = this.#texts.get(name);
     return known?.version === version ? known.text : undefined;
   }
 
-  remember(key: string, version: number, text: LeaseText): void {
-    if (this.#texts.size >= rememberedTexts && !this.#texts.has(key)) this.#texts.clear();
-    this.#texts.set(key, { version, text });
+  remember(name: string, version: number, text: LeaseText): void {
+    if (this.#texts.size >= rememberedTexts && !this.#texts.has(name)) this.#texts.clear();
+    this.#texts.set(name, { version, text });
   }
 }
 

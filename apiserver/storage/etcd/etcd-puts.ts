@@ -21,6 +21,8 @@ import { toConflict } from './stored.ts';
 import { fateOfPut } from './write-fate.ts';
 
 const pauseBetweenTriesMs = 50;
+/** Transactions under way together: etcd brings them to the disk as one, which costs it a fifth less. */
+const batchesAtOnce = 4;
 
 /** A put serialised. The same bytes are written however often it is tried. */
 export interface PreparedPut {
@@ -127,19 +129,28 @@ export class EtcdPuts {
     checks: readonly Condition[] = [],
   ): Promise<(PutResult | StorageError)[]> {
     const results: (PutResult | StorageError)[] = [];
-    const options = { limit: maxWritesPerTransaction, bytesOf: sizeOf };
-    for (const batch of toBatches(puts, options)) {
-      try {
-        results.push(...(await this.#batch(batch, checks)));
-      } catch (error) {
-        // etcd refused or lost this transaction; the others may still succeed.
-        const failure = toStorageError(`write ${batch.length} objects, ${batch[0]?.key} first`, error);
-        results.push(...batch.map(() => failure.conflict ?? failure));
-      }
+    const batches = toBatches(puts, { limit: maxWritesPerTransaction, bytesOf: sizeOf });
+    const atOnce = isOrderFree(puts) ? batchesAtOnce : 1;
+    for (let from = 0; from < batches.length; from += atOnce) {
+      const some = batches.slice(from, from + atOnce).map((batch) => this.#settled(batch, checks));
+      for (const settled of await Promise.all(some)) results.push(...settled);
     }
     for (const [at, result] of results.entries())
       if (!('json' in result)) this.#own.forget((puts[at] as PreparedPut).writeId);
     return results;
+  }
+
+  async #settled(
+    batch: readonly PreparedPut[],
+    checks: readonly Condition[],
+  ): Promise<(PutResult | StorageError)[]> {
+    try {
+      return await this.#batch(batch, checks);
+    } catch (error) {
+      // etcd refused or lost this transaction; the others may still succeed.
+      const failure = toStorageError(`write ${batch.length} objects, ${batch[0]?.key} first`, error);
+      return batch.map(() => failure.conflict ?? failure);
+    }
   }
 
   async #batch(
@@ -272,6 +283,10 @@ type Condition = Pick<PreparedPut, 'key' | 'expectedRevision'>;
 
 /** Of its value, give or take the header. */
 export const sizeOf = ({ prepared }: PreparedPut): number => prepared.json.length;
+
+/** Whether no put may wait for another: each is of another key, and what is rewritten needs no fence. */
+const isOrderFree = (puts: readonly PreparedPut[]): boolean =>
+  puts.every(({ isRewrite }) => isRewrite) && new Set(puts.map(({ key }) => key)).size === puts.length;
 
 function toPlaced(put: PreparedPut, index: number): PlacedPut {
   return { ...put, index, value: sealEnvelope(put.prepared, index, put.writeId) };

@@ -8,8 +8,8 @@ import type { AnyObject } from '../../../api/kind-info.ts';
 import { spliceVersion, type VersionlessJson, writeIdBytes } from '../envelope.ts';
 
 const processBytes = writeIdBytes - 4;
-/** Writes remembered: those under way, and a watch that lags by half a second of busy writing. */
-const rememberedWrites = 1_024;
+/** Writes remembered: those under way, a thousand in one request, and a watch that lags by half a second of busy writing. */
+const rememberedWrites = 4_096;
 
 /** What the watch cache is to know beside the bytes: the object, or which version is indexed as it is. */
 export type OwnContent = { readonly object: AnyObject } | { readonly base: number };
