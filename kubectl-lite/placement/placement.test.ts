@@ -66,8 +66,14 @@ describe('why', () => {
       'pod default/big is pending: 0/4 nodes are available: 1 node(s) were unschedulable, 3 Insufficient cpu.',
     );
     expect(text).toContain('  3 nodes: NodeResourcesFit: Insufficient cpu\n    cpu: needs 3, free 2 on b\n');
-    expect(text).toContain('    would do: 1000m more free cpu on b\n    on a, b, c\n');
+    expect(text).toContain('    would do: 3 cpu instead of 2 on b\n    on a, b, c\n');
     expect(text).toContain('  1 node: NodeUnschedulable: node(s) were unschedulable\n');
+  });
+
+  it('lists many nodes with the same points in one row, its own alone', () => {
+    const nodes = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ name }));
+    const text = why(snapshotOf(nodes, [{ name: 'x', on: 'c', cpu: '1' }]), 'x');
+    expect(text.match(/^(\S.*?) {3}/gm)?.map((cell) => cell.trim())).toEqual(['NODE', 'a and 4 alike', '*c']);
   });
 
   it('gives the points of the nodes that would take a placed pod, its own room being free, and changes nothing', () => {

@@ -1,6 +1,5 @@
 /** Verdicts of the scheduler's core, put into words. Pure. */
-import { formatBytes, formatMillis } from '../../api/quantity.ts';
-import type { Shortfall } from '../framework/plugin.ts';
+import { amountText } from '../framework/resources.ts';
 import type { Verdict } from '../schedule.ts';
 
 type Refusal = Extract<Verdict, { readonly fits: false }>;
@@ -55,7 +54,7 @@ export function groupedRefusals(verdicts: readonly Verdict[]): string[] {
 function shortfallLines({ node, shortfalls = [], change = '' }: Refusal): string[] {
   const lines = shortfalls.map(
     ({ resource, needed, free }) =>
-      `    ${resource}: needs ${amount(resource, needed)}, free ${amount(resource, free)} on ${node}`,
+      `    ${resource}: needs ${amountText(resource, needed)}, free ${amountText(resource, free)} on ${node}`,
   );
   return change === '' ? lines : [...lines, `    would do: ${change} on ${node}`];
 }
@@ -76,27 +75,49 @@ function named(names: readonly string[]): string {
   return rest > 0 ? `${names.slice(0, maxNamed).join(', ')} and ${rest} more` : names.join(', ');
 }
 
-function amount(resource: Shortfall['resource'], value: number): string {
-  if (resource === 'cpu') return formatMillis(value);
-  return resource === 'memory' || resource === 'ephemeral-storage' ? formatBytes(value) : String(value);
-}
-
 /** Rows of the table; of more nodes it says how many. */
 const maxRows = 50;
+/** More nodes with the same points than this share a row. */
+const maxAlike = 3;
 
-/** A table of the nodes that would do, the best first, `chosen` among them: points by plugin, already weighed. */
+/**
+ * A table of the nodes that would do, the best first, `chosen` among them: points by plugin, already weighed. Many
+ * with the same points share a row.
+ */
 export function scoreTable(fits: readonly Fit[], chosen: string | undefined): string {
   const plugins = [...new Set(fits.flatMap(({ points }) => Object.keys(points)))].sort();
-  const row = ({ node, total, points }: Fit): string[] => [
-    node === chosen ? `*${node}` : node,
-    total.toFixed(1),
-    ...plugins.map((plugin) => (points[plugin] ?? 0).toFixed(1)),
-  ];
+  const cells = ({ total, points }: Fit): string[] =>
+    [total, ...plugins.map((plugin) => points[plugin] ?? 0)].map((value) => value.toFixed(1));
   const header = ['NODE', 'TOTAL', ...plugins.map((plugin) => plugin.toUpperCase())];
-  const shown = fits.filter(({ node }, i) => i < maxRows || node === chosen);
-  const rest = fits.length - shown.length;
-  const table = aligned([header, ...shown.map(row)]);
+  const rows = alikeRows(fits, (fit) => (fit.node === chosen ? '*' : cells(fit).join()));
+  const shown = rows.filter(([first], i) => i < maxRows || first?.node === chosen);
+  const count = (all: typeof rows): number => all.reduce((sum, row) => sum + row.length, 0);
+  const rest = count(rows) - count(shown);
+  const table = aligned([
+    header,
+    ...shown.flatMap((row) => row.slice(0, 1).map((first) => [rowName(row, chosen), ...cells(first)])),
+  ]);
   return rest === 0 ? table : `${table}and ${rest} more\n`;
+}
+
+/** Nodes that share a row; each alone where they are few. */
+function alikeRows(fits: readonly Fit[], keyOf: (fit: Fit) => string): readonly (readonly Fit[])[] {
+  const groups = new Map<string, Fit[]>();
+  for (const fit of fits) {
+    const key = keyOf(fit);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [fit]);
+    else group.push(fit);
+  }
+  return [...groups.values()].flatMap((group) =>
+    group.length > maxAlike ? [group] : group.map((fit) => [fit]),
+  );
+}
+
+function rowName([first, ...others]: readonly Fit[], chosen: string | undefined): string {
+  const name = first?.node ?? '';
+  if (name === chosen) return `*${name}`;
+  return others.length === 0 ? name : `${name} and ${others.length} alike`;
 }
 
 const columnGap = 3;

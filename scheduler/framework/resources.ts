@@ -1,5 +1,5 @@
 import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
-import { toMillis, toUnits } from '../../api/quantity.ts';
+import { formatBytes, formatMillis, toMillis, toUnits } from '../../api/quantity.ts';
 
 /** Amounts of compute resources. `scalars` holds huge pages and extended resources, in whole units. */
 export interface Resources {
@@ -17,6 +17,12 @@ export const noResources: Resources = {
   ephemeralStorageBytes: 0,
   scalars: noScalars,
 };
+
+/** As a quantity of the API. */
+export function amountText(resource: string, value: number): string {
+  if (resource === 'cpu') return formatMillis(value);
+  return resource === 'memory' || resource === 'ephemeral-storage' ? formatBytes(value) : String(value);
+}
 
 type QuantityList = Readonly<Record<string, string>>;
 

@@ -1,7 +1,7 @@
 import type { NodeInfo } from '../../framework/node-info.ts';
 import type { NodeFilter, Shortfall } from '../../framework/plugin.ts';
 import type { PodClass } from '../../framework/pod-class.ts';
-import { ResourceSum, type Resources } from '../../framework/resources.ts';
+import { amountText, ResourceSum, type Resources } from '../../framework/resources.ts';
 
 interface Need extends Shortfall {
   readonly allocatable: number;
@@ -28,18 +28,21 @@ export const nodeResourcesFit: NodeFilter = {
       ],
       isFinal: short.some(({ needed, allocatable }) => needed > allocatable),
       shortfalls: hasRoom ? shortfalls : [pods, ...shortfalls],
-      change: [...(hasRoom ? [] : ['one pod less']), ...shortfalls.map(more)].join(', '),
+      change: [...(hasRoom ? [] : ['one pod less']), ...short.map(more)].join(', '),
     };
   },
 };
 
 const mebi = 1024 * 1024;
 
-function more({ resource, needed, free }: Shortfall): string {
+function more({ resource, needed, free, allocatable }: Need): string {
   const missing = needed - free;
+  // Even an empty node would be too small.
+  if (needed > allocatable)
+    return `${amountText(resource, needed)} ${resource} instead of ${amountText(resource, allocatable)}`;
   switch (resource) {
     case 'cpu':
-      return `${missing}m more free cpu`;
+      return `${amountText(resource, missing)} more free cpu`;
     case 'memory':
     case 'ephemeral-storage':
       return `${Math.ceil(missing / mebi)}Mi more free ${resource}`;
