@@ -193,7 +193,7 @@ describe('rebalancing', () => {
       }),
       { numRuns: 30 },
     );
-  });
+  }, 60_000);
 
   it('comes to a fixed point when pods use what they request', () => {
     fc.assert(

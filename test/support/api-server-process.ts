@@ -54,7 +54,12 @@ export class ApiServerProcess {
     const flags = [...pki.apiserverFlags, `--secure-port=${port}`, ...store, ...(options.flags ?? [])];
     const program = options.program ?? join(projectRoot, 'apiserver/main.ts');
     const server = new ApiServerProcess({ port, directory, flags, program });
-    await server.launch(options.readyMs);
+    try {
+      await server.launch(options.readyMs);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
     return server;
   }
 
@@ -66,6 +71,10 @@ export class ApiServerProcess {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#processes.push(child);
+    // Also when the test program fails before it can stop it.
+    const killIt = (): void => void child.kill('SIGKILL');
+    process.once('exit', killIt);
+    child.once('exit', () => process.off('exit', killIt));
     let log = '';
     let isServing = false;
     child.stderr.on('data', (chunk: Buffer) => {

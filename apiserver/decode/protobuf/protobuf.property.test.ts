@@ -235,5 +235,5 @@ describe('protobuf bodies', () => {
       }),
       { numRuns: 2_000 },
     );
-  });
+  }, 60_000);
 });
