@@ -49,10 +49,11 @@ export async function createObject(deps: StoreDependencies, request: CreateReque
     subresource: request.subresource,
     nowMs,
   };
-  strategy.prepareForCreate(object, context);
   const prefix = object.metadata.generateName ?? '';
   const generated = (object.metadata.name ?? '') === '' && prefix !== '';
+  // A kind may put its name elsewhere too.
   if (generated) object.metadata.name = generateName(prefix, deps.random);
+  strategy.prepareForCreate(object, context);
   const errors = strategy.validateCreate(object, context);
   if (errors.length > 0) throw deps.semantics.invalid(strategy, object.metadata.name ?? '', errors);
   await deps.admission.validate(attributes);

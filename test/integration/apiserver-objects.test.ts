@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConfigMap, Namespace } from '../../api/generated/core-v1.ts';
-import { configmaps, deployments, namespaces, pods } from '../../api/generated/resources.ts';
+import { configmaps, deployments, jobs, namespaces, pods } from '../../api/generated/resources.ts';
 import type { NewObject } from '../../api/kind-info.ts';
 import { isAlreadyExists, isConflict, isExpired, isForbidden, isNotFound } from '../../api/status-error.ts';
 import type { ClosableApiClient } from '../../client/http-client.ts';
@@ -56,6 +56,18 @@ test('generateName gives each its own name', async () => {
     ),
   );
   expect(new Set(made.map((object) => object.metadata.name)).size).toBe(20);
+});
+
+test('a Job labels its pods with the name that it was given', async () => {
+  const containers = [{ name: 'c', image: 'nginx' }];
+  const job = await admin.create(jobs, {
+    ...{ apiVersion: 'batch/v1', kind: 'Job', metadata: { generateName: 'named-', namespace: 'default' } },
+    spec: { template: { spec: { restartPolicy: 'Never', containers } } },
+  });
+  expect(job.spec.template.metadata?.labels).toMatchObject({
+    'batch.kubernetes.io/job-name': job.metadata.name,
+    'job-name': job.metadata.name,
+  });
 });
 
 test('of two updates from one version one wins', async () => {
