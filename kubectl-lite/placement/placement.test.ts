@@ -66,7 +66,7 @@ describe('why', () => {
       'pod default/big is pending: 0/4 nodes are available: 1 node(s) were unschedulable, 3 Insufficient cpu.',
     );
     expect(text).toContain('  3 nodes: NodeResourcesFit: Insufficient cpu\n    cpu: needs 3, free 2 on b\n');
-    expect(text).toContain('    would do: 3 cpu instead of 2 on b\n    on a, b, c\n');
+    expect(text).toContain('    would do on b: 3 cpu instead of 2\n    on a, b, c\n');
     expect(text).toContain('  1 node: NodeUnschedulable: node(s) were unschedulable\n');
   });
 

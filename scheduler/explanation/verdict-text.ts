@@ -56,7 +56,7 @@ function shortfallLines({ node, shortfalls = [], change = '' }: Refusal): string
     ({ resource, needed, free }) =>
       `    ${resource}: needs ${amountText(resource, needed)}, free ${amountText(resource, free)} on ${node}`,
   );
-  return change === '' ? lines : [...lines, `    would do: ${change} on ${node}`];
+  return change === '' ? lines : [...lines, `    would do on ${node}: ${change}`];
 }
 
 /** The node that lacks the least, measured by what is needed. */
