@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { Authenticator, type CertificateSubject } from './authenticator.ts';
+import { peerSubject } from './peer-certificate.ts';
 
 const clock = new ManualClock();
 const authenticator = new Authenticator({
@@ -38,4 +39,16 @@ test('who shows a certificate that is no good is refused, unless a token is good
   await expect(nameOf(strange)).rejects.toMatchObject({ code: 401 });
   expect(await nameOf(strange, 'Bearer good')).toBe('ann');
   expect(await nameOf(undefined)).toBe('system:anonymous');
+});
+
+test('of several common names in a certificate the last one counts', () => {
+  const shown = {
+    ...{ raw: Buffer.alloc(0), valid_to: 'Jan  1 00:00:00 2100 GMT', fingerprint256: 'AB:CD' },
+    subject: { CN: ['system:node:a', 'bob'], O: 'dev' },
+  };
+  const socket = { authorized: true, getPeerCertificate: () => shown };
+  expect(peerSubject(socket, socket)).toMatchObject({
+    ...{ commonName: 'bob', organizations: ['dev'], isVerified: true },
+    ...{ endMs: Date.UTC(2100, 0), fingerprint: 'abcd' },
+  });
 });

@@ -26,7 +26,8 @@ function readSubject(socket: unknown): CertificateSubject | undefined {
   if (certificate?.raw === undefined) return undefined;
   const subject: { readonly CN?: string | string[]; readonly O?: string | string[] } | undefined =
     certificate.subject;
-  const [commonName = ''] = [subject?.CN ?? []].flat();
+  // The last one counts when there are several, as in Go: agents and signers read it so, too.
+  const commonName = [subject?.CN ?? []].flat().at(-1) ?? '';
   const isVerified = tls.authorized === true;
   // What is good and names nobody is as if it were not there.
   if (isVerified && commonName === '') return undefined;

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
 import type { Node, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { signingRequest } from '../../test/support/signing-request.ts';
 import { recognize } from './approval.ts';
 import { factsOf, parseRequest, type RequestFacts } from './request-facts.ts';
 import { endOfRequest } from './request-life.ts';
@@ -67,6 +68,11 @@ describe('a signer', () => {
     ],
   ])('%s judges %j for %j', (signer, asked, usages, expected) => {
     expect(signers.get(signer)?.(asked, usages)).toBe(expected);
+  });
+
+  it('takes the last of several common names, which is the one that counts in a certificate', async () => {
+    const request = await signingRequest(['system:node:host-1', 'kube-apiserver-kubelet-client']);
+    expect(factsOf(parseRequest(request)).commonName).toBe('kube-apiserver-kubelet-client');
   });
 
   it('signs what is asked, for as long as is asked', async () => {

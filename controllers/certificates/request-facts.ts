@@ -3,6 +3,7 @@ import * as x509 from '@peculiar/x509';
 
 /** What a PKCS#10 request asks for, as far as signers judge it. */
 export interface RequestFacts {
+  /** The last one when there are several, as everybody reads it who is shown the certificate. */
   readonly commonName: string;
   readonly organizations: readonly string[];
   readonly dnsNames: readonly string[];
@@ -36,7 +37,7 @@ export function factsOf(request: x509.Pkcs10CertificateRequest): RequestFacts {
   const names = alternativeNames(request);
   const of = (type: string): string[] => names.filter((name) => name.type === type).map(({ value }) => value);
   return {
-    commonName: subject.getField('CN')[0] ?? '',
+    commonName: subject.getField('CN').at(-1) ?? '',
     organizations: subject.getField('O'),
     dnsNames: of('dns'),
     ipAddresses: of('ip'),

@@ -45,7 +45,7 @@ export class NodeAccess {
 
   /** @throws RequestError 401, 403, and 500 when nobody can say */
   async check(request: IncomingMessage): Promise<void> {
-    const shown = certifiedUser(request);
+    const shown = certifiedUser(request, this.#options.clock.nowMs());
     if (shown !== undefined && isTrusted(shown)) return;
     const user = shown ?? (await this.#userOfToken(request.headers.authorization));
     if (user === undefined) throw unauthorized();
@@ -133,9 +133,11 @@ export class NodeAccess {
   }
 }
 
-function certifiedUser({ socket }: IncomingMessage): ClientUser | undefined {
+/** A certificate may end before its connection does. */
+function certifiedUser({ socket }: IncomingMessage, nowMs: number): ClientUser | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  return userOfCertificate(socket.getPeerCertificate().subject);
+  const { subject, valid_to: end } = socket.getPeerCertificate();
+  return Date.parse(end) > nowMs ? userOfCertificate(subject) : undefined;
 }
 
 function unauthorized(): RequestError {
