@@ -8,6 +8,7 @@
  */
 import { ApiBench, builtApiServer } from './measure/api-bench.ts';
 import { measureHeld } from './measure/api-held.ts';
+import { measureLeases } from './measure/api-leases.ts';
 import {
   clients,
   measureCreates,
@@ -40,6 +41,7 @@ try {
   await bench.phase('gets', () => measureGets(bench, pods, store));
   await bench.phase('updates', () => measureUpdates(bench, pods / 5));
   await bench.phase('lists', () => measureLists(bench));
+  await bench.phase('renewals', () => measureLeases(bench));
   await bench.phase('deletecollection', () => measureDeletion(bench));
   await bench.phase('deliveries', () => measureFanOut(bench, 1_000, pods / 10));
   await bench.phase(`${pods / 2} watches by node`, () => measureSelective(bench, pods / 2, pods / 20));
