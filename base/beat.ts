@@ -19,7 +19,7 @@
  * A node holds only its own key, derived from the cluster's, so a stolen node can pretend to be no other. The answer
  * key is derived from the node's, so that no datagram of one direction passes for one of the other. Kinds are told
  * apart by their sizes; `beat-renewal.ts` has two more.
- * Cost: one SipHash, 0.3 microseconds.
+ * Cost: one SipHash, 0.1 microseconds.
  */
 import { createHash, createHmac } from 'node:crypto';
 import { type SipKey, sipHash48, toSipKey } from './sip-hash.ts';

@@ -10,12 +10,16 @@ export function toSipKey(key: Buffer): SipKey {
   return [key.readInt32LE(0), key.readInt32LE(4), key.readInt32LE(8), key.readInt32LE(12)];
 }
 
-/** The low 48 bits of the hash of the first `length` bytes. */
-export function sipHash48(bytes: Buffer, length: number, [k0, k1, k2, k3]: SipKey): number {
-  let [l0, h0] = [k0 ^ 0x70736575, k1 ^ 0x736f6d65];
-  let [l1, h1] = [k2 ^ 0x6e646f6d, k3 ^ 0x646f7261];
-  let [l2, h2] = [k0 ^ 0x6e657261, k1 ^ 0x6c796765];
-  let [l3, h3] = [k2 ^ 0x79746573, k3 ^ 0x74656462];
+/** The low 48 bits of the hash of the first `length` bytes. Without arrays that swap words: with them it takes thrice as long. */
+export function sipHash48(bytes: Buffer, length: number, key: SipKey): number {
+  let l0 = key[0] ^ 0x70736575;
+  let h0 = key[1] ^ 0x736f6d65;
+  let l1 = key[2] ^ 0x6e646f6d;
+  let h1 = key[3] ^ 0x646f7261;
+  let l2 = key[0] ^ 0x6e657261;
+  let h2 = key[1] ^ 0x6c796765;
+  let l3 = key[2] ^ 0x79746573;
+  let h3 = key[3] ^ 0x74656462;
   const blocks = (length >> 3) + 1;
   for (let block = 0; block <= blocks; block += 1) {
     const isEnd = block === blocks;
@@ -28,28 +32,30 @@ export function sipHash48(bytes: Buffer, length: number, [k0, k1, k2, k3]: SipKe
     for (let round = isEnd ? 4 : 2; round > 0; round -= 1) {
       let low = (l0 + l1) | 0;
       h0 = (h0 + h1 + carryOf(l0, l1, low)) | 0;
-      [l1, h1] = [(l1 << 13) | (h1 >>> 19), (h1 << 13) | (l1 >>> 19)];
-      l1 ^= low;
-      h1 ^= h0;
-      [l0, h0] = [h0, low];
+      let turned = (l1 << 13) | (h1 >>> 19);
+      h1 = ((h1 << 13) | (l1 >>> 19)) ^ h0;
+      l1 = turned ^ low;
+      l0 = h0;
+      h0 = low;
       low = (l2 + l3) | 0;
       h2 = (h2 + h3 + carryOf(l2, l3, low)) | 0;
       l2 = low;
-      [l3, h3] = [(l3 << 16) | (h3 >>> 16), (h3 << 16) | (l3 >>> 16)];
-      l3 ^= l2;
-      h3 ^= h2;
+      turned = (l3 << 16) | (h3 >>> 16);
+      h3 = ((h3 << 16) | (l3 >>> 16)) ^ h2;
+      l3 = turned ^ l2;
       low = (l0 + l3) | 0;
       h0 = (h0 + h3 + carryOf(l0, l3, low)) | 0;
       l0 = low;
-      [l3, h3] = [(l3 << 21) | (h3 >>> 11), (h3 << 21) | (l3 >>> 11)];
-      l3 ^= l0;
-      h3 ^= h0;
+      turned = (l3 << 21) | (h3 >>> 11);
+      h3 = ((h3 << 21) | (l3 >>> 11)) ^ h0;
+      l3 = turned ^ l0;
       low = (l2 + l1) | 0;
       h2 = (h2 + h1 + carryOf(l2, l1, low)) | 0;
-      [l1, h1] = [(l1 << 17) | (h1 >>> 15), (h1 << 17) | (l1 >>> 15)];
-      l1 ^= low;
-      h1 ^= h2;
-      [l2, h2] = [h2, low];
+      turned = (l1 << 17) | (h1 >>> 15);
+      h1 = ((h1 << 17) | (l1 >>> 15)) ^ h2;
+      l1 = turned ^ low;
+      l2 = h2;
+      h2 = low;
     }
     l0 ^= ml;
     h0 ^= mh;
@@ -60,7 +66,11 @@ export function sipHash48(bytes: Buffer, length: number, [k0, k1, k2, k3]: SipKe
 /** Four bytes, the lowest first; none beyond `end`. */
 function wordAt(bytes: Buffer, at: number, end: number): number {
   let word = 0;
-  for (let i = Math.min(at + 4, end) - 1; i >= at; i -= 1) word = (word << 8) | (bytes[i] ?? 0);
+  if (at + 4 <= end) {
+    word = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16);
+    return word | ((bytes[at + 3] ?? 0) << 24);
+  }
+  for (let i = end - 1; i >= at; i -= 1) word = (word << 8) | (bytes[i] ?? 0);
   return word;
 }
 

@@ -169,6 +169,26 @@ test('beats prove the node and carry the version of the data plane', async () =>
   expect((second?.sequence ?? 0) > (first?.sequence ?? 0)).toBe(true);
 });
 
+test('the guard has the Lease renewed when the agent asks, and does not without it', async () => {
+  const load = { cpuMillis: 250, memoryBytes: 2 ** 33, pressure: { cpu: 0.4143, memory: 0, io: 0.01 } };
+  expect(await host().network.renewLease(load)).toBe(false);
+  const program = join(root, 'test/support/confirming-detector.ts');
+  const told = [upstreamAddress, '10260', 'host-1', key.toString('hex')];
+  const argv = [`--net=/run/netns/${hosts.outside}`, process.execPath, program, ...told];
+  const detector = spawn('nsenter', argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    let lines = '';
+    detector.stdout.on('data', (text) => {
+      lines += text;
+    });
+    await eventually(() => expect(lines).toBe('ready\n'));
+    expect(await host().network.renewLease(load)).toBe(true);
+    expect(lines.split('\n')[1]).toBe(JSON.stringify(load));
+  } finally {
+    detector.kill('SIGKILL');
+  }
+});
+
 test('a restarted guard answers and beats on before the agent has told it anything', async () => {
   await eventually(async () =>
     expect(await execute('test', ['-s', join(directory, 'guard/names.json')])).toBeTruthy(),
