@@ -64,14 +64,16 @@ interface Asked {
 }
 
 async function ask(bench: ApiBench, { loads, servers, prefix, requests }: Asked): Promise<PerRequest> {
+  // As many at each server: what the requests of one turn share is then shared by as many.
+  const width = clients * loads.length;
   const loadOf = (index: number): ApiLoad => loads[index % loads.length] ?? bench.load;
   const created = await bench.cost(
-    () => inParallel(requests, clients, (index) => create({ load: loadOf(index) }, prefix)(index)),
+    () => inParallel(requests, width, (index) => create({ load: loadOf(index) }, prefix)(index)),
     servers,
   );
   const got = await bench.cost(
     () =>
-      inParallel(2 * requests, clients, (index) =>
+      inParallel(2 * requests, width, (index) =>
         loadOf(index).send('GET', `${path}/${prefix}-${index % requests}`),
       ),
     servers,
