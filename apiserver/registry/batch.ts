@@ -42,11 +42,14 @@ function generateSelector(job: Job): void {
   const generated = generatedLabels(job);
   spec.template.metadata = {
     ...spec.template.metadata,
-    labels: { ...generated, ...spec.template.metadata?.labels },
+    labels: { ...spec.template.metadata?.labels, ...generated, ...spec.template.metadata?.labels },
   };
   spec.selector = {
     ...spec.selector,
-    matchLabels: { [uidLabel]: metadata.uid ?? '', ...spec.selector?.matchLabels },
+    matchLabels: {
+      ...spec.selector?.matchLabels,
+      [uidLabel]: spec.selector?.matchLabels?.[uidLabel] ?? metadata.uid ?? '',
+    },
   };
   if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...spec.template.metadata.labels };
 }

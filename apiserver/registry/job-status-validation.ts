@@ -161,7 +161,7 @@ function validatePods(change: Change): FieldError[] {
     if ((isNew || change.of('terminating')) && (terminating ?? 0) > 0)
       errors.push(invalid('status.terminating', terminating, 'terminating>0 is invalid for finished job'));
   }
-  if (change.of('ready', 'active') && (ready ?? 0) > active)
+  if (change.of('ready', 'active') && ready !== undefined && ready > active)
     errors.push(invalid('status.ready', ready, 'cannot set more ready pods than active'));
   return errors;
 }

@@ -14,9 +14,9 @@ import { SharedLines } from './shared-lines.ts';
 import { Turns } from './turns.ts';
 
 /** Nodes that boot at the same time. */
-const booting = { limit: 16, patienceMs: 5_000 } as const;
-/** Handshakes at the same time: as many as an API server has under way. A silent one is not waited for. */
-const connecting = { limit: 8, patienceMs: 250 } as const;
+const booting = { limit: 32, patienceMs: 5_000 } as const;
+/** Handshakes at the same time: an API server has four under way and the next ones at hand. A silent one is not waited for. */
+const connecting = { limit: 16, patienceMs: 250 } as const;
 /** With more, each follows its own Node only: the changes of all Nodes to all nodes grow with the square of their number. */
 const maxFollowingAllNodes = 200;
 
