@@ -26,7 +26,7 @@ const operands = {
 function usage() {
   const rows = Object.entries(definitions).map(([name, option]) => {
     const left = option.value === undefined ? `--${name}` : `--${name} ${option.value}`;
-    return `  ${left.padEnd(20)} ${option.help}\n`;
+    return `  ${left.padEnd(24)} ${option.help}\n`;
   });
   return `usage: deploy/${command}${operands} [options]\n${rows.join('')}`;
 }

@@ -46,6 +46,12 @@ describe('an audit policy', () => {
     expect(levelOf([rule], aRequest('update', '/pods/status', 'a'))).toBe(level);
   });
 
+  test('pods/* are pods, too', () => {
+    const rule = { level: 'Request', resources: [{ group: '', resources: ['pods/*'] }] };
+    expect(levelOf([rule], aRequest('update', '/pods', 'a'))).toBe('Request');
+    expect(levelOf([rule], aRequest('update', '/nodes', 'a'))).toBe('None');
+  });
+
   test('the first rule that matches decides', () => {
     const rules = [{ level: 'None', users: ['admin'] }, { level: 'Metadata' }];
     expect(levelOf(rules, aRequest('get', '/pods'))).toBe('None');

@@ -158,7 +158,7 @@ function names(resources: AuditResources, request: AuditedRequest): boolean {
   if (resources.resources.length === 0) return true;
   const { resource, subresource, name } = request;
   const path = subresource === '' ? resource : `${resource}/${subresource}`;
-  const matching = [path, '*', ...(subresource === '' ? [] : [`${resource}/*`, `*/${subresource}`])];
+  const matching = [path, '*', `${resource}/*`, ...(subresource === '' ? [] : [`*/${subresource}`])];
   if (!resources.resources.some((each) => matching.includes(each))) return false;
   return resources.resourceNames.length === 0 || resources.resourceNames.includes(name);
 }

@@ -225,6 +225,23 @@ describe('a flow controller', () => {
       expect(controller.admit(admin, 1, client)).not.toBeInstanceOf(Promise);
   });
 
+  test('does not leave waiting what is wider than its level has become', async () => {
+    const limited = (name: string, change: object) => (level: PriorityLevelConfiguration) =>
+      (level.metadata.name === 'global-default') === (name === 'global-default') &&
+      level.spec.type === 'Limited'
+        ? { ...level, spec: { ...level.spec, limited: { ...level.spec.limited, ...change } } }
+        : level;
+    const ownSeatsOnly = levels.map(limited('global-default', { borrowingLimitPercent: 0 }));
+    controller.configure(schemas, ownSeatsOnly);
+    const seats = fill(byUser('flood'));
+    const wide = controller.admit(byUser('flood'), 3, client);
+    expect(wide).toBeInstanceOf(Promise);
+    controller.configure(schemas, ownSeatsOnly.map(limited('others', { nominalConcurrencyShares: 900 })));
+    for (const seat of seats) seat.release();
+    await clock.advance(0);
+    expect((await wide).levelUid).toBe('uid-global-default');
+  });
+
   test('carries out what waits in a level that goes away', async () => {
     fill(byUser('flood'));
     const waiting = controller.admit(byUser('flood'), 1, client);

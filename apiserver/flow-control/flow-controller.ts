@@ -151,6 +151,8 @@ export class FlowController implements RequestGate {
   #fits(level: PriorityLevel, width: number): boolean {
     const wanted = level.used + width;
     if (wanted <= level.limits.nominal) return true;
+    // It was let in before the level became smaller: it runs alone, or it and all behind it would wait for ever.
+    if (level.used === 0 && width > level.limits.nominal) return true;
     if (wanted > level.limits.borrowingLimit) return false;
     if (wanted > level.limits.nominal + this.#lending.limit) return false;
     let taken = wanted;

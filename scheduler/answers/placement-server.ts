@@ -95,8 +95,8 @@ export class PlacementServer {
   }
 
   async #answer(request: IncomingMessage): Promise<{ code: number; body: object }> {
-    const { allowedNames, isLeading, answers } = this.#options;
-    const peer = peerName(request);
+    const { allowedNames, isLeading, answers, clock } = this.#options;
+    const peer = peerName(request, clock.nowMs());
     if (peer === undefined || !allowedNames.includes(peer))
       return { code: 403, body: { message: `"${peer ?? ''}" may not ask` } };
     const question = request.method === 'POST' ? request.url : undefined;
@@ -140,10 +140,13 @@ const tlsOf = ([cert = '', key = '', ca = '']: readonly (string | undefined)[]):
   ca: string;
 } => ({ cert, key, ca });
 
-function peerName({ socket }: IncomingMessage): string | undefined {
+function peerName({ socket }: IncomingMessage, nowMs: number): string | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const name: unknown = socket.getPeerCertificate().subject?.CN;
-  return typeof name === 'string' ? name : undefined;
+  const { subject, valid_to } = socket.getPeerCertificate();
+  // A connection may outlive the certificate that it began with.
+  if (Date.parse(valid_to) <= nowMs) return undefined;
+  const names: string | string[] | undefined = subject?.CN;
+  return [names ?? []].flat().at(-1);
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
