@@ -49,7 +49,10 @@ export class SchedulerCluster {
 
   static async withoutScheduler(): Promise<SchedulerCluster> {
     const etcd = await EtcdProcess.start();
-    const server = await ApiServerProcess.start({ etcdServers: etcd.url });
+    const server = await ApiServerProcess.start({ etcdServers: etcd.url }).catch(async (error: unknown) => {
+      await etcd.stop();
+      throw error;
+    });
     const client = await server.client();
     await ensureServiceAccount(client);
     return new SchedulerCluster(etcd, server, client);
