@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Lease } from '../api/generated/coordination-v1.ts';
+import { loadAnnotation } from '../api/node-load.ts';
 import { ManualClock } from '../test/support/manual-clock.ts';
 import { aNode, aPod } from '../test/support/scheduling-objects.ts';
 import { Cluster } from './cache/cluster.ts';
 import { PlacementIndex } from './cache/placement-index.ts';
 import { toPodClass } from './framework/pod-class.ts';
-import { LoadFeed, loadAnnotation } from './load-feed.ts';
+import { LoadFeed } from './load-feed.ts';
 import { defaultPlugins } from './plugin-registry.ts';
 import { schedule } from './schedule.ts';
 import { leastLoaded } from './strategies/least-loaded.ts';

@@ -3,14 +3,13 @@
  * anyway, so a report costs no request of its own. A report that is old says less, and at last nothing.
  */
 import type { Lease } from '../api/generated/coordination-v1.ts';
+import { loadAnnotation } from '../api/node-load.ts';
 import { toMillis, toUnits } from '../api/quantity.ts';
 import { type Clock, delay } from '../base/clock.ts';
 import type { ReflectorSink } from '../client/reflector.ts';
 import type { Cluster } from './cache/cluster.ts';
 import type { NodeLoad } from './framework/node-info.ts';
 import type { Resources } from './framework/resources.ts';
-
-export const loadAnnotation = 'coracle.dev/load';
 
 const sweepPeriodMs = 5_000;
 /** Two and a half renewals: one was missed. */

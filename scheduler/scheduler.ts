@@ -202,13 +202,20 @@ function reflectorsOf(
   options: SchedulerOptions,
   { volumes, podFeed, nodeFeed, loadFeed, synced, rebalancer }: Feeds,
 ): { run(signal: AbortSignal): Promise<void> }[] {
-  const [podSink, nodeSink] = [synced.after(podFeed), synced.after(nodeFeed)];
+  const nodesKnown = new Synced([nodeFeed]);
+  const [podSink, nodeSink] = [synced.after(podFeed), nodesKnown.after(synced.after(nodeFeed))];
   const sinks = {
     pods: rebalancer?.watchingPods(podSink) ?? podSink,
     nodes: rebalancer?.watchingNodes(nodeSink) ?? nodeSink,
   };
   const keep = new LeanPods().lean;
   const allPods = new Reflector({ ...options, type: pods, selection: {}, sink: sinks.pods, keep });
+  const loads = new Reflector({
+    ...options,
+    type: leases,
+    selection: { namespace: nodeLeases },
+    sink: loadFeed,
+  });
   return [
     {
       // What a pod's claims stand for is asked when it comes.
@@ -218,7 +225,13 @@ function reflectorsOf(
       },
     },
     new Reflector({ ...options, type: nodes, selection: {}, sink: sinks.nodes }),
-    new Reflector({ ...options, type: leases, selection: { namespace: nodeLeases }, sink: loadFeed }),
+    {
+      // A report of a node that is not known is of no use, and the next comes ten seconds later.
+      async run(signal) {
+        await nodesKnown.wait(signal);
+        await loads.run(signal);
+      },
+    },
   ];
 }
 

@@ -34,6 +34,7 @@ function anEar(...names: string[]): Ear {
         take = receive;
       },
       send: (datagram, to) => sent.push([datagram, to]),
+      hurry: () => () => undefined,
     },
     ...{ clusterKey, clock: new ManualClock(), logger: silentLogger },
     onBeat: (...beat) => heard.push(['beat', ...beat]),

@@ -23,9 +23,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { type SipKey, toSipKey } from '../../base/sip-hash.ts';
 import type { BeatSource, Origin } from './beat-source.ts';
+import { datagramsPerTurn } from './rests.ts';
 
-/** libuv reads at most this many datagrams per turn of the event loop: fewer means that the socket is empty. */
-const datagramsPerTurn = 32;
 /** Turns spent emptying the socket before a judgement, at most. */
 const maxTurns = 256;
 
@@ -109,13 +108,15 @@ export class BeatListener {
 
   /** Resolves when all datagrams that had arrived at the time of the call are heard. */
   async drain(): Promise<void> {
+    const done = this.#options.source.hurry();
     for (let turn = 0; turn < maxTurns; turn += 1) {
       const before = this.#received;
       // The poll phase comes between timers and immediates; two immediates enclose a whole one.
       await this.#turn();
       await this.#turn();
-      if (this.#received - before < datagramsPerTurn) return;
+      if (this.#received - before < datagramsPerTurn) break;
     }
+    done();
   }
 
   #turn(): Promise<void> {

@@ -1,6 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { blockFor } from '../../base/block.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { Rests } from './rests.ts';
 
 const receiveBufferBytes = 8 * 1024 * 1024;
 
@@ -16,27 +19,39 @@ export interface BeatSource {
   run(receive: (datagram: Buffer, from: Origin) => void, signal: AbortSignal): Promise<void>;
   /** What cannot be sent is lost. */
   send(datagram: Buffer, to: Origin): void;
+  /** What arrives is given at once, until the function that it returns is called; else it may come a little later. */
+  hurry(): () => void;
 }
 
 export interface UdpBeatSourceOptions {
   readonly address: string;
   readonly port: number;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** A UDP socket. */
 export class UdpBeatSource implements BeatSource {
   readonly #options: UdpBeatSourceOptions;
+  readonly #rests: Rests;
   #socket: Socket | undefined;
 
   constructor(options: UdpBeatSourceOptions) {
     this.#options = options;
+    this.#rests = new Rests({ clock: options.clock, block: blockFor });
+  }
+
+  hurry(): () => void {
+    return this.#rests.stayAwake();
   }
 
   async run(receive: (datagram: Buffer, from: Origin) => void, signal: AbortSignal): Promise<void> {
     const { address, port, logger } = this.#options;
     const socket = createSocket({ type: 'udp4', lookup: asItIs });
-    socket.on('message', receive);
+    socket.on('message', (datagram, from) => {
+      this.#rests.heard();
+      receive(datagram, from);
+    });
     // Before it is bound, which with an address at hand takes no time.
     const listening = once(socket, 'listening');
     socket.bind(port, address);

@@ -40,7 +40,7 @@ await runProgram(logger, (signal) =>
 
 async function detect(client: ApiClient, signal: AbortSignal): Promise<void> {
   const clusterKey = Buffer.from(readFileSync(keyFile, 'utf8').trim(), 'hex');
-  const source = new UdpBeatSource({ address, port, logger });
+  const source = new UdpBeatSource({ address, port, clock: common.clock, logger });
   const elector = new LeaderElector({ ...common, ...leadership, client, name: 'coracle-detector', identity });
   const fenced = leaderElect ? fencedClient(client, elector) : client;
   const detector = new Detector({ ...common, client: fenced, source, clusterKey });

@@ -155,6 +155,7 @@ export class World {
         return new Promise(() => undefined);
       },
       send: (datagram, to) => this.#answer(running, datagram, to),
+      hurry: () => () => undefined,
     };
     this.spawn(process, programs[running.program]({ ...common, source, beatKey: this.beatKey }));
   }
