@@ -111,6 +111,13 @@ export const defaultFlowSchemas: readonly Named<FlowSchemaSpec>[] = [
       ],
       resourceRules: [leasesOf(['*'])],
     },
+    {
+      // One request of the one that leads saves those of a thousand agents: it must not wait behind theirs.
+      subjects: [user('coracle:detector')],
+      resourceRules: [
+        { verbs: ['create'], apiGroups: ['coracle.dev'], resources: ['bulkrenewals'], clusterScope: true },
+      ],
+    },
   ]),
   schema('endpoint-controller', { level: 'workload-high', precedence: 150, by: 'ByUser' }, [
     {
@@ -147,7 +154,6 @@ export const defaultFlowSchemas: readonly Named<FlowSchemaSpec>[] = [
           namespaces: ['*'],
         },
         { verbs: ['*'], apiGroups: ['coordination.k8s.io'], resources: ['leases'], namespaces: ['*'] },
-        { verbs: ['create'], apiGroups: ['coracle.dev'], resources: ['bulkrenewals'], clusterScope: true },
       ],
     },
   ]),

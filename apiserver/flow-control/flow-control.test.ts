@@ -57,6 +57,12 @@ describe('the default flow schemas', () => {
       }),
     ],
     ['system-node-high', aRequest('system:node:a', ['system:nodes'], lease)],
+    [
+      'system-leader-election',
+      aRequest('coracle:detector', [], {
+        ...{ verb: 'create', group: 'coracle.dev', resource: 'bulkrenewals', namespace: '' },
+      }),
+    ],
     ['system-nodes', aRequest('system:node:a', ['system:nodes'])],
     ['service-accounts', aRequest('system:serviceaccount:a:b', ['system:serviceaccounts'])],
     [

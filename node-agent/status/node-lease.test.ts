@@ -3,7 +3,7 @@ import type { Lease } from '../../api/generated/coordination-v1.ts';
 import { StatusError } from '../../api/status-error.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { leaseRenewPeriodMs, repairPeriodMs, runNodeLease } from './node-lease.ts';
+import { leaseRenewPeriodMs, renewNodeLease, repairPeriodMs, runNodeLease } from './node-lease.ts';
 
 /** An API that keeps one Lease, and those who renew it beside the agent. */
 class Bench {
@@ -136,5 +136,38 @@ describe('runNodeLease', () => {
       'itself at 0',
       'itself at 3605',
     ]);
+  });
+});
+
+describe('renewNodeLease', () => {
+  const [before, after] = ['2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:01.000000Z'];
+  const leaseAt = (resourceVersion: string, renewTime: string): Lease => ({
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: {
+      ...{ name: 'n0', namespace: 'kube-node-lease', resourceVersion },
+      ...{ uid: 'uid', creationTimestamp: before },
+    },
+    spec: { holderIdentity: 'n0', leaseDurationSeconds: 40, renewTime },
+  });
+
+  it.each([
+    ['leaves alone what another has renewed meanwhile for it', after, 1],
+    ['renews what another has changed otherwise', before, 2],
+  ])('%s', async (_, renewTime, writes) => {
+    let written = 0;
+    const client = {
+      get: async () => leaseAt('2', renewTime) as never,
+      create: () => Promise.reject(new Error('it is there')),
+      update: async (_type: unknown, lease: unknown) => {
+        written += 1;
+        if ((lease as Lease).metadata.resourceVersion !== '2')
+          throw new StatusError({ reason: 'Conflict', code: 409, message: 'changed' });
+        return lease as never;
+      },
+    };
+    const options = { client, nodeName: 'n0', nodeUid: () => 'uid-n0', clock: new ManualClock() };
+    await renewNodeLease(options, leaseAt('1', before));
+    expect(written).toBe(writes);
   });
 });
