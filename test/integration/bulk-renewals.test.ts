@@ -224,7 +224,7 @@ describe('renewals in bulk', () => {
     expect(await renew(detectors[0], [])).toEqual([]);
   });
 
-  it('are the right of the detector, are discovered, and wait in no queue behind others', async () => {
+  it('are the right of the detector, are discovered, and do not queue with the requests of nodes', async () => {
     const [server] = servers as [TestApiServer];
     for (const user of ['scheduler', 'controllers', 'host-1'])
       expect((await post(await server.clientAs(user), { items: [] })).status, user).toBe(403);
@@ -235,7 +235,7 @@ describe('renewals in bulk', () => {
     await post(detectors[0], { items: [] });
     const metrics = await admin.request({ method: 'GET', path: '/metrics' });
     expect(metrics.body.toString()).toMatch(
-      /flowcontrol_dispatched_requests_total\{[^}]*flow_schema="system-node-high"[^}]*\} [1-9]/,
+      /flowcontrol_dispatched_requests_total\{[^}]*flow_schema="system-leader-election"[^}]*\} [1-9]/,
     );
   });
 });
