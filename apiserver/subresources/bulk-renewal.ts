@@ -17,6 +17,8 @@ import { isDue, type Renewal, renewalKeys, renewedLease, toRenewal } from './ren
 const namespace = 'kube-node-lease';
 /** Leases read from the store at the same time. */
 const readsAtOnce = 32;
+/** A Lease whose places are not known takes 0.15 ms, one whose are a hundredth of it; others have their turn in between. */
+const plannedPerTurn = 100;
 
 /** Our own resource, beside bulk bindings. */
 export const bulkRenewalKind: KindInfo = bulkKind('BulkRenewal');
@@ -91,16 +93,19 @@ class BulkRenewal {
     const results: BulkResults = items.map((item) =>
       item instanceof StatusError ? refusal(item) : undefined,
     );
-    await this.#commit(this.#planCached(items, results), results);
+    await this.#commit(await this.#planCached(items, results), results);
     for (let round = 0; round < bulkRounds && results.includes(undefined); round += 1)
       await this.#commit(await this.#planStored(items, results), results);
     return results;
   }
 
   /** What the cache objects to stays open: only the store can tell. */
-  #planCached(items: readonly Item[], results: BulkResults): Planned[] {
+  async #planCached(items: readonly Item[], results: BulkResults): Promise<Planned[]> {
+    const { clock } = this.#deps;
     const planned: Planned[] = [];
     for (const [at, item] of items.entries()) {
+      if (at > 0 && at % plannedPerTurn === 0)
+        await new Promise<void>((resolve) => clock.setImmediate(resolve));
       if (item instanceof StatusError) continue;
       const lease = this.#deps.cache.get(this.#leases.resource, namespace, item.name);
       if (lease === undefined) continue;
