@@ -6,33 +6,25 @@ import * as x509 from '@peculiar/x509';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
 import { certificatesigningrequests } from '../../api/generated/resources.ts';
-import { systemClock } from '../../base/clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { runControllers } from '../../controllers/program.ts';
-import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
+import { startApiServer, type TestApiServer } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { signingOf, TestControllers } from '../support/test-controllers.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-const stopping = new AbortController();
 let server: TestApiServer;
 let admin: ApiClient;
-let running: Promise<void>;
+let controllers: TestControllers;
 
 beforeAll(async () => {
   server = await startApiServer(['host-1']);
   admin = await server.clientAs('admin');
-  const client = await server.clientAs('controllers');
-  const pki = (name: string): string => readFileSync(join(server.directory, 'pki', name), 'utf8');
-  const signing = { certPem: pki('ca.crt'), keyPem: pki('ca.key'), durationSeconds: 86_400 };
-  const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined, signing };
-  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  running = runControllers({ ...common, client, settings }, stopping.signal);
+  const signing = await signingOf(server);
+  controllers = TestControllers.start(await server.clientAs('controllers'), { signing });
 });
 afterAll(async () => {
-  stopping.abort();
-  await running;
-  await server.stop();
+  await controllers?.stop();
+  await server?.stop();
 });
 
 async function ask(

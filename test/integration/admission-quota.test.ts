@@ -3,23 +3,19 @@ import type { Pod, ResourceQuota } from '../../api/generated/core-v1.ts';
 import { configmaps, namespaces, pods, resourcequotas, services } from '../../api/generated/resources.ts';
 import type { NewObject } from '../../api/kind-info.ts';
 import { isForbidden } from '../../api/status-error.ts';
-import { systemClock } from '../../base/clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { runControllers } from '../../controllers/program.ts';
-import { testLogger } from '../support/api-server.ts';
 import { ApiServerProcess } from '../support/api-server-process.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { ensureServiceAccount } from '../support/service-account.ts';
+import { TestControllers } from '../support/test-controllers.ts';
 
 /** Two servers on one store, and the controllers. */
 let etcd: EtcdProcess;
 let server: ApiServerProcess;
 let clients: ApiClient[];
 let admin: ApiClient;
-const stopping = new AbortController();
-let running: Promise<void>;
+let controllers: TestControllers;
 
 beforeAll(async () => {
   etcd = await EtcdProcess.start();
@@ -28,16 +24,12 @@ beforeAll(async () => {
   // Connections are spread over the servers: more clients than servers reach both.
   clients = await Promise.all(Array.from({ length: 8 }, () => server.client()));
   [admin] = clients as [ApiClient];
-  const client = await server.client('controllers');
-  const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined };
-  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  running = runControllers({ ...common, client, settings }, stopping.signal);
+  controllers = TestControllers.start(await server.client('controllers'));
 });
 afterAll(async () => {
-  stopping.abort();
-  await running;
-  await server.stop();
-  await etcd.stop();
+  await controllers?.stop();
+  await server?.stop();
+  await etcd?.stop();
 });
 
 async function aNamespace(name: string, hard: Record<string, string>): Promise<void> {

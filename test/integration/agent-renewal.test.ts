@@ -15,35 +15,30 @@ import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { clientOrder } from '../../client/node-order.ts';
 import { requestCertificate } from '../../client/request-certificate.ts';
 import { createPrivateKeyPem } from '../../client/signing-request.ts';
-import { runControllers } from '../../controllers/program.ts';
 import { nodeKubeconfigOf } from '../../deploy/kubeconfig.ts';
 import { CertificateAuthority } from '../../deploy/pki.ts';
 import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { signingOf, TestControllers } from '../support/test-controllers.ts';
 
 const common = { clock: systemClock, random: systemRandom, logger: testLogger };
 const nodeName = 'host-1';
 /** Of each of two kinds. */
 const watches = 50;
 const renewals = 3;
-const stopping = new AbortController();
 let server: TestApiServer;
 let admin: ClosableApiClient;
-let controllers: Promise<void>;
+let controllers: TestControllers;
 
 beforeAll(async () => {
   server = await startApiServer([nodeName]);
   admin = await server.clientAs('admin');
-  const pki = (name: string): string => readFileSync(join(server.directory, 'pki', name), 'utf8');
-  const signing = { certPem: pki('ca.crt'), keyPem: pki('ca.key'), durationSeconds: 86_400 };
-  const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined, signing };
-  const client = await server.clientAs('controllers');
-  controllers = runControllers({ ...common, client, settings }, stopping.signal);
+  const signing = await signingOf(server);
+  controllers = TestControllers.start(await server.clientAs('controllers'), { signing });
 });
 afterAll(async () => {
-  stopping.abort();
-  await controllers;
-  await server.stop();
+  await controllers?.stop();
+  await server?.stop();
 });
 
 /** A node's own kubeconfig, and beside it the certificate that it names. */

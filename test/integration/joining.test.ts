@@ -27,7 +27,6 @@ import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { clientOrder, servingOrder } from '../../client/node-order.ts';
 import { requestCertificate, requestName } from '../../client/request-certificate.ts';
 import { createPrivateKeyPem } from '../../client/signing-request.ts';
-import { runControllers } from '../../controllers/program.ts';
 import { discover } from '../../deploy/join/discovery.ts';
 import { acquireIdentity, connectAsNode } from '../../deploy/join/identity.ts';
 import { nodeConfigRef } from '../../deploy/node-config.ts';
@@ -38,12 +37,12 @@ import { refuseEndedCertificate } from '../../node-agent/certificates/ended-cert
 import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { signingOf, TestControllers } from '../support/test-controllers.ts';
 
 const clusterKey = Buffer.alloc(32, 7);
-const stopping = new AbortController();
 let server: TestApiServer;
 let admin: ClosableApiClient;
-let running: Promise<void>;
+let controllers: TestControllers;
 let directory: string;
 let caPem: string;
 /** `host:port` */
@@ -58,17 +57,12 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'coracle-joining-'));
   server = await startApiServer(['host-1']);
   admin = await server.clientAs('admin');
-  const pki = (name: string): string => readFileSync(join(server.directory, 'pki', name), 'utf8');
-  caPem = pki('ca.crt');
+  const signing = await signingOf(server);
+  caPem = signing.certPem;
   const config = await loadKubeconfig(join(server.directory, 'admin.kubeconfig'));
   address = new URL(config.server).host;
-  const signing = { certPem: caPem, keyPem: pki('ca.key'), durationSeconds: 86_400 };
-  const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: undefined };
   const client = await server.clientAs('controllers');
-  running = runControllers(
-    { ...common, client, settings: { ...settings, signing, beatKey: clusterKey } },
-    stopping.signal,
-  );
+  controllers = TestControllers.start(client, { signing, beatKey: clusterKey });
   const data = { [clusterInfoKey]: clusterInfoKubeconfig({ server: config.server, caPem }) };
   await publish({ namespace: clusterInfoNamespace, name: clusterInfoName }, data);
   const node = { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', clusterCidr: '10.244.0.0/16' };
@@ -76,9 +70,8 @@ beforeAll(async () => {
   await createToken(good);
 });
 afterAll(async () => {
-  stopping.abort();
-  await running;
-  await server.stop();
+  await controllers?.stop();
+  await server?.stop();
   await rm(directory, { recursive: true, force: true });
 });
 

@@ -2,31 +2,24 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Secret } from '../../api/generated/core-v1.ts';
 import { clusterroles, rolebindings, secrets, serviceaccounts } from '../../api/generated/resources.ts';
 import { isNotFound } from '../../api/status-error.ts';
-import { systemClock } from '../../base/clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import type { ClosableApiClient } from '../../client/http-client.ts';
-import { runControllers } from '../../controllers/program.ts';
-import { startApiServer, type TestApiServer, testLogger } from '../support/api-server.ts';
+import { startApiServer, type TestApiServer } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { TestControllers } from '../support/test-controllers.ts';
 
-const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa: 'PEM' };
 const rbac = 'rbac.authorization.k8s.io';
-const stopping = new AbortController();
 let server: TestApiServer;
 let admin: ClosableApiClient;
-let running: Promise<void>;
+let controllers: TestControllers;
 
 beforeAll(async () => {
   server = await startApiServer([]);
   admin = await server.clientAs('admin');
-  const client = await server.clientAs('controllers');
-  const common = { clock: systemClock, random: systemRandom, logger: testLogger };
-  running = runControllers({ ...common, client, settings }, stopping.signal);
+  controllers = TestControllers.start(await server.clientAs('controllers'), { rootCa: 'PEM' });
 });
 afterAll(async () => {
-  stopping.abort();
-  await running;
-  await server.stop();
+  await controllers?.stop();
+  await server?.stop();
 });
 
 async function statusAs(user: string, path: string): Promise<number> {

@@ -1,23 +1,28 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { systemClock } from '../../base/clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { runControllers } from '../../controllers/program.ts';
-import { startApiServer, type TestApiServer, testLogger } from './api-server.ts';
+import { startApiServer, type TestApiServer } from './api-server.ts';
 import { HollowAgent } from './hollow-agent.ts';
+import { TestControllers } from './test-controllers.ts';
 
 /** An API server in this process with all controllers, on nodes that run nothing. */
 export class ControllersCluster {
   readonly server: TestApiServer;
   readonly admin: ApiClient;
   readonly agent: HollowAgent;
+  readonly #controllers: TestControllers;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>[] = [];
 
-  private constructor(server: TestApiServer, admin: ApiClient, agent: HollowAgent) {
-    this.server = server;
-    this.admin = admin;
-    this.agent = agent;
+  private constructor(parts: {
+    readonly server: TestApiServer;
+    readonly admin: ApiClient;
+    readonly agent: HollowAgent;
+    readonly controllers: TestControllers;
+  }) {
+    this.server = parts.server;
+    this.admin = parts.admin;
+    this.agent = parts.agent;
+    this.#controllers = parts.controllers;
   }
 
   /** `wrap` stands between the controllers and the server. */
@@ -33,10 +38,8 @@ export class ControllersCluster {
     const client = wrap(await server.clientAs('controllers'));
     const agent = new HollowAgent({ client: admin, nodes, ...(isReady === undefined ? {} : { isReady }) });
     await agent.register();
-    const cluster = new ControllersCluster(server, admin, agent);
-    const common = { clock: systemClock, random: systemRandom, logger: testLogger, client };
-    const settings = { clusterCidr: '10.244.0.0/16', nodeCidrMaskSize: 24, rootCa };
-    cluster.alsoRun((signal) => runControllers({ ...common, settings }, signal));
+    const controllers = TestControllers.start(client, { rootCa });
+    const cluster = new ControllersCluster({ server, admin, agent, controllers });
     cluster.alsoRun((signal) => agent.run(signal));
     return cluster;
   }
@@ -48,7 +51,7 @@ export class ControllersCluster {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all(this.#running);
+    await Promise.all([this.#controllers.stop(), ...this.#running]);
     await this.server.stop();
   }
 }
