@@ -34,6 +34,7 @@ import { Metrics } from './metrics/metrics.ts';
 import { metricsKinds } from './metrics-api/metrics-routes.ts';
 import { answerOpenApi } from './openapi/answers.ts';
 import { OpenApi, servedKinds } from './openapi/openapi.ts';
+import { peerDerivation, peerKind } from './peers/peers.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { createRoutes } from './routes.ts';
 import { kindSemantics } from './semantics.ts';
@@ -55,7 +56,8 @@ import { WatchCache } from './watch-cache/watch-cache.ts';
 
 /** Requests under way at the end get this long to be answered. */
 const drainMs = 10_000;
-const bulkKinds = [bulkBindingKind, bulkPreemptionKind, bulkRenewalKind];
+/** Those that are stored nowhere. */
+const ownKinds = [bulkBindingKind, bulkPreemptionKind, bulkRenewalKind, peerKind];
 /** As Kubernetes estimates lists. */
 const objectsPerSeat = 100;
 const maxSeats = 10;
@@ -105,6 +107,7 @@ export class ApiServer {
     const storage = new MeasuredStorage(options.storage, clock, (...done) => metrics.stored(...done));
     this.#cache = new WatchCache({
       ...{ storage, clock, logger, fieldsOf: fieldReader(this.#registry) },
+      derivations: [peerDerivation],
       onSent: (...sent) => metrics.watched(...sent),
     });
     const { authorizer, escalation } = createAuthorization(this.#cache);
@@ -282,7 +285,7 @@ export class ApiServer {
       ...{ authenticator, authorizer, openid, flow: this.#gate(), auditor: this.#auditor },
       widthOf: (info) => this.#widthOf(info),
       router: new Router(deps, createRoutes(deps)),
-      discovery: new Discovery(this.#registry, [...bulkKinds, ...metricsKinds], ownSubresources),
+      discovery: new Discovery(this.#registry, [...ownKinds, ...metricsKinds], ownSubresources),
       openapi: (request) => answerOpenApi(openapi, request),
     });
     const pods = this.#registry.byResource('', 'v1', 'pods');

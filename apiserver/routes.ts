@@ -4,6 +4,7 @@ import { componentRoutes } from './component-status/component-routes.ts';
 import type { Routes, SubresourceRoutes, VirtualHandler } from './http/router.ts';
 import { statusRoutes } from './http/router.ts';
 import { metricsRoutes } from './metrics-api/metrics-routes.ts';
+import { peerStrategy } from './peers/peers.ts';
 import { type RulesReviewDependencies, rulesReviewHandler } from './reviews/rules-review.ts';
 import type { LogDependencies } from './streaming/pod-log.ts';
 import { logRoutes } from './streaming/pod-log.ts';
@@ -68,5 +69,6 @@ export function createRoutes(deps: RouteDependencies): Routes {
     ['coracle.dev/v1/bulkrenewals', bulkRenewalHandler(deps)],
   ]);
   const computed = new Map([...metricsRoutes(deps), ...componentRoutes({ ...deps, storage })]);
-  return { subresources, virtual, computed };
+  const derived = new Map([['coracle.dev/v1/peers', peerStrategy(deps.registry)]]);
+  return { subresources, virtual, computed, derived };
 }

@@ -110,10 +110,8 @@ function startNode({ options, followed, network, reader, load, tasks }: NodePart
     known: () => followed.nodes.lister.get(undefined, nodeName),
     read: (previous) => reader.read(previous),
   });
-  const wake = (node: Node): void => {
-    if (node.metadata.name === nodeName) registration.wake();
-  };
-  followed.nodes.addHandler({ onAdd: wake, onUpdate: (_previous, node) => wake(node), onDelete: wake });
+  const wake = (): void => registration.wake();
+  followed.nodes.addHandler({ onAdd: wake, onUpdate: wake, onDelete: wake });
   network.podsReady
     .then(() => {
       reader.isNetworkReady = true;

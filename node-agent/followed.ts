@@ -2,6 +2,7 @@ import type { Node, Pod, Service } from '../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/discovery-v1.ts';
 import { endpointslices, nodes, pods, services } from '../api/generated/resources.ts';
 import type { ApiObject, ResourceType } from '../api/kind-info.ts';
+import { type Peer, peers } from '../api/peer.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -12,7 +13,10 @@ import { Informer } from '../client/informer.ts';
 export interface Followed {
   /** Those bound to this node. */
   readonly pods: Informer<Pod>;
+  /** This node's own. */
   readonly nodes: Informer<Node>;
+  /** All nodes, this one included, as far as nodes concern each other. */
+  readonly peers: Informer<Peer>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
 }
@@ -30,7 +34,8 @@ export function createFollowed({ nodeName, ...shared }: FollowOptions): Followed
     new Informer({ ...shared, type, selection });
   return {
     pods: create(pods, { fieldSelector: `spec.nodeName=${nodeName}` }),
-    nodes: create(nodes),
+    nodes: create(nodes, { fieldSelector: `metadata.name=${nodeName}` }),
+    peers: create(peers),
     services: create(services),
     endpointSlices: create(endpointslices),
   };

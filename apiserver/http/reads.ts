@@ -260,7 +260,7 @@ function sendInitialEventsNeedsBookmarks(): StatusError {
 }
 
 function zeroOf({ registry }: ReadDependencies, { kind }: KindStrategy): AnyObject {
-  const zero = emptyStruct(registry.schemas.struct(kind.schema));
+  const zero = kind.schema === '' ? {} : emptyStruct(registry.schemas.struct(kind.schema));
   const metadata = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
   return { ...zero, apiVersion: toApiVersion(kind), kind: kind.kind, metadata };
 }

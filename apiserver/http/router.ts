@@ -37,6 +37,8 @@ export interface Routes {
   readonly virtual: ReadonlyMap<string, VirtualHandler>;
   /** Resources that are read and never stored: their handlers look at the verb themselves. */
   readonly computed: ReadonlyMap<string, VirtualHandler>;
+  /** Resources that the cache makes of others, by `group/version/plural`. */
+  readonly derived: ReadonlyMap<string, KindStrategy>;
 }
 
 /** Finds what a resource request is for. */
@@ -61,8 +63,10 @@ export class Router {
     }
     const computed = this.#routes.computed.get(`${group}/${version}/${resource}`);
     if (computed !== undefined && subresource === '') return computed(request);
-    const strategy = this.#registry.byResource(group, version, resource);
+    const derived = this.#routes.derived.get(`${group}/${version}/${resource}`);
+    const strategy = derived ?? this.#registry.byResource(group, version, resource);
     if (strategy === undefined) throw noSuchResource();
+    if (derived !== undefined && !derived.kind.verbs.includes(request.info.verb)) throw methodNotAllowed();
     const scoped = scopedRequest({ ...request, strategy });
     if (scoped === undefined || (namespace !== '' && !strategy.kind.namespaced && resource !== 'namespaces'))
       throw noSuchResource();

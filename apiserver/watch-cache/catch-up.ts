@@ -7,7 +7,7 @@ import type { SinkBuffer } from './sink-buffer.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
 /** Objects or events per slice: with encoding a millisecond at most. */
-const perSlice = 100;
+const perSlice = { usual: 100, small: 1_000 } as const;
 
 /** How a catch-up ended: `current` had no event yet, `started` had some, `expired` fell behind what is kept. */
 export type CatchUpOutcome = 'current' | 'started' | 'expired';
@@ -26,6 +26,7 @@ export class CatchUp {
   readonly #onDone: (outcome: CatchUpOutcome) => void;
   readonly #onFault: (error: unknown) => void;
   readonly #onSent: OnSent | undefined;
+  readonly #perSlice: number;
   #version: number;
   #sentEvent = false;
   /** Of the state, what has been sent; undefined at its begin. */
@@ -40,6 +41,8 @@ export class CatchUp {
     /** Where the watch starts: the version of the state, or the last version that the watcher has seen. */
     readonly start: number;
     readonly withState: boolean;
+    /** Whether the objects are of a few hundred bytes. */
+    readonly areSmall: boolean;
     readonly onSent?: OnSent | undefined;
     readonly onDone: (outcome: CatchUpOutcome) => void;
     readonly onFault: (error: unknown) => void;
@@ -53,6 +56,7 @@ export class CatchUp {
     this.#onDone = options.onDone;
     this.#onFault = options.onFault;
     this.#onSent = options.onSent;
+    this.#perSlice = options.areSmall ? perSlice.small : perSlice.usual;
   }
 
   start(): void {
@@ -79,7 +83,7 @@ export class CatchUp {
   #sendState(): void {
     const { encoding, sendInitialEvents, resource, namespace, name, labels, fields } = this.#request;
     const atVersion = this.#version;
-    const query = { resource, namespace, name, labels, fields, after: this.#after, limit: perSlice };
+    const query = { resource, namespace, name, labels, fields, after: this.#after, limit: this.#perSlice };
     const page = this.#resource.list({ ...query, atVersion }, atVersion);
     this.#send(page.objects.map((object) => encoding.encode('ADDED', object, this.#takeFirst())));
     this.#after = page.next;
@@ -93,7 +97,7 @@ export class CatchUp {
     const { ring } = this.#resource;
     if (this.#version < ring.floor)
       throw expired(`too old resource version: ${this.#version} (${ring.floor})`);
-    const events = ring.after(this.#version, perSlice);
+    const events = ring.after(this.#version, this.#perSlice);
     const frames: Buffer[] = [];
     for (const event of events) {
       const frame = new EventFrames(event).frameFor(this.#request, this.#request.encoding, !this.#sentEvent);
@@ -103,7 +107,7 @@ export class CatchUp {
     }
     this.#version = events.at(-1)?.version ?? this.#version;
     this.#send(frames);
-    return events.length === perSlice;
+    return events.length === this.#perSlice;
   }
 
   #takeFirst(): boolean {

@@ -23,7 +23,15 @@ export type OnSent = (resource: string, bytes: number, watchers: number) => void
 export interface Delivery {
   readonly frames: Buffer;
   readonly members: readonly SinkBuffer[];
+  /** Where in `frames` what is new to a member begins, for those that joined after some of it. */
+  readonly from?: ReadonlyMap<SinkBuffer, number> | undefined;
 }
+
+/** What `member` is to get of it. */
+export const partFor = ({ frames, from }: Delivery, member: SinkBuffer | undefined): Buffer => {
+  const start = member === undefined ? undefined : from?.get(member);
+  return start === undefined ? frames : frames.subarray(start);
+};
 
 /** Watchers that get the same bytes: same selection, same encoding, all of them up to date. */
 export class Cohort {
@@ -31,6 +39,9 @@ export class Cohort {
   readonly kind: CohortKind;
   readonly members: Set<SinkBuffer> = new Set();
   #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  /** Members that have seen some of what is pending already: so many bytes. */
+  #late: Map<SinkBuffer, number> | undefined;
   #hadFirst = false;
 
   constructor(kind: CohortKind) {
@@ -44,12 +55,20 @@ export class Cohort {
     const frame = frames.frameFor(selection, encoding, awaitsFirst && !this.#hadFirst);
     if (frame === undefined) return false;
     this.#hadFirst = true;
-    this.#pending.push(frame);
+    this.#push(frame);
     return true;
   }
 
+  /** A member that is up to date: what is pending now it has seen. */
+  join(member: SinkBuffer): void {
+    this.members.add(member);
+    if (this.#pendingBytes === 0) return;
+    this.#late ??= new Map();
+    this.#late.set(member, this.#pendingBytes);
+  }
+
   bookmark(version: number): void {
-    this.#pending.push(this.kind.encoding.bookmark(version, false));
+    this.#push(this.kind.encoding.bookmark(version, false));
   }
 
   /** True once the members of a cohort that `awaitsFirst` belong with the others. */
@@ -61,10 +80,19 @@ export class Cohort {
   seal(onSent?: OnSent): Delivery | undefined {
     const [only, ...more] = this.#pending;
     if (only === undefined) return undefined;
+    const from = this.#late;
     this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#late = undefined;
     if (onSent !== undefined)
       for (const { length } of [only, ...more])
         onSent(this.kind.selection.resource, length, this.members.size);
-    return { frames: more.length === 0 ? only : Buffer.concat([only, ...more]), members: [...this.members] };
+    const frames = more.length === 0 ? only : Buffer.concat([only, ...more]);
+    return { frames, members: [...this.members], from };
+  }
+
+  #push(frame: Buffer): void {
+    this.#pending.push(frame);
+    this.#pendingBytes += frame.length;
   }
 }

@@ -1,18 +1,28 @@
 import type { Clock } from '../../base/clock.ts';
-import type { Cohort, Delivery, OnSent } from './cohort.ts';
+import { type Cohort, type Delivery, type OnSent, partFor } from './cohort.ts';
 
 /** Writing to sinks goes on for this long before other work gets a turn. */
 const sliceMs = 5;
+/**
+ * A gathered cohort gets nothing for this long after a delivery, times its members, each of which takes some 0.06 ms of
+ * CPU: so they take an eighth of a core at most, however often something changes. 1.5 ms for three members, 2.5 s for
+ * 5,000.
+ */
+const gatheringMsPerMember = 0.5;
 
 /**
  * Hands sealed frames to watchers, a turn of the event loop after the events, so that what arrives together goes out
- * as one buffer.
+ * as one buffer. A cohort that is gathered gets the first change as soon as any, and then what has come by the end of a
+ * pause that grows with its members.
  *
  * INVARIANT: deliveries go out in the order in which they were sealed, so each watcher sees its frames in order.
  */
 export class Deliveries {
   readonly #clock: Clock;
   readonly #dirty = new Set<Cohort>();
+  /** Gathered cohorts in their pause. Some have something pending. */
+  readonly #pausing = new Set<Cohort>();
+  readonly #isGathered: (cohort: Cohort) => boolean;
   readonly #outgrown: (cohort: Cohort) => void;
   readonly #onSent: OnSent | undefined;
   #queue: Delivery[] = [];
@@ -23,13 +33,16 @@ export class Deliveries {
     readonly clock: Clock;
     readonly onOutgrown: (cohort: Cohort) => void;
     readonly onSent: OnSent | undefined;
+    readonly isGathered: (cohort: Cohort) => boolean;
   }) {
     this.#clock = options.clock;
+    this.#isGathered = options.isGathered;
     this.#outgrown = options.onOutgrown;
     this.#onSent = options.onSent;
   }
 
   add(cohort: Cohort): void {
+    if (this.#pausing.has(cohort)) return;
     this.#dirty.add(cohort);
     this.#schedule();
   }
@@ -40,7 +53,19 @@ export class Deliveries {
     const delivery = cohort.seal(this.#onSent);
     if (delivery !== undefined) this.#queue.push(delivery);
     if (cohort.hasOutgrown) this.#outgrown(cohort);
-    if (delivery !== undefined) this.#schedule();
+    if (delivery === undefined) return;
+    if (this.#isGathered(cohort)) this.#pause(cohort, delivery.members.length);
+    this.#schedule();
+  }
+
+  #pause(cohort: Cohort, members: number): void {
+    this.#pausing.add(cohort);
+    const resume = (): void => {
+      this.#pausing.delete(cohort);
+      // Without anything pending its delivery is none.
+      this.add(cohort);
+    };
+    this.#clock.setTimer(Math.ceil(members * gatheringMsPerMember), resume, { unref: true });
   }
 
   #schedule(): void {
@@ -58,7 +83,8 @@ export class Deliveries {
     let delivered = 0;
     for (const delivery of this.#queue) {
       while (this.#member < delivery.members.length) {
-        delivery.members[this.#member]?.write(delivery.frames);
+        const member = delivery.members[this.#member];
+        member?.write(partFor(delivery, member));
         this.#member += 1;
         if (this.#member % 32 === 0 && this.#clock.monotonicMs() > end) break;
       }

@@ -21,6 +21,7 @@ import { type Storage, type StorageBatch, StorageError, type StorageEvent } from
 import { revisionOf, wholeVersion } from '../storage/version.ts';
 import { type FieldsOf, type IndexedObject, indexObject, withBytes } from './cached-object.ts';
 import type { OnSent } from './cohort.ts';
+import { type Derivation, type DerivedChange, derivedChange } from './derived.ts';
 import type { CacheEvent, RingLimits } from './event-ring.ts';
 import { Observers } from './observers.ts';
 import { OwnerIndex } from './owner-index.ts';
@@ -70,6 +71,8 @@ export interface WatchCacheOptions {
   readonly indexedFields?: Readonly<Record<string, readonly string[]>>;
   readonly limits?: RingLimits;
   readonly watcherBufferBytes?: number;
+  /** Resources that are made of others. Their changes are gathered for their watchers. */
+  readonly derivations?: readonly Derivation[];
   /** For metrics. */
   readonly onSent?: OnSent | undefined;
 }
@@ -82,6 +85,8 @@ export class WatchCache implements ReadCache {
   readonly #observers = new Observers();
   readonly #shared = new SharedValues();
   readonly #slabs = new Slabs();
+  /** By what they are made of. */
+  readonly #derivations: ReadonlyMap<string, Derivation>;
   #resources = new Map<string, ResourceCache>();
   #owners = new OwnerIndex();
   #version = 0;
@@ -94,12 +99,15 @@ export class WatchCache implements ReadCache {
     this.#options = options;
     this.#prefix = options.prefix ?? registryPrefix;
     this.#waiters = new VersionWaiters(options.clock);
+    const derivations = options.derivations ?? [];
+    this.#derivations = new Map(derivations.map((derivation) => [derivation.source, derivation]));
     this.#hub = new WatchHub({
       source: { currentVersion: () => this.#version, resource: (name) => this.#resource(name) },
       clock: options.clock,
       logger: options.logger,
       bufferBytes: options.watcherBufferBytes ?? watcherBufferBytes,
       onSent: options.onSent,
+      gathered: new Set(derivations.map(({ resource }) => resource)),
     });
   }
 
@@ -112,9 +120,10 @@ export class WatchCache implements ReadCache {
     return this.#hub.size;
   }
 
-  /** Objects by resource. */
+  /** Stored objects by resource. */
   *sizes(): Generator<readonly [resource: string, count: number]> {
-    for (const [name, { size }] of this.#resources) yield [name, size];
+    const derived = new Set([...this.#derivations.values()].map(({ resource }) => resource));
+    for (const [name, { size }] of this.#resources) if (!derived.has(name)) yield [name, size];
   }
 
   whenReady(signal?: AbortSignal): Promise<void> {
@@ -241,6 +250,7 @@ export class WatchCache implements ReadCache {
         this.#resource(object.resource).load(object);
         this.#owners.replace(undefined, object);
         this.#slabs.loaded(object);
+        this.#loadDerived(object);
       }
       await this.#yield();
     }
@@ -286,6 +296,37 @@ export class WatchCache implements ReadCache {
     if (applied.previous !== undefined) this.#slabs.gone(applied.previous);
     this.#observers.changed(path.resource, event.key, object);
     this.#hub.publish(path.resource, applied);
+    this.#applyDerived({ ...path, version: event.version, source: object }, nowMs);
+  }
+
+  #loadDerived(source: IndexedObject): void {
+    const derived = this.#derive({ ...source, source })?.object;
+    if (derived !== undefined) this.#resource(derived.resource).load(derived);
+  }
+
+  #applyDerived(change: SourceChange, nowMs: number): void {
+    const derived = this.#derive(change);
+    if (derived === undefined) return;
+    const applied = derived.cache.apply(derived, nowMs);
+    if (applied !== undefined) this.#hub.publish(derived.cache.resource, applied);
+  }
+
+  #derive(change: SourceChange): (DerivedChange & { readonly cache: ResourceCache }) | undefined {
+    const derivation = this.#derivations.get(change.resource);
+    if (derivation === undefined) return undefined;
+    const cache = this.#resource(derivation.resource);
+    try {
+      const derived = derivedChange(
+        derivation,
+        change,
+        cache.get(keyOf(derivation.resource, '', change.name)),
+      );
+      return derived === undefined ? undefined : { ...derived, cache };
+    } catch (error) {
+      // As for one that cannot be indexed: it must not take all others with it.
+      this.#options.logger.error({ err: error, name: change.name }, `derive ${derivation.resource}`);
+      return undefined;
+    }
   }
 
   #index(stored: {
@@ -357,6 +398,14 @@ export class WatchCache implements ReadCache {
   #yield(): Promise<void> {
     return new Promise((resolve) => this.#options.clock.setImmediate(resolve));
   }
+}
+
+/** Of an object that others may be made of; `source` is undefined when it is gone. */
+interface SourceChange {
+  readonly resource: string;
+  readonly name: string;
+  readonly version: number;
+  readonly source: IndexedObject | undefined;
 }
 
 /** What was there, with other bytes; undefined when the event does not say so or something else was there. */

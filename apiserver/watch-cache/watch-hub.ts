@@ -31,6 +31,7 @@ export class WatchHub implements SinkOwner {
   readonly #deliveries: Deliveries;
   readonly #catchUps: TurnQueue;
   readonly #onSent: OnSent | undefined;
+  readonly #gathered: ReadonlySet<string>;
 
   constructor(options: {
     readonly source: WatchSource;
@@ -38,16 +39,20 @@ export class WatchHub implements SinkOwner {
     readonly logger: Logger;
     readonly bufferBytes: number;
     readonly onSent?: OnSent | undefined;
+    /** Resources of small objects, whose changes are gathered for their watchers. */
+    readonly gathered?: ReadonlySet<string> | undefined;
   }) {
     this.bufferBytes = options.bufferBytes;
     this.#source = options.source;
     this.#logger = options.logger;
     this.#onSent = options.onSent;
+    this.#gathered = options.gathered ?? new Set();
     this.#catchUps = new TurnQueue({ clock: options.clock });
     this.#deliveries = new Deliveries({
       clock: options.clock,
       onOutgrown: (cohort) => this.#promote(cohort),
       onSent: options.onSent,
+      isGathered: (cohort) => this.#isGathered(cohort),
     });
   }
 
@@ -72,6 +77,7 @@ export class WatchHub implements SinkOwner {
       turns: this.#catchUps,
       start,
       withState,
+      areSmall: this.#gathered.has(request.resource),
       onSent: this.#onSent,
       onDone: (outcome) => this.#finishCatchUp(buffer, request, outcome),
       onFault: (error) => this.#abandon(buffer, error),
@@ -126,13 +132,19 @@ export class WatchHub implements SinkOwner {
     const awaitsFirst = hadNoEvent && encoding.hasFirst;
     const selection = { resource, namespace, name, labels, fields };
     const cohort = this.#cohort({ selection, encoding, bookmarks, awaitsFirst });
-    this.#deliveries.seal(cohort);
+    // What is gathered goes on gathering: else every newcomer would make a delivery to all.
+    if (!this.#isGathered(cohort)) this.#deliveries.seal(cohort);
     this.#enter(buffer, cohort.hasOutgrown ? this.#cohort(cohort.kind) : cohort);
   }
 
   #enter(buffer: SinkBuffer, cohort: Cohort): void {
-    cohort.members.add(buffer);
+    cohort.join(buffer);
     buffer.cohort = cohort;
+  }
+
+  /** Not those whose members change with their first event. */
+  #isGathered({ kind }: Cohort): boolean {
+    return !kind.awaitsFirst && this.#gathered.has(kind.selection.resource);
   }
 
   #cohort(kind: CohortKind): Cohort {

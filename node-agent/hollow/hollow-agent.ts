@@ -1,11 +1,12 @@
 /**
  * What one hollow node has of an agent: its identity on its own connection, its own watches, and the requests for its
- * pods. Lines that all nodes read alike are decoded once for all of them, and services and endpoints are not kept, as
- * there is no data plane to keep them for; their versions are followed, so that a stream that ends goes on where it was.
+ * pods. Lines that all nodes read alike are decoded once for all of them, and peers, services and endpoints are not kept,
+ * as there is no data plane to keep them for; their versions are followed, so that a stream that ends goes on where it was.
  */
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { endpointslices, nodes, pods, services } from '../../api/generated/resources.ts';
 import type { ApiObject, ResourceType } from '../../api/kind-info.ts';
+import { peers } from '../../api/peer.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
@@ -26,8 +27,6 @@ const requestTimeoutMs = 30_000;
 export interface HollowAgentOptions {
   readonly nodeName: string;
   readonly config: ClientConfig;
-  /** As the agents of hosts do; else its own Node only. */
-  readonly followsAllNodes: boolean;
   /** Of all agents of the process. */
   readonly lines: SharedLines;
   /** Who may connect. */
@@ -39,6 +38,7 @@ export interface HollowAgentOptions {
 
 export class HollowAgent {
   readonly client: ApiClient;
+  /** Its own. */
   readonly nodes: Informer<Node>;
   readonly pods: Informer<Pod>;
   readonly podRequests: PodRequests;
@@ -47,17 +47,16 @@ export class HollowAgent {
   readonly #stop = new AbortController();
 
   constructor(options: HollowAgentOptions) {
-    const { config, nodeName, followsAllNodes, lines, connecting, clock } = options;
+    const { config, nodeName, lines, connecting, clock } = options;
     this.#link = new HollowLink({ ...options, config, failFast: false, turn: () => connecting.enter() });
     const headers = { 'user-agent': 'coracle-hollow', accept: 'application/json' };
     const transport = new Transport({ connection: this.#link, clock, requestTimeoutMs, headers });
     this.client = createApiClientOver(transport, () => this.#link.switchOff(), lines.decode);
     const shared = { ...options, client: this.client };
-    const ownNode = { fieldSelector: `metadata.name=${nodeName}` };
     this.nodes = new Informer<Node>({
       ...shared,
       type: nodes,
-      selection: followsAllNodes ? {} : ownNode,
+      selection: { fieldSelector: `metadata.name=${nodeName}` },
       transform: withoutManagedFields,
     });
     this.pods = new Informer<Pod>({
@@ -66,7 +65,7 @@ export class HollowAgent {
       selection: { fieldSelector: `spec.nodeName=${nodeName}` },
       transform: podEssence,
     });
-    this.#tables = [new Table(shared, services), new Table(shared, endpointslices)];
+    this.#tables = [peers, services, endpointslices].map((type) => new Table(shared, type));
     this.podRequests = new PodRequests(shared);
   }
 

@@ -17,8 +17,6 @@ import { Turns } from './turns.ts';
 const booting = { limit: 32, patienceMs: 5_000 } as const;
 /** Handshakes at the same time: an API server has four under way and the next ones at hand. A silent one is not waited for. */
 const connecting = { limit: 16, patienceMs: 250 } as const;
-/** With more, each follows its own Node only: the changes of all Nodes to all nodes grow with the square of their number. */
-const maxFollowingAllNodes = 200;
 
 export interface HollowAgentsOptions {
   readonly nodes: ReadonlyMap<string, HollowNode>;
@@ -34,7 +32,7 @@ export interface HollowAgentsOptions {
 
 export class HollowAgents {
   readonly #options: HollowAgentsOptions;
-  readonly #lines = new SharedLines();
+  readonly #lines: SharedLines;
   readonly #booting: Turns;
   readonly #connecting: Turns;
   #identities: HollowIdentities;
@@ -42,7 +40,8 @@ export class HollowAgents {
 
   constructor(options: HollowAgentsOptions) {
     this.#options = options;
-    const { identities, clock } = options;
+    const { identities, clock, nodes } = options;
+    this.#lines = new SharedLines(nodes.size);
     this.#booting = new Turns({ ...booting, clock });
     this.#connecting = new Turns({ ...connecting, clock });
     this.#identities = identities;
@@ -100,7 +99,6 @@ export class HollowAgents {
       ...this.#options,
       nodeName: name,
       config: configOf(this.#identities, name),
-      followsAllNodes: this.#options.nodes.size <= maxFollowingAllNodes,
       lines: this.#lines,
       connecting: this.#connecting,
     });

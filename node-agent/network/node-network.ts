@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Node, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { Peer } from '../../api/peer.ts';
 import type { LoadFigures } from '../../base/beat-renewal.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -12,19 +13,15 @@ import { type Followed, ServiceTracker } from '../proxy/service-tracker.ts';
 import { createKernelCommands, type KernelCommands } from './kernel-commands.ts';
 import { NodePods } from './node-pods.ts';
 import { Overlay } from './overlay.ts';
-import { internalIpOf, peersOf, podCidrOf } from './peers.ts';
+import { internalIpOf, ownPodCidrOf, peersOf, podCidrOf } from './peers.ts';
 import type { PodNetwork } from './pod-network.ts';
-
-/** Taints that say that a node's pods cannot be reached. */
-const unreachableTaints: ReadonlySet<string> = new Set([
-  'node.kubernetes.io/unreachable',
-  'coracle.dev/node-dead',
-]);
 
 export interface NodeNetworkOptions {
   /** Their `run` is the caller's. */
   readonly informers: {
-    readonly nodes: Pick<Informer<Node>, 'lister' | 'addHandler' | 'hasSynced' | 'whenSynced'>;
+    /** At least this node's own. */
+    readonly nodes: Pick<Informer<Node>, 'lister' | 'addHandler' | 'whenSynced'>;
+    readonly peers: Pick<Informer<Peer>, 'lister' | 'addHandler' | 'hasSynced' | 'whenSynced'>;
     readonly services: Followed<Service> & Pick<Informer<Service>, 'whenSynced'>;
     readonly endpointSlices: Followed<EndpointSlice> & Pick<Informer<EndpointSlice>, 'whenSynced'>;
   };
@@ -67,7 +64,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   const commands = options.commands ?? createKernelCommands(clock);
   const tracker = new ServiceTracker(informers);
   const { pods, overlay } = createOverlay(options, commands);
-  const { lister } = informers.nodes;
+  const { lister } = informers.peers;
   const guard = new GuardLink({
     runDir: options.runDir,
     tracker,
@@ -89,7 +86,8 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     clock,
     logger,
   });
-  followNodes(informers.nodes, overlay, proxy);
+  followOwnNode(informers.nodes, nodeName, overlay);
+  followPeers(informers.peers, overlay, proxy);
   return {
     podNetwork: pods,
     podsReady: overlay.ready,
@@ -101,13 +99,13 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       tracker.start();
       tasks.start(async (until) => {
         // Before the first list the peers are unknown, which is not the same as none: their routes would go.
-        await informers.nodes.whenSynced(until);
+        await Promise.all([informers.nodes.whenSynced(until), informers.peers.whenSynced(until)]);
         await overlay.run(until);
       });
       tasks.start((until) => guard.run(until));
       tasks.start(async (until) => {
-        const { nodes, services, endpointSlices } = informers;
-        await Promise.all([nodes, services, endpointSlices].map((informer) => informer.whenSynced(until)));
+        const { peers, services, endpointSlices } = informers;
+        await Promise.all([peers, services, endpointSlices].map((informer) => informer.whenSynced(until)));
         await proxy.run(until);
       });
       await tasks.join();
@@ -131,43 +129,62 @@ function createOverlay(
     nodes: () => {
       const own = informers.nodes.lister.get(undefined, nodeName);
       return {
-        podCidr: own === undefined ? undefined : podCidrOf(own),
-        peers: peersOf(informers.nodes.lister.list(), nodeName),
+        podCidr: own === undefined ? undefined : ownPodCidrOf(own),
+        peers: peersOf(informers.peers.lister.list(), nodeName),
       };
     },
   });
   return { pods, overlay };
 }
 
-function followNodes(
+/** Its own pod range comes at once by the Node itself; among the peers' changes it may have to wait for others. */
+function followOwnNode(
   nodes: NodeNetworkOptions['informers']['nodes'],
+  ownName: string,
+  overlay: Overlay,
+): void {
+  const changed = (node: Node): void => {
+    if (node.metadata.name === ownName) overlay.changed();
+  };
+  nodes.addHandler({
+    onAdd: changed,
+    onUpdate: (previous, node) => {
+      if (ownPodCidrOf(previous) !== ownPodCidrOf(node)) changed(node);
+    },
+    onDelete: changed,
+  });
+}
+
+function followPeers(
+  peers: NodeNetworkOptions['informers']['peers'],
   overlay: Overlay,
   proxy: ServiceProxy,
 ): void {
-  const concerns = (node: Node): string => `${podCidrOf(node)} ${internalIpOf(node)}`;
-  nodes.addHandler({
+  const concerns = (peer: Peer): string => `${podCidrOf(peer.podCIDRs)} ${internalIpOf(peer)}`;
+  peers.addHandler({
     onAdd: () => {
       overlay.changed();
-      if (nodes.hasSynced) proxy.changed();
+      if (peers.hasSynced) proxy.changed();
     },
-    onUpdate: (previous, node) => {
-      if (concerns(previous) !== concerns(node)) {
+    onUpdate: (previous, peer) => {
+      if (concerns(previous) !== concerns(peer)) {
         overlay.changed();
         proxy.changed();
       }
-      if (!isUnreachable(previous) && isUnreachable(node)) proxy.nodeUnreachable(node.metadata.name);
+      if (!isUnreachable(previous) && isUnreachable(peer)) proxy.nodeUnreachable(peer.metadata.name);
     },
-    onDelete: (node) => {
+    onDelete: (peer) => {
       overlay.changed();
-      proxy.nodeUnreachable(node.metadata.name);
+      proxy.nodeUnreachable(peer.metadata.name);
     },
   });
 }
 
-function nodeIpsOf(nodes: readonly Node[]): Set<string> {
-  return new Set(nodes.map(internalIpOf).filter((ip) => ip !== undefined));
+function nodeIpsOf(peers: readonly Peer[]): Set<string> {
+  return new Set(peers.map(internalIpOf).filter((ip) => ip !== undefined));
 }
 
-function isUnreachable(node: Node | undefined): boolean {
-  return node === undefined || (node.spec?.taints ?? []).some((taint) => unreachableTaints.has(taint.key));
+/** Nobody reaches the pods of a node that is none. */
+function isUnreachable(peer: Peer | undefined): boolean {
+  return peer === undefined || peer.unreachable === true;
 }

@@ -10,6 +10,8 @@ import { promisify } from 'node:util';
 import type { Node, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { ApiObject } from '../../api/kind-info.ts';
+import { type Peer, peers } from '../../api/peer.ts';
+import { peerFieldsOf } from '../../apiserver/peers/peers.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { InformerHandler } from '../../client/informer.ts';
@@ -66,6 +68,8 @@ export class FilledInformer<T extends ApiObject> {
 
 export interface ClusterState {
   readonly nodes: FilledInformer<Node>;
+  /** What the API server makes of the nodes. */
+  readonly peers: FilledInformer<Peer>;
   readonly services: FilledInformer<Service>;
   readonly endpointSlices: FilledInformer<EndpointSlice>;
 }
@@ -119,9 +123,15 @@ export async function startTestHosts(count: number): Promise<TestHosts> {
   const stop = new AbortController();
   const state: ClusterState = {
     nodes: new FilledInformer(),
+    peers: new FilledInformer(),
     services: new FilledInformer(),
     endpointSlices: new FilledInformer(),
   };
+  state.nodes.addHandler({
+    onAdd: (node) => state.peers.put(peerOf(node)),
+    onUpdate: (_previous, node) => state.peers.put(peerOf(node)),
+    onDelete: (node) => state.peers.drop(peerOf(node)),
+  });
   const directory = await mkdtemp(join(tmpdir(), `${prefix}-`));
   const namespaces: string[] = [];
   const running: Promise<void>[] = [];
@@ -236,6 +246,13 @@ function startHost(options: {
 }
 
 const created1 = '2026-01-01T00:00:00Z';
+
+const peerOf = (node: Node): Peer => ({
+  apiVersion: 'coracle.dev/v1',
+  kind: peers.kind,
+  metadata: node.metadata,
+  ...peerFieldsOf(node),
+});
 
 function aNode(n: number): Node {
   return {

@@ -59,7 +59,7 @@ export const ownRoles: readonly NamedRules[] = [
     // A node is part of the network: it needs the others' addresses and everybody's endpoints.
     name: 'coracle:node',
     rules: [
-      on('core', 'nodes', 'list watch'),
+      on('coracle.dev', 'peers', read),
       on('core', 'services', read),
       on('discovery.k8s.io', 'endpointslices', read),
       on('events.k8s.io', 'events', 'create patch update'),
