@@ -18,11 +18,15 @@ export interface Clock {
   setImmediate(run: () => void): Timer;
 }
 
+/** A timer of the platform that is set to more than this (25 days) fires at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** The platform's clock. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   setTimer(delayMs, run, options) {
+    if (delayMs > longestTimerMs) return setLongTimer(delayMs, run, options);
     const handle = setTimeout(run, delayMs);
     if (options?.unref === true) handle.unref();
     return { cancel: () => clearTimeout(handle) };
@@ -32,6 +36,19 @@ export const systemClock: Clock = {
     return { cancel: () => clearImmediate(handle) };
   },
 };
+
+/** One timer after the other until `delayMs` are over. */
+function setLongTimer(delayMs: number, run: () => void, options?: { readonly unref?: boolean }): Timer {
+  const next = (): Timer => systemClock.setTimer(delayMs - longestTimerMs, run, options);
+  let timer = systemClock.setTimer(
+    longestTimerMs,
+    () => {
+      timer = next();
+    },
+    options,
+  );
+  return { cancel: () => timer.cancel() };
+}
 
 /** Resolves after `delayMs`, or at once when `signal` aborts: an abort is not an error, so look at the signal after. */
 export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {

@@ -23,7 +23,7 @@ const certificate = (change: Partial<CertificateSubject> = {}): CertificateSubje
 });
 
 async function nameOf(shown: CertificateSubject | undefined, authorization?: string): Promise<string> {
-  const credentials = { certificate: shown, authorization, headers: {} };
+  const credentials = { certificate: shown, authorization, headers: {}, rawHeaders: [] };
   return (await authenticator.authenticate(credentials, '/api/v1/pods')).name;
 }
 

@@ -1,18 +1,16 @@
 import type { X509Certificate } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
 import { StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { UserInfo } from '../registry/strategy.ts';
 import type { FrontProxy } from './front-proxy.ts';
+import type { RequestHeaders } from './header-values.ts';
 
-/** What a request shows of its sender. */
-export interface Credentials {
+/** What a request shows of its sender: a proxy says in headers whom it speaks for. */
+export interface Credentials extends RequestHeaders {
   /** From a client certificate, whoever has signed it. */
   readonly certificate: CertificateSubject | undefined;
   /** The `Authorization` header. */
   readonly authorization: string | undefined;
-  /** All of them: a proxy says in some whom it speaks for. */
-  readonly headers: IncomingHttpHeaders;
 }
 
 export interface CertificateSubject {
@@ -88,7 +86,7 @@ export class Authenticator {
   /** @throws StatusError 401 */
   async authenticate(credentials: Credentials, path: string): Promise<UserInfo> {
     const { certificate } = credentials;
-    const shown = certificate && this.#shownBy(certificate, credentials.headers);
+    const shown = certificate && this.#shownBy(certificate, credentials);
     if (shown !== undefined) return shown;
     const token = bearerToken(credentials.authorization);
     if (token !== undefined) {
@@ -117,7 +115,7 @@ export class Authenticator {
   }
 
   /** Undefined when the certificate is no good, or a proxy's that speaks for nobody. */
-  #shownBy(certificate: CertificateSubject, headers: IncomingHttpHeaders): UserInfo | undefined {
+  #shownBy(certificate: CertificateSubject, headers: RequestHeaders): UserInfo | undefined {
     if (!certificate.isVerified || certificate.endMs <= this.#clock.nowMs()) return undefined;
     const proxied = this.#frontProxy?.userOf(certificate, headers);
     if (proxied !== undefined) return this.#authenticated(proxied);

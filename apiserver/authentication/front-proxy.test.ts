@@ -38,7 +38,7 @@ const flags: FrontProxyFlags = {
   ...{ caFile: 'ca.crt', allowedNames: ['proxy'], usernameHeaders: ['X-Remote-User'] },
   ...{ groupHeaders: [], uidHeaders: [], extraHeadersPrefixes: [] },
 };
-const jane = { 'x-remote-user': 'jane' };
+const jane = { headers: { 'x-remote-user': 'jane' }, rawHeaders: ['X-Remote-User', 'jane'] };
 const pems = (proxy: Issued, client: Issued): { proxyCa: string; clientCa: string } => ({
   proxyCa: proxy.certificate.toString(),
   clientCa: client.certificate.toString(),

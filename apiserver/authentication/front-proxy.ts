@@ -4,9 +4,9 @@
  * @see https://kubernetes.io/docs/reference/access-authn-authz/authentication/#authenticating-proxy
  */
 import { X509Certificate } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
 import type { UserInfo } from '../registry/strategy.ts';
 import type { CertificateSubject } from './authenticator.ts';
+import { headerValues, type RequestHeaders } from './header-values.ts';
 
 export interface FrontProxyFlags {
   /** Certificates of the authority that signs proxies' certificates, PEM; without it no header is believed. */
@@ -52,7 +52,7 @@ export class FrontProxy {
   }
 
   /** Whom the headers name, when a proxy has sent them. */
-  userOf(subject: CertificateSubject, headers: IncomingHttpHeaders): UserInfo | undefined {
+  userOf(subject: CertificateSubject, headers: RequestHeaders): UserInfo | undefined {
     const { allowedNames, usernameHeaders, groupHeaders, uidHeaders } = this.#flags;
     if (!this.#signers(subject).isProxy) return undefined;
     if (allowedNames.length > 0 && !allowedNames.includes(subject.commonName)) return undefined;
@@ -61,7 +61,7 @@ export class FrontProxy {
     return {
       name,
       uid: first(headers, uidHeaders) ?? '',
-      groups: groupHeaders.flatMap((header) => valuesOf(headers[header.toLowerCase()])),
+      groups: groupHeaders.flatMap((header) => givenValues(headers, header)),
       extra: this.#extraOf(headers),
     };
   }
@@ -71,13 +71,13 @@ export class FrontProxy {
     return this.#signers(subject).isClient;
   }
 
-  #extraOf(headers: IncomingHttpHeaders): UserInfo['extra'] {
+  #extraOf(headers: RequestHeaders): UserInfo['extra'] {
     const extra: Record<string, string[]> = {};
     for (const prefix of this.#flags.extraHeadersPrefixes.map((each) => each.toLowerCase()))
-      for (const [header, value] of Object.entries(headers))
+      for (const header of Object.keys(headers.headers))
         if (header.startsWith(prefix)) {
           const key = unescaped(header.slice(prefix.length));
-          extra[key] = [...(extra[key] ?? []), ...valuesOf(value)];
+          extra[key] = [...(extra[key] ?? []), ...headerValues(headers, header)];
         }
     return extra;
   }
@@ -118,18 +118,17 @@ function readCertificates(pem: string): X509Certificate[] {
   return found.map((each) => new X509Certificate(each));
 }
 
-function first(headers: IncomingHttpHeaders, names: readonly string[]): string | undefined {
+/** Of a header that came several times the first counts. */
+function first(headers: RequestHeaders, names: readonly string[]): string | undefined {
   for (const name of names) {
-    const [value] = valuesOf(headers[name.toLowerCase()]);
-    if (value !== undefined && value !== '') return value;
+    const [value = ''] = headerValues(headers, name.toLowerCase());
+    if (value !== '') return value;
   }
   return undefined;
 }
 
-/** Node joins repeated headers of unknown names in this way. */
-function valuesOf(value: string | string[] | undefined): string[] {
-  return value === undefined ? [] : [value].flat().flatMap((part) => part.split(', '));
-}
+const givenValues = (headers: RequestHeaders, name: string): string[] =>
+  headerValues(headers, name.toLowerCase()).filter((value) => value !== '');
 
 function unescaped(key: string): string {
   try {

@@ -3,12 +3,12 @@
  * the things that make up the other one.
  * @see https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/
  */
-import type { IncomingHttpHeaders } from 'node:http';
 import { everything } from '../../api/selector.ts';
 import { badRequest } from '../../api/status-error.ts';
 import { type Attributes, type Authorizer, deniedError } from '../authorization/authorizer.ts';
 import type { UserInfo } from '../registry/strategy.ts';
 import { anonymous, authenticatedGroup } from './authenticator.ts';
+import { headerValues, type RequestHeaders } from './header-values.ts';
 
 const headerPrefix = 'impersonate-';
 const extraPrefix = 'impersonate-extra-';
@@ -16,17 +16,18 @@ const authenticationGroup = 'authentication.k8s.io';
 const unauthenticatedGroup = 'system:unauthenticated';
 
 /** Whom the sender wants to act as, as the headers say it. */
-export function wantedUser(headers: IncomingHttpHeaders): UserInfo | undefined {
+function wantedUser(request: RequestHeaders): UserInfo | undefined {
+  const { headers } = request;
   let asked = false;
   for (const name in headers) if (name.startsWith(headerPrefix)) asked = true;
   if (!asked) return undefined;
   const extras = Object.keys(headers).filter((header) => header.startsWith(extraPrefix));
   const wanted: UserInfo = {
-    name: one(headers['impersonate-user']) ?? '',
-    uid: one(headers['impersonate-uid']) ?? '',
-    groups: many(headers['impersonate-group']),
+    name: headerValues(request, 'impersonate-user')[0] ?? '',
+    uid: headerValues(request, 'impersonate-uid')[0] ?? '',
+    groups: headerValues(request, 'impersonate-group'),
     extra: Object.fromEntries(
-      extras.map((header) => [decoded(header.slice(extraPrefix.length)), many(headers[header])]),
+      extras.map((header) => [decoded(header.slice(extraPrefix.length)), headerValues(request, header)]),
     ),
   };
   if (wanted.name !== '') return wanted;
@@ -37,7 +38,7 @@ export function wantedUser(headers: IncomingHttpHeaders): UserInfo | undefined {
 /** @throws StatusError 403 naming the first thing that the sender may not be, 400 for incomplete headers */
 export async function impersonate(
   user: UserInfo,
-  headers: IncomingHttpHeaders,
+  headers: RequestHeaders,
   authorizer: Authorizer,
 ): Promise<UserInfo> {
   const wanted = wantedUser(headers);
@@ -85,14 +86,6 @@ function groupsOf({ name, groups }: UserInfo): readonly string[] {
 function accountOf(user: string): { readonly namespace: string; readonly name: string } | undefined {
   const [, namespace, name] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user) ?? [];
   return namespace === undefined || name === undefined ? undefined : { namespace, name };
-}
-
-const one = (value: string | string[] | undefined): string | undefined =>
-  Array.isArray(value) ? value[0] : value;
-
-/** Node joins repeated headers of unknown names in this way. */
-function many(value: string | string[] | undefined): string[] {
-  return value === undefined ? [] : [value].flat().flatMap((part) => part.split(', '));
 }
 
 function decoded(key: string): string {

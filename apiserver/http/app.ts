@@ -64,6 +64,7 @@ interface RawRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
   readonly socket: object;
   readonly stream?: { readonly session?: Http2Session | undefined; readonly endAfterHeaders?: boolean };
 }
@@ -100,9 +101,10 @@ export function createApp(options: HttpServerOptions): App {
   const serve = async (raw: RawRequest, body: unknown, response: NodeResponse): Promise<void> => {
     const session: Http2Session | undefined = raw.stream?.session;
     const socket: object = session === undefined ? raw.socket : session.socket;
-    const { method = 'GET', url = '/', headers } = raw;
+    const { method = 'GET', url = '/', headers, rawHeaders } = raw;
     const payload = body instanceof Readable ? body : undefined;
-    const incoming = { method, url, headers, body: Buffer.isBuffer(body) ? body : empty, payload, socket };
+    const whole = Buffer.isBuffer(body) ? body : empty;
+    const incoming = { method, url, headers, rawHeaders, body: whole, payload, socket };
     await options.serve({ ...incoming, connection: session ?? socket }, new ClientResponse(response));
   };
   const arriving = new WeakMap<object, () => void>();

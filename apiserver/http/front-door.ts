@@ -139,7 +139,7 @@ export class FrontDoor {
     const audited = this.#audit(incoming, info, authenticated, auditId);
     course.audited = audited;
     if (audited?.wantsResponse === true && info.verb !== 'watch') response?.capture(new CapturedBody());
-    const effective = await impersonate(authenticated, headers, authorizer);
+    const effective = await impersonate(authenticated, incoming, authorizer);
     if (effective !== authenticated) audited?.actsAs(effective);
     const user = audited === undefined ? effective : userWithNotes(effective, audited.notes);
     const fields = fieldsAsked(info, incoming.url);
@@ -165,9 +165,10 @@ export class FrontDoor {
     info: RequestInfo,
     auditId: string | undefined,
   ): Promise<UserInfo> {
-    const { headers, connection, socket } = incoming;
+    const { headers, rawHeaders, connection, socket } = incoming;
     const certificate = peerSubject(connection, socket);
-    const credentials: Credentials = { certificate, authorization: headers.authorization, headers };
+    const { authorization } = headers;
+    const credentials: Credentials = { certificate, authorization, headers, rawHeaders };
     try {
       return await this.#options.authenticator.authenticate(credentials, info.path);
     } catch (error) {

@@ -19,7 +19,11 @@ import { PacedEnds } from './paced-ends.ts';
 const requestsMs = 12;
 
 /** Takes a stream; false when it is for the server's own listeners. */
-type TakeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
+type TakeStream = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
+) => boolean;
 
 export class Intake {
   readonly #handshakes: Handshakes;
@@ -54,7 +58,8 @@ export class Intake {
       if (!stream.endAfterHeaders) toStream(stream, headers, ...more);
       else
         this.#requests.add(() => {
-          if (!stream.destroyed && !take(stream, headers)) toStream(stream, headers, ...more);
+          if (stream.destroyed || take(stream, headers, rawHeadersOf(more))) return;
+          toStream(stream, headers, ...more);
         });
     });
     const toRequest = detached(server, 'request');
@@ -68,6 +73,12 @@ export class Intake {
       });
     });
   }
+}
+
+/** Node's fourth argument, after the flags, which its types do not know. */
+function rawHeadersOf(more: readonly unknown[]): readonly string[] {
+  const given = more[1];
+  return Array.isArray(given) ? given.map(String) : [];
 }
 
 /** Takes the listeners of `event` off and gives a function that calls them. */

@@ -16,6 +16,8 @@ export interface IncomingRequest {
   /** Path and query. */
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  /** Names and values by turns, as they came. */
+  readonly rawHeaders: readonly string[];
   readonly body: Buffer;
   /** In place of `body` where the request is only passed on; left out when it has none. */
   readonly payload?: Readable | undefined;
@@ -58,9 +60,9 @@ export class HttpServer {
     this.#limits = new ConnectionLimits(options.clock);
     this.#app.server.on('secureConnection', (socket: Socket) => this.#limits.secured(socket));
     this.#intake = new Intake(options.clock);
-    this.#intake.pace(this.#app.server, (stream, headers) => {
+    this.#intake.pace(this.#app.server, (stream, headers, rawHeaders) => {
       if (!looksLikeWatch(headers)) return false;
-      void serveStream(serve, stream, headers);
+      void serveStream(serve, { stream, headers, rawHeaders });
       return true;
     });
     this.#app.server.on('session', (session: ServerHttp2Session) => {
@@ -150,17 +152,20 @@ export class HttpServer {
   }
 }
 
+interface StreamHead {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: Http2Headers;
+  readonly rawHeaders: readonly string[];
+}
+
 /** A watch over HTTP/2, past fastify. */
-function serveStream(
-  serve: HttpServerOptions['serve'],
-  stream: ServerHttp2Stream,
-  headers: Http2Headers,
-): Promise<void> {
+function serveStream(serve: HttpServerOptions['serve'], head: StreamHead): Promise<void> {
+  const { stream, headers, rawHeaders } = head;
   const { session } = stream;
   const { ':method': method = 'GET', ':path': url = '/' } = headers;
   const socket = session?.socket;
   const connection = session ?? stream;
-  const incoming = { method, url, headers, body: empty, payload: undefined, connection, socket };
+  const incoming = { method, url, headers, rawHeaders, body: empty, payload: undefined, connection, socket };
   return serve(incoming, new ClientResponse(new StreamResponse(stream)));
 }
 

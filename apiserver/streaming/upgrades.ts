@@ -86,12 +86,13 @@ export class Upgrades {
   }
 
   async #planOf(incoming: IncomingMessage): Promise<Plan> {
-    const { method = 'GET', url = '/', headers, socket } = incoming;
+    const { method = 'GET', url = '/', headers, rawHeaders, socket } = incoming;
     const at = url.indexOf('?');
     const path = at < 0 ? url : url.slice(0, at);
     const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
     const info = parseRequestInfo(method, path, false);
-    const user = await this.#options.admit({ method, url, headers, connection: socket, socket }, info);
+    const asked = { method, url, headers, rawHeaders, connection: socket, socket };
+    const user = await this.#options.admit(asked, info);
     try {
       const plan = await this.#planFor(incoming, { info, query, user });
       noteUpgrade(user);

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { EmptyDirVolumeSource } from '../../api/generated/core-v1.ts';
 import { toUnits } from '../../api/quantity.ts';
-import { codeOf } from '../../base/invariant.ts';
+import { namesIn } from './directory-names.ts';
 
 const execFileAsync = promisify(execFile);
 
@@ -35,16 +35,6 @@ export async function removeEmptyDirs(podDirectory: string): Promise<void> {
   const mounted = [...(await mountPoints())].filter((path) => path.startsWith(`${volumes}/`));
   for (const path of mounted) await execFileAsync('umount', ['--lazy', path]);
   for (const name of await namesIn(volumes)) await rm(join(volumes, name), { recursive: true, force: true });
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    // A pod without volumes.
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 /** @see proc_pid_mountinfo(5): the fifth field, with octal escapes. */

@@ -1,8 +1,9 @@
-import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Container, EphemeralContainer } from '../../api/generated/core-v1.ts';
 import { codeOf } from '../../base/invariant.ts';
 import type { ContainerStatus } from '../runtime/runtime.ts';
+import { namesIn } from './directory-names.ts';
 
 const maxMessageBytes = 4_096;
 const maxFallbackBytes = 2_048;
@@ -85,16 +86,6 @@ async function readIfThere(path: string): Promise<Buffer> {
   } catch (error) {
     // A container of another agent's making has none.
     if (codeOf(error) === 'ENOENT') return Buffer.alloc(0);
-    throw error;
-  }
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    // Never logged anything.
-    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { events, nodes, pods } from '../../api/generated/resources.ts';
 import { isNotFound } from '../../api/status-error.ts';
 import { type AgentHost, startAgentHost } from '../support/agent-host.ts';
 import { eventually } from '../support/eventually.ts';
+import { shellContainer, untilPod } from '../support/host-pods.ts';
 
 let host: AgentHost;
 
@@ -17,26 +18,8 @@ afterAll(async () => {
 
 const untilTerm = 'trap "exit 0" TERM; while true; do sleep 0.1; done';
 
-function shell(
-  script: string,
-  more: Partial<Pod['spec']['containers'][number]> = {},
-): Pod['spec']['containers'][number] {
-  return {
-    name: 'main',
-    image: 'tools',
-    imagePullPolicy: 'IfNotPresent',
-    command: ['sh', '-c', script],
-    ...more,
-  };
-}
-
-function until(name: string, check: (pod: Pod) => boolean, deadlineMs = 15_000): Promise<Pod> {
-  return eventually(async () => {
-    const pod = await host.getPod(name);
-    if (!check(pod)) throw new Error(`${name}: ${JSON.stringify(pod.status)}`);
-    return pod;
-  }, deadlineMs);
-}
+const until = (name: string, check: (pod: Pod) => boolean, deadlineMs?: number): Promise<Pod> =>
+  untilPod(host, name, check, deadlineMs);
 
 const isReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
@@ -91,7 +74,7 @@ describe('a node agent', () => {
       { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
       { name: 'GREETING', value: 'I am $(IP)' },
     ];
-    await host.createPod('web', { containers: [shell(script, { env })] });
+    await host.createPod('web', { containers: [shellContainer(script, { env })] });
     const pod = await until('web', isReady);
     expect(pod.status).toMatchObject({ phase: 'Running', hostIP: host.nodeIp, qosClass: 'BestEffort' });
     expect(pod.status?.podIP).toMatch(/^10\.244\.77\./);
@@ -108,7 +91,9 @@ describe('a node agent', () => {
   });
 
   it('restarts what fails, with a back-off that the status tells of', async () => {
-    await host.createPod('crash', { containers: [shell('echo last words > /dev/termination-log; exit 3')] });
+    await host.createPod('crash', {
+      containers: [shellContainer('echo last words > /dev/termination-log; exit 3')],
+    });
     const pod = await until('crash', (found) => main(found)?.state?.waiting?.reason === 'CrashLoopBackOff');
     expect(main(pod)?.restartCount).toBe(1);
     expect(main(pod)?.lastState?.terminated).toMatchObject({
@@ -123,8 +108,8 @@ describe('a node agent', () => {
   });
 
   it('ends a pod that is done as Succeeded or Failed', async () => {
-    await host.createPod('done', { restartPolicy: 'Never', containers: [shell('exit 0')] });
-    await host.createPod('failed', { restartPolicy: 'Never', containers: [shell('exit 7')] });
+    await host.createPod('done', { restartPolicy: 'Never', containers: [shellContainer('exit 0')] });
+    await host.createPod('failed', { restartPolicy: 'Never', containers: [shellContainer('exit 7')] });
     const done = await until('done', ({ status }) => status?.phase === 'Succeeded');
     expect(main(done)?.state?.terminated).toMatchObject({ exitCode: 0, reason: 'Completed' });
     const failed = await until('failed', ({ status }) => status?.phase === 'Failed');
@@ -135,7 +120,7 @@ describe('a node agent', () => {
   it('runs init containers one after another, then sidecars, then the rest', async () => {
     const volume = { name: 'shared', emptyDir: {} };
     const volumeMounts = [{ name: 'shared', mountPath: '/shared' }];
-    const step = (name: string, script: string) => shell(script, { name, volumeMounts });
+    const step = (name: string, script: string) => shellContainer(script, { name, volumeMounts });
     await host.createPod('staged', {
       volumes: [volume],
       initContainers: [
@@ -156,7 +141,7 @@ describe('a node agent', () => {
 
   it('tells why an image cannot be had, first as a failure, then as a wait', async () => {
     await host.createPod('noimage', {
-      containers: [shell('true', { image: 'nowhere.invalid/none:1', imagePullPolicy: 'Never' })],
+      containers: [shellContainer('true', { image: 'nowhere.invalid/none:1', imagePullPolicy: 'Never' })],
     });
     const pod = await until(
       'noimage',
@@ -170,7 +155,7 @@ describe('a node agent', () => {
 
   it('refuses a pod that does not fit', async () => {
     await host.createPod('large', {
-      containers: [shell(untilTerm, { resources: { requests: { cpu: '500' } } })],
+      containers: [shellContainer(untilTerm, { resources: { requests: { cpu: '500' } } })],
     });
     const pod = await until('large', ({ status }) => status?.phase === 'Failed');
     expect(pod.status?.reason).toBe('OutOfcpu');
@@ -181,11 +166,11 @@ describe('a node agent', () => {
   });
 
   it('takes its containers up again after it was killed', async () => {
-    await host.createPod('lasting', { containers: [shell(untilTerm)] });
+    await host.createPod('lasting', { containers: [shellContainer(untilTerm)] });
     const before = await until('lasting', isReady);
     await host.killAgent();
     host.startAgent();
-    await host.createPod('after', { containers: [shell(untilTerm)] });
+    await host.createPod('after', { containers: [shellContainer(untilTerm)] });
     await until('after', isReady);
     const after = await host.getPod('lasting');
     expect(after.status).toEqual(before.status);
@@ -193,7 +178,7 @@ describe('a node agent', () => {
   });
 
   it('ends and removes pods that were deleted from the API while it was down', async () => {
-    await host.createPod('orphan', { containers: [shell(untilTerm)] });
+    await host.createPod('orphan', { containers: [shellContainer(untilTerm)] });
     const pod = await until('orphan', isReady);
     await host.killAgent();
     await host.client.delete(pods, { namespace: 'default', name: 'orphan' }, { gracePeriodSeconds: 0 });
@@ -210,7 +195,7 @@ describe('a node agent', () => {
 
   it('is Running within half a second of the creation', async () => {
     const startedMs = performance.now();
-    await host.createPod('quick', { containers: [shell(untilTerm)] });
+    await host.createPod('quick', { containers: [shellContainer(untilTerm)] });
     await until('quick', isReady);
     const tookMs = performance.now() - startedMs;
     console.log(`create to Ready: ${Math.round(tookMs)} ms`);

@@ -11,6 +11,7 @@ import { httpCheck } from '../../node-agent/probe/http-check.ts';
 import { tcpCheck } from '../../node-agent/probe/tcp-check.ts';
 import { type AgentHost, startAgentHost } from '../support/agent-host.ts';
 import { eventually } from '../support/eventually.ts';
+import { shellContainer, untilPod } from '../support/host-pods.ts';
 
 async function portOf(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
@@ -106,18 +107,13 @@ describe('the probes of a container', () => {
   });
 
   const until = (name: string, check: (pod: Pod) => boolean): Promise<Pod> =>
-    eventually(async () => {
-      const pod = await agent.getPod(name);
-      if (!check(pod)) throw new Error(JSON.stringify(pod.status));
-      return pod;
-    }, 20_000);
-  const container = { name: 'main', image: 'tools', imagePullPolicy: 'IfNotPresent' };
+    untilPod(agent, name, check, 20_000);
 
   it('make it Ready when they pass, soon after', async () => {
-    const command = ['sh', '-c', 'sleep 1; touch /tmp/up; while true; do sleep 0.1; done'];
+    const script = 'sleep 1; touch /tmp/up; while true; do sleep 0.1; done';
     const probe = { exec: { command: ['ls', '/tmp/up'] }, periodSeconds: 10 };
     await agent.createPod('slow', {
-      containers: [{ ...container, command, startupProbe: probe, readinessProbe: probe }],
+      containers: [shellContainer(script, { startupProbe: probe, readinessProbe: probe })],
     });
     await until('slow', ({ status }) => status?.containerStatuses?.[0]?.state?.running !== undefined);
     const startedMs = performance.now();
@@ -126,9 +122,9 @@ describe('the probes of a container', () => {
   });
 
   it('restart it when it is dead', async () => {
-    const command = ['sh', '-c', 'while true; do sleep 0.1; done'];
+    const script = 'while true; do sleep 0.1; done';
     const livenessProbe = { exec: { command: ['false'] }, periodSeconds: 1, failureThreshold: 2 };
-    await agent.createPod('dead', { containers: [{ ...container, command, livenessProbe }] });
+    await agent.createPod('dead', { containers: [shellContainer(script, { livenessProbe })] });
     await until('dead', ({ status }) => (status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
     await eventually(async () => {
       const { items } = await agent.client.list(events, { namespace: 'default' });

@@ -7,6 +7,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import { pods } from '../../api/generated/resources.ts';
 import { type AgentHost, startAgentHost } from '../support/agent-host.ts';
 import { eventually } from '../support/eventually.ts';
+import { shellContainer, untilPod } from '../support/host-pods.ts';
 
 let host: AgentHost;
 let agent: Agent;
@@ -46,19 +47,8 @@ function get(
 }
 
 async function startPod(name: string, script: string, more: Partial<Pod['spec']> = {}): Promise<Pod> {
-  const container = {
-    name: 'main',
-    image: 'tools',
-    imagePullPolicy: 'IfNotPresent',
-    command: ['sh', '-c', script],
-  };
-  await host.createPod(name, { containers: [container], ...more });
-  return eventually(async () => {
-    const pod = await host.getPod(name);
-    const phase = pod.status?.phase;
-    if (phase !== 'Running' && phase !== 'Succeeded') throw new Error(JSON.stringify(pod.status));
-    return pod;
-  });
+  await host.createPod(name, { containers: [shellContainer(script)], ...more });
+  return untilPod(host, name, ({ status }) => ['Running', 'Succeeded'].includes(status?.phase ?? ''));
 }
 
 interface Stream {

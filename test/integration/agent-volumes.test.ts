@@ -3,6 +3,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import { configmaps, events, pods, secrets } from '../../api/generated/resources.ts';
 import { type AgentHost, startAgentHost } from '../support/agent-host.ts';
 import { eventually } from '../support/eventually.ts';
+import { shellContainer, untilPod } from '../support/host-pods.ts';
 
 let host: AgentHost;
 
@@ -14,25 +15,7 @@ afterAll(async () => {
   await host[Symbol.asyncDispose]();
 });
 
-type Container = Pod['spec']['containers'][number];
-
-function shell(script: string, more: Partial<Container> = {}): Container {
-  return {
-    name: 'main',
-    image: 'tools',
-    imagePullPolicy: 'IfNotPresent',
-    command: ['sh', '-c', script],
-    ...more,
-  };
-}
-
-function until(name: string, check: (pod: Pod) => boolean): Promise<Pod> {
-  return eventually(async () => {
-    const pod = await host.getPod(name);
-    if (!check(pod)) throw new Error(`${name}: ${JSON.stringify(pod.status)}`);
-    return pod;
-  });
-}
+const until = (name: string, check: (pod: Pod) => boolean): Promise<Pod> => untilPod(host, name, check);
 
 /** What a script that ran to its end wrote as its last words. */
 async function output(name: string): Promise<string> {
@@ -89,7 +72,7 @@ describe('volumes of a pod', () => {
             downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] },
           },
         ],
-        containers: [shell(script, { volumeMounts })],
+        containers: [shellContainer(script, { volumeMounts })],
       },
       { labels: { tier: 'web' } },
     );
@@ -106,7 +89,7 @@ describe('volumes of a pod', () => {
       volumes: [{ name: 'config', configMap: { name: 'moving' } }],
       restartPolicy: 'Never',
       containers: [
-        shell(
+        shellContainer(
           'until [ "$(cat /config/value)" = new ]; do sleep 0.1; done; echo seen > /dev/termination-log',
           {
             volumeMounts: [{ name: 'config', mountPath: '/config' }],
@@ -126,7 +109,9 @@ describe('volumes of a pod', () => {
       volumes: [{ name: 'config', configMap: { name: 'late' } }],
       restartPolicy: 'Never',
       containers: [
-        shell('cat /c/k > /dev/termination-log', { volumeMounts: [{ name: 'config', mountPath: '/c' }] }),
+        shellContainer('cat /c/k > /dev/termination-log', {
+          volumeMounts: [{ name: 'config', mountPath: '/c' }],
+        }),
       ],
     });
     await eventually(async () => {
@@ -144,7 +129,7 @@ describe('volumes of a pod', () => {
   it('name a type that the node does not have', async () => {
     await host.createPod('foreign', {
       volumes: [{ name: 'disk', nfs: { server: 'nowhere', path: '/' } }],
-      containers: [shell('true', { volumeMounts: [{ name: 'disk', mountPath: '/d' }] })],
+      containers: [shellContainer('true', { volumeMounts: [{ name: 'disk', mountPath: '/d' }] })],
     });
     await eventually(async () => {
       const { items } = await host.client.list(events, { namespace: 'default' });
@@ -165,7 +150,7 @@ describe('volumes of a pod', () => {
         { name: 'host', hostPath: { path: '/etc', type: 'Directory' } },
       ],
       containers: [
-        shell(script, {
+        shellContainer(script, {
           volumeMounts: [
             { name: 'mem', mountPath: '/m' },
             { name: 'host', mountPath: '/part', subPath: 'debian_version', readOnly: true },
@@ -189,7 +174,7 @@ describe('the identity of a pod', () => {
     await host.createPod('identity', {
       restartPolicy: 'Never',
       automountServiceAccountToken: true,
-      containers: [shell(script)],
+      containers: [shellContainer(script)],
     });
     expect(await output('identity')).toMatch(/^authoritydefault[\w-]+\.[\w-]+\.[\w-]+$/);
     await remove('identity');
@@ -201,7 +186,7 @@ describe('the identity of a pod', () => {
       securityContext: { runAsUser: 1000, fsGroup: 3000 },
       volumes: [{ name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }],
       containers: [
-        shell('set -- $(ls -lnL /t/token); echo $1 $3 $4 > /dev/termination-log', {
+        shellContainer('set -- $(ls -lnL /t/token); echo $1 $3 $4 > /dev/termination-log', {
           volumeMounts: [{ name: 'token', mountPath: '/t' }],
         }),
       ],
@@ -216,7 +201,7 @@ describe('the configuration of a container', () => {
     const env = [{ name: 'V', valueFrom: { configMapKeyRef: { name: 'env', key: 'v' } } }];
     await host.createPod('refers', {
       restartPolicy: 'Never',
-      containers: [shell('echo $V > /dev/termination-log', { env })],
+      containers: [shellContainer('echo $V > /dev/termination-log', { env })],
     });
     const pod = await until(
       'refers',
@@ -235,7 +220,7 @@ describe('the configuration of a container', () => {
     await host.createPod('part', {
       volumes: [{ name: 'work', emptyDir: {} }],
       containers: [
-        shell('sleep 60', {
+        shellContainer('sleep 60', {
           env: [{ name: 'PART', value }],
           volumeMounts: [{ name: 'work', mountPath: '/w', subPathExpr: '$(PART)' }],
         }),

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import http2 from 'node:http2';
+import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -47,6 +50,23 @@ async function whoAmI(pair: KeyPair, headers: http2.OutgoingHttpHeaders): Promis
   return JSON.parse(body) as WhoAmI;
 }
 
+/** The same over HTTP/1.1. */
+async function whoAmIOver1(pair: KeyPair, headers: http2.OutgoingHttpHeaders): Promise<WhoAmI> {
+  const ca = readFileSync(join(server.directory, 'pki', 'ca.crt'));
+  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+  const head = { 'content-type': 'application/json', ...headers };
+  const request = https.request({
+    ...{ host: '127.0.0.1', port: server.port, path, method: 'POST', headers: head, agent: false },
+    ...{ ca, cert: pair.cert, key: pair.key },
+  });
+  const answered = once(request, 'response');
+  request.end(JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }));
+  const [answer] = (await answered) as [IncomingMessage];
+  let body = '';
+  for await (const chunk of answer) body += String(chunk);
+  return JSON.parse(body) as WhoAmI;
+}
+
 const jane = {
   'x-remote-user': 'jane',
   'x-remote-group': ['dev', 'ops'],
@@ -63,6 +83,30 @@ test('the headers of a proxy with an allowed name are believed', async () => {
     extra: { 'example.com/scope': ['a'] },
   });
 });
+
+test.each([
+  ['HTTP/2', whoAmI],
+  ['HTTP/1.1', whoAmIOver1],
+] as const)(
+  'over %s a name with a comma is one name, and of several users the first counts',
+  async (_, ask) => {
+    const proxy = await proxyCa.issue({ commonName: 'front-proxy-client' });
+    const sent = {
+      'x-remote-user': ['jane, x', 'joe'],
+      'x-remote-group': ['dev, system:masters', '', 'ops'],
+    };
+    expect((await ask(proxy, sent)).status?.userInfo).toMatchObject({
+      username: 'jane, x',
+      groups: ['dev, system:masters', 'ops', 'system:authenticated'],
+    });
+    const root = await clientCa.issue({ commonName: 'root', organizations: ['system:masters'] });
+    const acting = { 'impersonate-user': 'jane', 'impersonate-group': ['dev, system:masters', 'ops'] };
+    expect((await ask(root, acting)).status?.userInfo).toMatchObject({
+      username: 'jane',
+      groups: ['dev, system:masters', 'ops', 'system:authenticated'],
+    });
+  },
+);
 
 test('a proxy that names nobody is nobody itself', async () => {
   const pair = await proxyCa.issue({ commonName: 'front-proxy-client' });

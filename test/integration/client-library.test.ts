@@ -23,6 +23,7 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AgentHost, startAgentHost } from '../support/agent-host.ts';
 import { eventually } from '../support/eventually.ts';
+import { shellContainer } from '../support/host-pods.ts';
 
 let host: AgentHost;
 let directory: string;
@@ -38,17 +39,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'client-library-'));
   config.loadFromFile(join(host.directory, 'admin.json'));
   core = config.makeApiClient(CoreApi);
-  await host.createPod('server', {
-    containers: [
-      {
-        name: 'main',
-        image: 'tools',
-        imagePullPolicy: 'IfNotPresent',
-        command: ['sh', '-c', script],
-        stdin: true,
-      },
-    ],
-  });
+  await host.createPod('server', { containers: [shellContainer(script, { stdin: true })] });
   await eventually(async () => {
     const { status } = await core.readNamespacedPod({ namespace, name: 'server' });
     expect(status?.phase).toBe('Running');
@@ -120,8 +111,7 @@ test('port-forward carries bytes to a port on the loopback of the pod', async ()
 test('log: of the past, and followed to the end of the container', async () => {
   const read = await core.readNamespacedPodLog({ namespace, name: 'server', limitBytes: 6 });
   expect(read).toBe('begun\n');
-  const command = ['sh', '-c', 'echo one; sleep 0.5; echo two'];
-  const container = { name: 'main', image: 'tools', imagePullPolicy: 'IfNotPresent', command };
+  const container = shellContainer('echo one; sleep 0.5; echo two');
   await host.createPod('ends', { containers: [container], restartPolicy: 'Never' });
   const stream = new PassThrough();
   const followed = textOf(stream);

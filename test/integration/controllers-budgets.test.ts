@@ -6,6 +6,7 @@ import { StatusError } from '../../api/status-error.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { livePods } from '../support/observed-objects.ts';
 
 const namespace = 'default';
 /** New pods stay unready while it says so. */
@@ -43,10 +44,7 @@ const untilStatus = (status: PodDisruptionBudget['status']): Promise<void> =>
     expect(budget.status).toMatchObject(status ?? {});
   });
 
-const podsOf = async (): Promise<Pod[]> =>
-  (await admin.list(pods, { namespace, labelSelector: 'app=web' })).items.filter(
-    ({ metadata }) => metadata.deletionTimestamp === undefined,
-  );
+const podsOf = (): Promise<Pod[]> => livePods(admin, 'app=web');
 
 const readiness = ({ status }: Pod): string | undefined =>
   status?.conditions?.find(({ type }) => type === 'Ready')?.status;

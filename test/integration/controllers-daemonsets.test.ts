@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DaemonSet } from '../../api/generated/apps-v1.ts';
-import type { Pod } from '../../api/generated/core-v1.ts';
+import type { DaemonSet, DaemonSetStatus } from '../../api/generated/apps-v1.ts';
 import { controllerrevisions, daemonsets, nodes, pods } from '../../api/generated/resources.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { livePods, untilObserved } from '../support/observed-objects.ts';
 import { reportEnd } from '../support/pod-ends.ts';
 
 const hosts = ['host-1', 'host-2', 'host-3'];
@@ -20,18 +20,9 @@ beforeAll(async () => {
 
 afterAll(() => cluster?.stop());
 
-const podsOf = async (): Promise<Pod[]> =>
-  (await admin.list(pods, { namespace, labelSelector: 'app=logs' })).items.filter(
-    ({ metadata }) => metadata.deletionTimestamp === undefined,
-  );
-
-const untilStatus = (status: Partial<DaemonSet['status']>): Promise<DaemonSet> =>
-  eventually(async () => {
-    const daemonSet = await admin.get(daemonsets, ref);
-    expect(daemonSet.status?.observedGeneration).toBe(daemonSet.metadata.generation);
-    expect(daemonSet.status).toMatchObject(status ?? {});
-    return daemonSet;
-  });
+const podsOf = (): ReturnType<typeof livePods> => livePods(admin, 'app=logs');
+const untilStatus = (status: Partial<DaemonSetStatus>): Promise<DaemonSet> =>
+  untilObserved(admin, daemonsets, ref, status);
 
 const setImage = (image: string): Promise<DaemonSet> =>
   admin.patch(daemonsets, ref, {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Deployment } from '../../api/generated/apps-v1.ts';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
-import { deployments, endpointslices, nodes, pods, services } from '../../api/generated/resources.ts';
+import { deployments, endpointslices, nodes, services } from '../../api/generated/resources.ts';
 import { delay, systemClock } from '../../base/clock.ts';
 import { secretHex } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
@@ -14,6 +14,7 @@ import { freePort, testLogger, testLogLevel } from '../support/api-server.ts';
 import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { HollowGuards } from '../support/hollow-guards.ts';
+import { livePods } from '../support/observed-objects.ts';
 
 const hosts = ['host-1', 'host-2', 'host-3'];
 let cluster: ControllersCluster;
@@ -88,10 +89,7 @@ async function allNodes(): Promise<Node[]> {
 
 const nodeOf = (name: string): Promise<Node> => admin.get(nodes, { name });
 
-async function livePods(): Promise<Pod[]> {
-  const { items } = await admin.list(pods, { namespace: 'default', labelSelector: 'app=web' });
-  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-}
+const webPods = (): Promise<Pod[]> => livePods(admin, 'app=web');
 
 /** Names of the nodes of ready endpoints, sorted. */
 async function readyEndpoints(): Promise<string[]> {
@@ -155,11 +153,11 @@ describe('the loss of a node', () => {
     expect(nodeCondition(node, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'NodeStatusUnknown' });
     expect(node.spec.taints?.map(({ key }) => key)).toContain(nodeDeadTaint);
     await heal('host-2');
-    expect(await livePods()).toHaveLength(3);
+    expect(await webPods()).toHaveLength(3);
   });
 
   it('is not believed of most nodes at once: endpoints and pods stay, and Ready comes back', async () => {
-    const before = (await livePods()).map(({ metadata }) => metadata.uid).sort();
+    const before = (await webPods()).map(({ metadata }) => metadata.uid).sort();
     silence(...hosts);
     await eventually(async () => {
       for (const node of await allNodes()) expect(nodeCondition(node, silentCondition)?.status).toBe('True');
@@ -174,7 +172,7 @@ describe('the loss of a node', () => {
       for (const node of await allNodes()) expect(nodeCondition(node, 'Ready')?.status).toBe('True');
     });
     await heal(...hosts);
-    expect((await livePods()).map(({ metadata }) => metadata.uid).sort()).toEqual(before);
+    expect((await webPods()).map(({ metadata }) => metadata.uid).sort()).toEqual(before);
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { StatefulSet } from '../../api/generated/apps-v1.ts';
+import type { StatefulSet, StatefulSetStatus } from '../../api/generated/apps-v1.ts';
 import {
   controllerrevisions,
   persistentvolumeclaims,
@@ -10,6 +10,7 @@ import { isNotFound } from '../../api/status-error.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { untilObserved } from '../support/observed-objects.ts';
 
 const namespace = 'default';
 const ref = { namespace, name: 'db' };
@@ -35,13 +36,8 @@ const names = async (): Promise<string[]> =>
 const claims = async (): Promise<string[]> =>
   (await admin.list(persistentvolumeclaims, { namespace })).items.map(({ metadata }) => metadata.name).sort();
 
-const untilStatus = (status: Partial<StatefulSet['status']>): Promise<StatefulSet> =>
-  eventually(async () => {
-    const set = await admin.get(statefulsets, ref);
-    expect(set.status?.observedGeneration).toBe(set.metadata.generation);
-    expect(set.status).toMatchObject(status ?? {});
-    return set;
-  });
+const untilStatus = (status: Partial<StatefulSetStatus>): Promise<StatefulSet> =>
+  untilObserved(admin, statefulsets, ref, status);
 
 const change = (spec: unknown): Promise<StatefulSet> =>
   admin.patch(statefulsets, ref, { type: 'strategic', body: { spec } });

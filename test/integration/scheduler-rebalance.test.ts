@@ -13,6 +13,7 @@ import type { Move } from '../../scheduler/rebalance/next-move.ts';
 import { PodSightings } from '../../scheduler/rebalance/pod-sightings.ts';
 import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { livePods } from '../support/observed-objects.ts';
 import { aNode } from '../support/scheduling-objects.ts';
 
 const nodes = ['a', 'b', 'c'];
@@ -73,10 +74,7 @@ function see(pod: Pod): void {
     });
 }
 
-const webPods = async (): Promise<Pod[]> =>
-  (await cluster.admin.list(pods, { namespace: 'default' })).items.filter(
-    ({ metadata }) => metadata.deletionTimestamp === undefined,
-  );
+const webPods = (): Promise<Pod[]> => livePods(cluster.admin);
 
 async function firstMove(): Promise<Move> {
   const pod = await eventually(() => {

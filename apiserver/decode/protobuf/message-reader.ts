@@ -5,9 +5,10 @@ import {
   type ProtobufMessage,
   ProtobufMessages,
   type ProtobufType,
+  wireTypes,
 } from './messages.ts';
 import { eitherMessages, specialMessages } from './special-messages.ts';
-import { WireError, WireReader, wireBytes, wireFixed64, wireVarint } from './wire.ts';
+import { WireError, WireReader, wireBytes, wireVarint } from './wire.ts';
 
 /** Messages within messages; JSON schemas, which refer to themselves, are the only ones that come near. */
 const maxDepth = 200;
@@ -155,17 +156,6 @@ export class MessageReader {
 }
 
 const noBytes: Buffer = Buffer.alloc(0);
-
-const wireTypes: Readonly<Record<ProtobufType['kind'], number>> = {
-  string: wireBytes,
-  bytes: wireBytes,
-  message: wireBytes,
-  map: wireBytes,
-  bool: wireVarint,
-  int32: wireVarint,
-  int64: wireVarint,
-  double: wireFixed64,
-};
 
 function checkWireType(field: ProtobufField, wireType: number): void {
   if (wireType === wireTypes[field.type.kind]) return;

@@ -5,9 +5,10 @@ import {
   type ProtobufMessage,
   ProtobufMessages,
   type ProtobufType,
+  wireTypes,
 } from './messages.ts';
 import { eitherFields, type SpecialWriter, specialWriters } from './special-writers.ts';
-import { wireBytes, wireFixed64, wireVarint } from './wire.ts';
+import { wireBytes } from './wire.ts';
 import { WireWriter } from './wire-writer.ts';
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -20,17 +21,6 @@ interface PlannedField {
 
 /** Fields in falling order of their numbers. */
 type Plan = readonly PlannedField[];
-
-const wireTypes: Readonly<Record<ProtobufType['kind'], number>> = {
-  string: wireBytes,
-  bytes: wireBytes,
-  message: wireBytes,
-  map: wireBytes,
-  bool: wireVarint,
-  int32: wireVarint,
-  int64: wireVarint,
-  double: wireFixed64,
-};
 
 const keyTag = 8 + wireBytes;
 const valueField = 2;

@@ -3,6 +3,7 @@ import { invariant } from '../../../base/invariant.ts';
 import type { Presence } from '../presence.ts';
 import { type SchemaField, type Schemas, type StructType, schemaFacts } from '../schema.ts';
 import { eitherMessages } from './special-messages.ts';
+import { wireBytes, wireFixed64, wireVarint } from './wire.ts';
 
 export type ProtobufScalar = 'string' | 'bytes' | 'bool' | 'int32' | 'int64' | 'double';
 
@@ -10,6 +11,18 @@ export type ProtobufType =
   | { readonly kind: ProtobufScalar }
   | { readonly kind: 'message'; readonly message: string }
   | { readonly kind: 'map'; readonly values: ProtobufType };
+
+/** The wire type of a value of each kind. */
+export const wireTypes: Readonly<Record<ProtobufType['kind'], number>> = {
+  string: wireBytes,
+  bytes: wireBytes,
+  message: wireBytes,
+  map: wireBytes,
+  bool: wireVarint,
+  int32: wireVarint,
+  int64: wireVarint,
+  double: wireFixed64,
+};
 
 export interface ProtobufField {
   /** JSON name. */
