@@ -14,6 +14,8 @@ export interface ClaimRequest<O extends ApiObject, D extends ApiObject> {
   readonly selector: Selector;
   /** Those that `owner` controls and those that nobody does. */
   readonly candidates: readonly D[];
+  /** Stands on what is adopted, and on nothing that is released. */
+  readonly finalizer?: string | undefined;
 }
 
 /** Adopts and releases as `planClaims` says. @returns what belongs to the owner now */
@@ -26,11 +28,15 @@ export async function claimDependents<O extends ApiObject, D extends ApiObject>(
   const adopted: D[] = [];
   const reference = toControllerReference(request.ownerType, owner);
   await runBounded(toAdopt, async (dependent) => {
-    const result = await patchDependent(request, dependent, adoptionPatch(dependent, reference));
+    const result = await patchDependent(
+      request,
+      dependent,
+      adoptionPatch(dependent, reference, request.finalizer),
+    );
     if (result !== undefined) adopted.push(result);
   });
   await runBounded(toRelease, async (dependent) => {
-    await patchDependent(request, dependent, releasePatch(dependent, owner.metadata.uid));
+    await patchDependent(request, dependent, releasePatch(dependent, owner.metadata.uid, request.finalizer));
   });
   return [...owned, ...adopted];
 }
@@ -60,13 +66,14 @@ async function patchDependent<O extends ApiObject, D extends ApiObject>(
 }
 
 /** Adds `reference`; the uid guards against a namesake. */
-function adoptionPatch(dependent: ApiObject, reference: OwnerReference): unknown {
-  return { metadata: { uid: dependent.metadata.uid, ownerReferences: [reference] } };
+function adoptionPatch(dependent: ApiObject, reference: OwnerReference, finalizer?: string): unknown {
+  const finalizers = finalizer === undefined ? {} : { finalizers: [finalizer] };
+  return { metadata: { uid: dependent.metadata.uid, ownerReferences: [reference], ...finalizers } };
 }
 
 /** Takes the owner with `ownerUid` away. */
-function releasePatch(dependent: ApiObject, ownerUid: string): unknown {
-  return {
-    metadata: { uid: dependent.metadata.uid, ownerReferences: [{ $patch: 'delete', uid: ownerUid }] },
-  };
+function releasePatch(dependent: ApiObject, ownerUid: string, finalizer?: string): unknown {
+  const finalizers = finalizer === undefined ? {} : { '$deleteFromPrimitiveList/finalizers': [finalizer] };
+  const ownerReferences = [{ $patch: 'delete', uid: ownerUid }];
+  return { metadata: { uid: dependent.metadata.uid, ownerReferences, ...finalizers } };
 }

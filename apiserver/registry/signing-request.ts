@@ -8,6 +8,7 @@ import { ageColumn, column, formatDuration, nameColumn } from './columns.ts';
 import { forbidden, invalid, required, unsupported } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
 import { pathSegmentName } from './names.ts';
+import { requestedSubject } from './requested-subject.ts';
 import type { FieldError, WriteContext } from './strategy.ts';
 
 const minSeconds = 600;
@@ -53,6 +54,10 @@ function validateRequest({ spec }: CertificateSigningRequest): FieldError[] {
   const errors: FieldError[] = [];
   if (!decoded(spec.request).includes('-----BEGIN CERTIFICATE REQUEST-----'))
     errors.push(invalid('spec.request', spec.request, 'PEM block type must be CERTIFICATE REQUEST'));
+  else if (requestedSubject(spec.request) === undefined)
+    errors.push(
+      invalid('spec.request', spec.request, 'must be one PEM block with a DER-encoded PKCS#10 request'),
+    );
   if ((spec.usages ?? []).length === 0) errors.push(required('spec.usages'));
   for (const [index, usage] of (spec.usages ?? []).entries())
     if (!usages.includes(usage)) errors.push(unsupported(`spec.usages[${index}]`, usage, usages));

@@ -27,7 +27,13 @@ export class ClusterRoleAggregationController implements ControlLoop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#roles.run(signal), this.#loop.run(signal)]);
+    await Promise.all([this.#roles.run(signal), this.#begin(signal), this.#loop.run(signal)]);
+  }
+
+  /** What changed while nobody led has no event. */
+  async #begin(signal: AbortSignal): Promise<void> {
+    await this.#roles.whenSynced(signal);
+    this.#enqueueAggregated();
   }
 
   /** Which roles one is gathered into is theirs to say; there are few of them. */

@@ -78,8 +78,13 @@ export class CronJobController implements ControlLoop {
     await this.#forgetOldJobs(cronJob, owned);
     const observed = await this.#observeJobs(cronJob, owned);
     const planned = isTerminating(cronJob) || cronJob.spec.suspend === true ? undefined : this.#plan(cronJob);
-    const status = planned === undefined ? observed : await this.#start(cronJob, observed, planned);
-    await this.#store(key, cronJob, status);
+    let status = observed;
+    try {
+      if (planned !== undefined) status = await this.#start(cronJob, observed, planned);
+    } finally {
+      // What was seen is told once, also when nothing can be started.
+      await this.#store(key, cronJob, status);
+    }
     return { requeueAfterMs: planned?.nextInMs };
   }
 

@@ -33,6 +33,17 @@ describe('planSchedule', () => {
     });
   });
 
+  it('counts the times of @every from the last one, whoever looks when', () => {
+    const every = aCronJob({ schedule: '@every 1h' }, { lastScheduleTime: '2026-01-01T00:00:00Z' });
+    expect(planSchedule(every, t0Ms + 59 * minute)).toMatchObject({
+      ...{ dueMs: undefined, nextInMs: minute + 100 },
+    });
+    const hurried = { ...every, spec: { ...every.spec, startingDeadlineSeconds: 60 } };
+    expect(planSchedule(hurried, t0Ms + 60 * minute + 100)).toMatchObject({
+      ...{ dueMs: t0Ms + 60 * minute, nextInMs: 60 * minute },
+    });
+  });
+
   it('counts from the last start', () => {
     const cronJob = aCronJob({}, { lastScheduleTime: '2026-01-01T00:20:00Z' });
     expect(planSchedule(cronJob, t0Ms + 24 * minute).dueMs).toBeUndefined();

@@ -20,19 +20,22 @@ export function planSchedule(cronJob: CronJob, nowMs: number): PlannedSchedule {
   const { schedule: text, timeZone, startingDeadlineSeconds } = cronJob.spec;
   const schedule = parseCronSchedule(text, timeZone);
   const deadlineMs = startingDeadlineSeconds === undefined ? undefined : startingDeadlineSeconds * 1_000;
-  const { dueMs, missed } = mostRecent(schedule, earliestMs(cronJob, deadlineMs, nowMs), nowMs);
-  const nextMs = schedule.next(nowMs);
+  const sinceMs = Date.parse(cronJob.status?.lastScheduleTime ?? cronJob.metadata.creationTimestamp);
+  const last = mostRecent(schedule, sinceMs, nowMs);
+  const dueMs = isForgotten(last.dueMs, deadlineMs, nowMs) ? undefined : last.dueMs;
+  // `@every` counts from the last time: from now on it would be put off whenever somebody looks.
+  const nextMs = schedule.next(last.dueMs ?? sinceMs) ?? schedule.next(nowMs);
   return {
     dueMs,
     isTooLate: dueMs !== undefined && deadlineMs !== undefined && dueMs + deadlineMs < nowMs,
-    missedMany: missed > manyMissed && deadlineMs === undefined,
+    missedMany: last.missed > manyMissed && deadlineMs === undefined,
     nextInMs: nextMs === undefined ? undefined : nextMs - nowMs + marginMs,
   };
 }
 
-function earliestMs({ metadata, status }: CronJob, deadlineMs: number | undefined, nowMs: number): number {
-  const sinceMs = Date.parse(status?.lastScheduleTime ?? metadata.creationTimestamp);
-  return deadlineMs === undefined ? sinceMs : Math.max(sinceMs, nowMs - deadlineMs);
+/** Times before the starting deadline are not looked at. */
+function isForgotten(dueMs: number | undefined, deadlineMs: number | undefined, nowMs: number): boolean {
+  return dueMs !== undefined && deadlineMs !== undefined && dueMs <= nowMs - deadlineMs;
 }
 
 /** After a long pause the many times in between are estimated from the first two, and only the last days are walked. */

@@ -8,6 +8,7 @@ import { claimDependents } from '../claim-dependents.ts';
 import { type ControllerContext, loopOptions } from '../context.ts';
 import { Expectations } from '../expectations.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
+import { orphansFor } from '../orphans.ts';
 import { OwnWrites } from '../own-writes.ts';
 import { isPodActive, isTerminating } from '../pod-state.ts';
 import { maxPodBurst, PodWriter } from '../pod-writer.ts';
@@ -86,7 +87,7 @@ export class DaemonSetController implements ControlLoop {
       ...{ client: this.#context.client, ownerType: daemonsets, owner: daemonSet, type: pods, selector },
       candidates: [
         ...podInformer.lister.byIndex(controllerIndex, uid),
-        ...podInformer.lister.byIndex(controllerIndex, orphansOf(namespace)).filter(isPodActive),
+        ...orphansFor(podInformer.lister, namespace, selector).filter(isPodActive),
       ],
     });
     const nowMs = this.#context.clock.nowMs();
@@ -133,16 +134,19 @@ export class DaemonSetController implements ControlLoop {
     view: DaemonView,
     signal: AbortSignal,
   ): Promise<{ readonly error: unknown } | undefined> {
-    if (!this.#expectations.satisfied(key)) return undefined;
+    if (!this.#isSettled(key)) return undefined;
     try {
       await this.#apply(key, view, planDaemons(view), signal);
       const isRolling = (view.daemonSet.spec.updateStrategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
-      if (isRolling && this.#expectations.satisfied(key))
-        await this.#apply(key, view, planRollingUpdate(view), signal);
+      if (isRolling && this.#isSettled(key)) await this.#apply(key, view, planRollingUpdate(view), signal);
       return undefined;
     } catch (error) {
       return { error };
     }
+  }
+
+  #isSettled(key: string): boolean {
+    return this.#expectations.satisfied(key, this.#context.informers.pods.lastResourceVersion);
   }
 
   async #apply(key: string, view: DaemonView, plan: DaemonPlan, signal: AbortSignal): Promise<void> {

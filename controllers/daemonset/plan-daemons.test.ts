@@ -119,6 +119,17 @@ describe('planRollingUpdate', () => {
   });
 });
 
+describe('a rolling update that surges', () => {
+  it('makes no second pod on a node that takes none any more: the old one goes in its turn', () => {
+    const daemonSet = aDaemonSet({ maxSurge: 1, maxUnavailable: 0 });
+    const closed = { taints: [{ key: 'x', effect: 'NoSchedule' }] };
+    const nodes = [aNode('a', closed), aNode('b'), aNode('c', closed)];
+    const pods = [aDaemon('a', 'old'), aDaemon('b', 'old'), aDaemon('c', 'old', false)];
+    const plan = planRollingUpdate(viewOf(daemonSet, nodes, pods));
+    expect(plan).toMatchObject({ toCreate: [], toDelete: [pods[2], pods[0]] });
+  });
+});
+
 describe('planDaemonStatus', () => {
   it('counts nodes', () => {
     const nodes = [aNode('a'), aNode('b'), aNode('c', { taints: [{ key: 'x', effect: 'NoSchedule' }] })];

@@ -10,6 +10,8 @@ interface NodePods {
   readonly old: Pod | undefined;
   /** More than one of either: something for the ordinary plan to clean up first. */
   readonly isMuddled: boolean;
+  /** False for one that keeps a pod which it would not get any more. */
+  readonly shouldRun: boolean;
 }
 
 /** The next pods to replace. Without surge they are deleted, and made anew by the ordinary plan. */
@@ -30,12 +32,16 @@ function nodesWithPods({ daemonSet, nodes, podsByNode, hash }: DaemonView): {
   const wanting = nodes
     .filter((node) => fitOf(daemonSet, node).shouldRun)
     .map(({ metadata }) => metadata.name);
+  const wanted = new Set(wanting);
   const names = new Set([...podsByNode.keys(), ...wanting]);
   const found = [...names].map((node): NodePods => {
     const live = (podsByNode.get(node) ?? []).filter((pod) => !isTerminating(pod));
     const current = live.filter((pod) => isCurrent(pod, hash));
     const old = live.filter((pod) => !isCurrent(pod, hash));
-    return { node, current: current[0], old: old[0], isMuddled: current.length > 1 || old.length > 1 };
+    return {
+      ...{ node, current: current[0], old: old[0], isMuddled: current.length > 1 || old.length > 1 },
+      shouldRun: wanted.has(node),
+    };
   });
   return { nodes: found, desired: wanting.length };
 }
@@ -70,13 +76,22 @@ function surging(
   const toDelete: Pod[] = [];
   const broken: string[] = [];
   const candidates: string[] = [];
-  for (const { node, current, old, isMuddled } of nodes) {
+  // A second pod would never get onto a node that takes none any more.
+  const leaving: Pod[] = [];
+  for (const { node, current, old, isMuddled, shouldRun } of nodes) {
     if (isMuddled) surge += 1;
     if (isMuddled || old === undefined) continue;
-    if (current === undefined) (isAvailable(old, daemonSet, nowMs) ? candidates : broken).push(node);
-    else if (isAvailable(current, daemonSet, nowMs)) toDelete.push(old);
-    else surge += 1;
+    const isServing = isAvailable(old, daemonSet, nowMs);
+    if (current !== undefined) {
+      if (isAvailable(current, daemonSet, nowMs)) toDelete.push(old);
+      else surge += 1;
+    } else if (shouldRun) (isServing ? candidates : broken).push(node);
+    else (isServing ? leaving : toDelete).push(old);
   }
   const spare = Math.max(0, maxSurge - surge);
-  return { toCreate: [...broken, ...candidates.slice(0, spare)], toDelete };
+  const left = leaving.slice(0, spare);
+  return {
+    toCreate: [...broken, ...candidates.slice(0, spare - left.length)],
+    toDelete: [...toDelete, ...left],
+  };
 }

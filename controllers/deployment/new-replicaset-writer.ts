@@ -6,6 +6,7 @@ import { messageOf } from '../../base/invariant.ts';
 import type { EventSink } from '../../client/event-recorder.ts';
 import type { ControllerContext } from '../context.ts';
 import { isControlledBy } from '../ownership.ts';
+import { isNamespaceTerminating } from '../pod-creation.ts';
 import { revisionAnnotation } from './annotations.ts';
 import { replicasOf } from './availability.ts';
 import { type ConditionUpdate, conditionOf, hasProgressDeadline, withCondition } from './conditions.ts';
@@ -68,7 +69,9 @@ export class NewReplicaSetWriter {
     } catch (error) {
       if (isAlreadyExists(error))
         return { replicaSet: await this.#resolve(deployment, wanted), progress: undefined };
-      await this.#reportCreateError(deployment, wanted.metadata.name ?? '', error);
+      // Nothing can be created there any more, and there is no need to say so.
+      if (!isNamespaceTerminating(error))
+        await this.#reportCreateError(deployment, wanted.metadata.name ?? '', error);
       throw error;
     }
   }

@@ -40,6 +40,20 @@ describe('planRollout', () => {
     expect(step).toEqual({ kind: 'scale', scales: [{ replicaSet: old, replicas: 3 }], status: 'counters' });
   });
 
+  it('deletes history beyond the limit also while it is paused', () => {
+    const deployment = aDeployment({ spec: { paused: true, revisionHistoryLimit: 0 } });
+    const current = aReplicaSet({ replicas: 3, status: settled(3) });
+    const old = aReplicaSet({
+      ...{ name: 'old', image: 'old', replicas: 0 },
+      status: { replicas: 0, observedGeneration: 1 },
+    });
+    expect(planOf(deployment, [current, old])).toEqual({
+      kind: 'settle',
+      toDelete: [old],
+      status: 'counters',
+    });
+  });
+
   it('ends all old pods before the first new one when it recreates', () => {
     const deployment = aDeployment({ spec: { strategy: { type: 'Recreate' } } });
     const old = aReplicaSet({ replicas: 3, image: 'old' });

@@ -45,7 +45,10 @@ export function planRollout(input: PlanInput): Step {
 }
 
 function planPaused(input: PlanInput): Step {
-  return scaleStep(planScaling(input), 'counters', surplusHistory(input));
+  const scales = planScaling(input);
+  const toDelete = surplusHistory(input);
+  const resizes = scales.some(({ replicaSet, replicas }) => replicas !== replicasOf(replicaSet));
+  return scaleStep(resizes || toDelete.length === 0 ? scales : [], 'counters', toDelete);
 }
 
 function planRolling(input: PlanInput): Step {

@@ -10,15 +10,16 @@ import { claimDependents } from '../claim-dependents.ts';
 import { type ControllerContext, loopOptions } from '../context.ts';
 import { Expectations } from '../expectations.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
+import { orphansFor } from '../orphans.ts';
 import { OwnWrites } from '../own-writes.ts';
 import { isPodActive } from '../pod-state.ts';
 import { PodWriter } from '../pod-writer.ts';
-import { controllerIndex, orphansOf } from '../shared-informers.ts';
+import { controllerIndex } from '../shared-informers.ts';
 import { isSame } from '../structural-equality.ts';
 import { accountForEnds } from './accounting.ts';
 import { afterEnds, type FailureRecord, noFailures } from './backoff.ts';
 import { removeTrackingFinalizer } from './finalizers.ts';
-import { isSuspended, isTracked } from './job-pods.ts';
+import { isSuspended, isTracked, trackingFinalizer } from './job-pods.ts';
 import {
   isComplete,
   isCounted,
@@ -33,14 +34,14 @@ import { type JobView, viewJob } from './job-view.ts';
 import { newJobPod } from './new-pods.ts';
 import {
   completionsReached,
-  deadlineInMs,
   isFinished,
   type Outcome,
   planOutcome,
+  untilDeadlineMs,
   withCondition,
 } from './outcome.ts';
 import { planPods } from './plan-pods.ts';
-import { isLeftBehind, isManagedHere, watchJobs } from './triggers.ts';
+import { isAdoptable, isLeftBehind, isManagedHere, watchJobs } from './triggers.ts';
 
 const workers = 16;
 const orphanWorkers = 4;
@@ -117,7 +118,7 @@ export class JobController implements ControlLoop {
     await this.#track(key, job, view, progress);
     if (record !== noFailures) this.#failures.set(key, record);
     if (progress.failure !== undefined) throw progress.failure.error;
-    return { requeueAfterMs: earliest(progress.retryInMs, deadlineInMs(started, nowMs)) };
+    return { requeueAfterMs: earliest(progress.retryInMs, untilDeadlineMs(started, nowMs)) };
   }
 
   async #claim(job: Job): Promise<readonly Pod[] | undefined> {
@@ -126,9 +127,10 @@ export class JobController implements ControlLoop {
     const { lister } = this.#context.informers.pods;
     return claimDependents({
       ...{ client: this.#context.client, ownerType: jobs, owner: job, type: pods, selector },
+      finalizer: trackingFinalizer,
       candidates: [
         ...lister.byIndex(controllerIndex, job.metadata.uid),
-        ...lister.byIndex(controllerIndex, orphansOf(job.metadata.namespace)).filter(isPodActive),
+        ...orphansFor(lister, job.metadata.namespace, selector).filter(isPodActive),
       ],
     });
   }
@@ -140,7 +142,7 @@ export class JobController implements ControlLoop {
     const counts = { active: active.length, ready, terminating };
     const base = { ...counts, isManaged: false, retryInMs: undefined, failure: undefined };
     const outcome = planOutcome(view, nowMs);
-    const settled = this.#expectations.satisfied(key);
+    const settled = this.#expectations.satisfied(key, this.#context.informers.pods.lastResourceVersion);
     if (outcome !== undefined) {
       const failure = await failureOf(() => this.#writer.delete(job, active, signal));
       const isOver = failure === undefined && settled;
@@ -226,7 +228,10 @@ export class JobController implements ControlLoop {
   async #releaseOrphan(key: string): Promise<undefined> {
     const { namespace, name } = splitKey(key);
     const pod = this.#context.informers.pods.lister.get(namespace, name);
-    if (pod === undefined || !isTracked(pod) || !isLeftBehind(this.#context.informers, pod)) return;
+    const { informers } = this.#context;
+    if (pod === undefined || !isTracked(pod) || !isLeftBehind(informers, pod)) return;
+    // Whoever adopts it counts its end, too.
+    if (isAdoptable(informers, pod)) return;
     await removeTrackingFinalizer(this.#context.client, pod);
   }
 

@@ -5,7 +5,7 @@ import { isPodReady } from '../pod-state.ts';
 import { countUntracked } from './accounting.ts';
 import { isSuspended } from './job-pods.ts';
 import type { JobView } from './job-view.ts';
-import { type Outcome, withCondition } from './outcome.ts';
+import { conditionOf, type Outcome, withCondition } from './outcome.ts';
 
 /** The steps of a Job's status: each returns the next one. */
 
@@ -15,8 +15,10 @@ export interface LiveCounts {
   readonly terminating: number;
 }
 
+/** A Job that goes on after a suspension starts anew: the time before does not count towards its deadline. */
 export function withStart(job: Job, nowMs: number): Job {
-  if (job.status?.startTime !== undefined || isSuspended(job)) return job;
+  const isResumed = conditionOf(job.status, 'Suspended') !== undefined;
+  if (isSuspended(job) || (job.status?.startTime !== undefined && !isResumed)) return job;
   return { ...job, status: { ...job.status, startTime: toTime(nowMs) } };
 }
 

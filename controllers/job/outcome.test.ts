@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { aJob, aJobPod, t0Ms } from '../../test/support/workload-objects.ts';
+import { withStart } from './job-status.ts';
 import { viewJob } from './job-view.ts';
-import { type Outcome, planOutcome } from './outcome.ts';
+import { type Outcome, planOutcome, untilDeadlineMs } from './outcome.ts';
 
 const outcome = (
   job: ReturnType<typeof aJob>,
@@ -38,6 +39,20 @@ describe('planOutcome', () => {
     const job = aJob({ activeDeadlineSeconds: 5 }, { startTime: '2026-01-01T00:00:00Z' });
     expect(outcome(job, [], t0Ms + 4_999)).toBeUndefined();
     expect(outcome(job, [], t0Ms + 5_000)?.reason).toBe('DeadlineExceeded');
+  });
+
+  it('waits for no deadline that has passed while its pods end', () => {
+    const job = aJob({ activeDeadlineSeconds: 5 }, { startTime: '2026-01-01T00:00:00Z' });
+    expect(untilDeadlineMs(job, t0Ms + 4_000)).toBe(1_000);
+    expect(untilDeadlineMs(job, t0Ms + 6_000)).toBeUndefined();
+  });
+
+  it('does not count the time before and during a suspension towards the deadline', () => {
+    const condition = { type: 'Suspended', status: 'True', reason: 'JobSuspended', message: '' };
+    const status = { startTime: '2026-01-01T00:00:00Z', conditions: [condition] };
+    const resumed = withStart(aJob({ activeDeadlineSeconds: 5 }, status), t0Ms + 60_000);
+    expect(outcome(resumed, [], t0Ms + 60_000)).toBeUndefined();
+    expect(outcome(resumed, [], t0Ms + 65_000)?.reason).toBe('DeadlineExceeded');
   });
 
   it('counts restarts where containers are restarted in place', () => {

@@ -76,6 +76,12 @@ export function deadlineInMs(job: Job, nowMs: number): number | undefined {
   return Math.max(0, startMs + activeDeadlineSeconds * 1_000 - nowMs);
 }
 
+/** As `deadlineInMs`, but undefined when it has passed, too: what is to wait for then has events of its own. */
+export function untilDeadlineMs(job: Job, nowMs: number): number | undefined {
+  const leftMs = deadlineInMs(job, nowMs);
+  return leftMs === 0 ? undefined : leftMs;
+}
+
 function indexOutcome({ job, indexes }: JobView): Outcome | undefined {
   if (indexes === undefined) return undefined;
   const { succeeded, failed } = indexes;

@@ -3,6 +3,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import { fromLabelSelector, matchesSelector } from '../../api/selector.ts';
 import { keyOf, objectKey } from '../../client/object-key.ts';
 import type { Expectations } from '../expectations.ts';
+import { orphansFor } from '../orphans.ts';
 import { controllerOf } from '../ownership.ts';
 import { isTerminating } from '../pod-state.ts';
 import { controllerIndex, manualSelectorIndex, type SharedInformers } from '../shared-informers.ts';
@@ -30,11 +31,15 @@ export interface JobTriggers {
 export function watchJobs(informers: SharedInformers, triggers: JobTriggers): void {
   informers.jobs.addHandler({
     onAdd: (job) => triggers.enqueue(keyOf(job)),
-    onUpdate: (_previous, job) => triggers.enqueue(keyOf(job)),
+    onUpdate: (previous, job) => {
+      triggers.enqueue(keyOf(job));
+      if (isFinished(job) && !isFinished(previous)) enqueueUnclaimed(informers, triggers, job);
+    },
     onDelete: (job) => {
       triggers.forget(keyOf(job));
       for (const pod of informers.pods.lister.byIndex(controllerIndex, job.metadata.uid))
         if (isTracked(pod)) triggers.enqueueOrphan(keyOf(pod));
+      enqueueUnclaimed(informers, triggers, job);
     },
   });
   const observe = (pod: Pod): void => observePod(informers, triggers, pod);
@@ -59,10 +64,19 @@ export function watchJobs(informers: SharedInformers, triggers: JobTriggers): vo
   });
 }
 
+/** Pods that nobody controls and that this Job would have adopted. */
+function enqueueUnclaimed(informers: SharedInformers, triggers: JobTriggers, { metadata, spec }: Job): void {
+  const selector = fromLabelSelector(spec.selector);
+  if (selector === undefined || selector.length === 0) return;
+  for (const pod of orphansFor(informers.pods.lister, metadata.namespace, selector))
+    if (isTracked(pod)) triggers.enqueueOrphan(keyOf(pod));
+}
+
 function observePod(informers: SharedInformers, triggers: JobTriggers, pod: Pod): void {
   const key = ownerKey(pod);
   if (key === undefined) {
     for (const job of jobsSelecting(informers, pod)) triggers.enqueue(keyOf(job));
+    if (controllerOf(pod) === undefined && isTracked(pod)) triggers.enqueueOrphan(keyOf(pod));
     return;
   }
   triggers.expectations.creationObserved(key, pod.metadata.name);
@@ -97,6 +111,13 @@ const ownName = 'kubernetes.io/job-controller';
 
 /** Jobs that name another controller are that one's. */
 export const isManagedHere = ({ spec }: Job): boolean => (spec.managedBy ?? ownName) === ownName;
+
+/** Whether a Job that still counts will adopt the pod. */
+export function isAdoptable(informers: SharedInformers, pod: Pod): boolean {
+  return jobsSelecting(informers, pod).some(
+    (job) => isManagedHere(job) && !isFinished(job) && !isTerminating(job),
+  );
+}
 
 /** Who may adopt a pod that nobody controls: the Job that its label names, and Jobs with selectors of their own. */
 function jobsSelecting(informers: SharedInformers, pod: Pod): readonly Job[] {

@@ -11,10 +11,11 @@ import { type ControllerContext, loopOptions } from '../context.ts';
 import { podsToDelete } from '../deletion-rank.ts';
 import { Expectations } from '../expectations.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
+import { orphansFor } from '../orphans.ts';
 import { podNamePrefix, toPod } from '../pod-creation.ts';
 import { isPodActive, isPodTerminal, isTerminating } from '../pod-state.ts';
 import { maxPodBurst, PodWriter } from '../pod-writer.ts';
-import { controllerIndex, orphansOf, type SharedInformers } from '../shared-informers.ts';
+import { controllerIndex, type SharedInformers } from '../shared-informers.ts';
 import { isSame } from '../structural-equality.ts';
 import { planStatus, type ReplicaFailure, type ReplicaView } from './replicaset-status.ts';
 import { planSize } from './surge.ts';
@@ -103,7 +104,7 @@ export class ReplicaLoop<T extends ApiObject> implements ControlLoop {
       selector,
       candidates: [
         ...lister.byIndex(controllerIndex, object.metadata.uid),
-        ...lister.byIndex(controllerIndex, orphansOf(object.metadata.namespace)).filter(isPodActive),
+        ...orphansFor(lister, object.metadata.namespace, selector).filter(isPodActive),
       ],
     });
   }

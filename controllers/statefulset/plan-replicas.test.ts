@@ -65,6 +65,18 @@ describe('planReplicas', () => {
     ],
     ['makes one anew that has ended', aSet(), [aReplica(0, 'new', { phase: 'Failed' })], ['recreate db-0']],
     [
+      'shrinks in parallel while one is made anew',
+      aSet({ ...parallel, replicas: 2 }),
+      [aReplica(0, 'new', { phase: 'Failed' }), aReplica(1, 'new'), aReplica(2, 'new')],
+      ['recreate db-0', 'delete db-2'],
+    ],
+    [
+      'makes one anew only once though its template has changed',
+      aSet(parallel),
+      [aReplica(0, 'old', { phase: 'Failed' }), aReplica(1, 'new'), aReplica(2, 'new')],
+      ['recreate db-0'],
+    ],
+    [
       'waits until an ended one is gone',
       aSet(),
       [aReplica(0, 'new', { phase: 'Succeeded', deleting: true })],

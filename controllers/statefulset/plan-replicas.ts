@@ -102,7 +102,7 @@ function planReplica(view: ReplicaView, ordinal: number, pod: Pod | undefined, i
     return { steps: [{ kind: 'create', ordinal, version }], blocks: isOrdered };
   }
   if (isPodTerminal(pod))
-    return { steps: isTerminating(pod) ? [] : [{ kind: 'recreate', pod }], blocks: true };
+    return { steps: isTerminating(pod) ? [] : [{ kind: 'recreate', pod }], blocks: isOrdered };
   const steps: ReplicaStep[] = [];
   if (pod.status?.phase === 'Pending') steps.push({ kind: 'ensureClaims', pod, ordinal });
   const waits = isTerminating(pod) || !isAvailable(pod, set, nowMs);
@@ -152,7 +152,8 @@ function planUpdate(
   let spare = allowed - replicas.filter(({ pod }) => isUnavailable(pod)).length;
   const steps: ReplicaStep[] = [];
   for (const { pod } of replicas.slice(rollingUpdate?.partition ?? 0).reverse()) {
-    if (pod === undefined || isTerminating(pod) || revisionNameOf(pod) === update.name) continue;
+    if (pod === undefined || isTerminating(pod) || isPodTerminal(pod)) continue;
+    if (revisionNameOf(pod) === update.name) continue;
     // One that serves nobody costs nothing; it is counted as unavailable already.
     if (isUnavailable(pod)) steps.push({ kind: 'delete', pod });
     else if (spare <= 0) break;

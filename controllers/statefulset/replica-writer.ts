@@ -86,6 +86,7 @@ export class ReplicaWriter {
     try {
       const created = await createPod({ ...context, signal }, set, newReplica(set, ordinal, version));
       if (created === undefined) return;
+      expectations.creationAnswered(key, name, created.metadata.resourceVersion);
       this.#report(
         set,
         'Normal',

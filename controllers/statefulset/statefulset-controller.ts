@@ -8,6 +8,7 @@ import { claimDependents } from '../claim-dependents.ts';
 import { type ControllerContext, loopOptions } from '../context.ts';
 import { Expectations } from '../expectations.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
+import { orphansFor } from '../orphans.ts';
 import { OwnWrites } from '../own-writes.ts';
 import { isTerminating } from '../pod-state.ts';
 import { ensureRevision, pruneRevisions, RevisionCollision, templateOf } from '../revisions.ts';
@@ -83,7 +84,7 @@ export class StatefulSetController implements ControlLoop {
       ...{ client: this.#context.client, ownerType: statefulsets, owner: set, type: pods, selector },
       candidates: [
         ...lister.byIndex(controllerIndex, uid),
-        ...lister.byIndex(controllerIndex, orphansOf(namespace)).filter(isMember),
+        ...orphansFor(lister, namespace, selector).filter(isMember),
       ],
     });
     const current = stored === undefined ? update : toVersion(stored);
@@ -128,7 +129,8 @@ export class StatefulSetController implements ControlLoop {
     view: ReplicaView,
     signal: AbortSignal,
   ): Promise<{ readonly error: unknown } | undefined> {
-    if (!this.#expectations.satisfied(key)) return undefined;
+    if (!this.#expectations.satisfied(key, this.#context.informers.pods.lastResourceVersion))
+      return undefined;
     try {
       await this.#retainClaims(view);
       const steps = planReplicas(view);

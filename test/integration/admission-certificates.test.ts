@@ -27,19 +27,23 @@ afterAll(async () => {
   await server?.stop();
 });
 
+async function pemOf(subject: string): Promise<string> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    ...{ name: subject, keys, signingAlgorithm: algorithm },
+  });
+  return request.toString('pem');
+}
+
 async function ask(
   name: string,
   subject: string,
   spec: Partial<CertificateSigningRequest['spec']>,
 ): Promise<CertificateSigningRequest> {
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({
-    ...{ name: subject, keys, signingAlgorithm: algorithm },
-  });
   return admin.create(certificatesigningrequests, {
     ...{ apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { name } },
     spec: {
-      request: Buffer.from(`${request.toString('pem')}\n`).toString('base64'),
+      request: Buffer.from(`${await pemOf(subject)}\n`).toString('base64'),
       signerName: 'kubernetes.io/kube-apiserver-client',
       usages: ['client auth'],
       ...spec,
@@ -114,4 +118,9 @@ it('nobody becomes an administrator by a request', async () => {
   await expect(ask('master', 'O=system:masters, CN=me', {})).rejects.toThrow(
     'certificatesigningrequests.certificates.k8s.io "master" is forbidden: use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed',
   );
+  // Who signs takes the first block, whatever it is called.
+  const [masters, devs] = [await pemOf('O=system:masters, CN=me'), await pemOf('O=devs, CN=me')];
+  const both = `${masters.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST')}\n${devs}\n`;
+  const request = Buffer.from(both).toString('base64');
+  await expect(ask('both', 'CN=me', { request })).rejects.toMatchObject({ code: 422 });
 });

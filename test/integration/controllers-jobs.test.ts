@@ -168,6 +168,26 @@ describe('a job', () => {
     expect(status?.failed).toBeUndefined();
   });
 
+  it('counts a pod that it adopts', async () => {
+    await createJob('adopt', 'go-on');
+    await untilJob('adopt', ({ status }) => expect(status?.ready).toBe(1));
+    const [pod] = await podsOf('adopt');
+    const name = pod?.metadata.name ?? '';
+    const body = { metadata: { ownerReferences: null, finalizers: null } };
+    await admin.patch(pods, { namespace, name }, { type: 'merge', body });
+    await eventually(async () => {
+      const { metadata } = await admin.get(pods, { namespace, name });
+      expect(metadata.ownerReferences).toMatchObject([{ kind: 'Job', name: 'adopt', controller: true }]);
+      expect(metadata.finalizers).toEqual(['batch.kubernetes.io/job-tracking']);
+    });
+    await admin.patch(
+      pods,
+      { namespace, name },
+      { type: 'merge', body: { metadata: { labels: { ends: 'ok' } } } },
+    );
+    await untilEnd('adopt', ...complete);
+  });
+
   it('is over at its deadline, with the pods that ran', async () => {
     await createJob('late', 'go-on', { activeDeadlineSeconds: 1 });
     const { status } = await untilEnd('late', ...failed('DeadlineExceeded'));

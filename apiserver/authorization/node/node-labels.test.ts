@@ -1,6 +1,4 @@
 import { expect, test } from 'vitest';
-import { signingRequest } from '../../../test/support/signing-request.ts';
-import { requestedCommonName } from './csr-subject.ts';
 import { forbiddenLabels } from './node-labels.ts';
 
 test('a node may not touch labels by which workloads are steered', () => {
@@ -23,11 +21,4 @@ test('a node may not touch labels by which workloads are steered', () => {
   ]);
   expect(forbiddenLabels({}, { 'node-restriction.kubernetes.io/vault': '' })).toHaveLength(1);
   expect(forbiddenLabels(next, next)).toEqual([]);
-});
-
-test('the name that a signing request asks for is read from its subject', async () => {
-  expect(requestedCommonName(await signingRequest('system:node:host-1'))).toBe('system:node:host-1');
-  expect(requestedCommonName('bm9uZQ==')).toBeUndefined();
-  const cut = Buffer.from('-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----');
-  expect(requestedCommonName(cut.toString('base64'))).toBeUndefined();
 });

@@ -10,8 +10,8 @@ import type { AnyObject } from '../../../api/kind-info.ts';
 import { forbidden, type StatusError } from '../../../api/status-error.ts';
 import { localNodeLabel, localVolumeFinalizer } from '../../../api/volume-claim.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../../admission/admission.ts';
+import { requestedSubject } from '../../registry/requested-subject.ts';
 import type { ReadCache } from '../../watch-cache/read-cache.ts';
-import { requestedCommonName } from './csr-subject.ts';
 import { type MirrorPod, mirrorPodProblem } from './mirror-pod.ts';
 import { nodeNameOf, nodesGroup, nodeUserPrefix } from './node-identity.ts';
 import { forbiddenLabels } from './node-labels.ts';
@@ -219,7 +219,7 @@ function requestProblem({ operation, object }: AdmissionAttributes, node: string
   if (operation !== 'CREATE') return undefined;
   const { spec } = object as CertificateSigningRequest & AnyObject;
   if (!certificateSigners.has(spec.signerName)) return undefined;
-  const name = requestedCommonName(spec.request);
+  const name = requestedSubject(spec.request)?.commonName;
   if (name === undefined) return 'unable to parse csr: PEM block type must be CERTIFICATE REQUEST';
   if (name === `${nodeUserPrefix}${node}`) return undefined;
   return `can only create a node CSR with CN=${nodeUserPrefix}${node}`;

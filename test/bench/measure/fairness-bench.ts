@@ -1,9 +1,8 @@
-import { clusterrolebindings } from '../../../api/generated/resources.ts';
-import type { ClosableApiClient } from '../../../client/http-client.ts';
 import { ApiServerProcess } from '../../support/api-server-process.ts';
 import { CpuQuota } from '../../support/cpu-quota.ts';
 import { EtcdProcess } from '../../support/etcd-process.ts';
 import { type Hammering, startHammer, UserClient, userPair } from '../../support/hammering.ts';
+import { bindEverywhere } from '../../support/user-rights.ts';
 import { usageOf } from './api-load.ts';
 import type { Figure } from './figures.ts';
 
@@ -70,7 +69,8 @@ export async function underQuota<T>(
   const quota = new CpuQuota(name, { periodUs, quotaUs: periodUs * half });
   const beside = new CpuQuota(`${name}-beside`, { periodUs, quotaUs: undefined });
   try {
-    await allowUsers(await server.client('admin'));
+    const admin = await server.client('admin');
+    for (const name of ['hammer', 'jane']) await bindEverywhere(admin, { name, user: name, role: 'admin' });
     await warmUp(server, options.warmUpSeconds);
     quota.add(server.pid() ?? 0);
     beside.add(etcd.pid ?? 0);
@@ -81,17 +81,6 @@ export async function underQuota<T>(
     quota.remove();
     beside.remove();
   }
-}
-
-async function allowUsers(admin: ClosableApiClient): Promise<void> {
-  for (const name of ['hammer', 'jane'])
-    await admin.create(clusterrolebindings, {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRoleBinding',
-      metadata: { name },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' },
-      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name }],
-    });
 }
 
 async function measure({ server, hurry }: RunningServer, options: FairnessOptions): Promise<FairnessResult> {

@@ -1,10 +1,16 @@
-/** The scheduler as a process, through the API server with TLS and a real etcd. */
+/** The scheduler as a process, through the API server with TLS and an etcd that writes through to its disk. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pod } from '../../../api/generated/core-v1.ts';
-import { nodes, pods, priorityclasses, services } from '../../../api/generated/resources.ts';
+import {
+  nodes,
+  pods,
+  priorityclasses,
+  services,
+  namespaces as spaces,
+} from '../../../api/generated/resources.ts';
 import { delay, systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import { systemRandom } from '../../../base/random.ts';
@@ -13,56 +19,72 @@ import { Informer } from '../../../client/informer.ts';
 import { nodeOptionsOf } from '../../../deploy/node-options.ts';
 import { ApiServerProcess } from '../../support/api-server-process.ts';
 import { EtcdProcess } from '../../support/etcd-process.ts';
-import { eventually } from '../../support/eventually.ts';
-import { aNode, aPod, type PodDraft } from '../../support/scheduling-objects.ts';
+import { aPod, type PodDraft } from '../../support/scheduling-objects.ts';
 import { ensureServiceAccount } from '../../support/service-account.ts';
-
-const concurrency = 64;
-const churnPeriodMs = 200;
-/** New nodes are tainted until a controller sees them Ready; here there is none. */
-const tolerations = [{ key: 'node.kubernetes.io/not-ready', operator: 'Exists' }];
+import { inParallel, usageOf } from './api-load.ts';
+import { MachineUse } from './machine-use.ts';
+import { createNodes, HollowNodes, labelNodes, requestsInFlight } from './scheduling-nodes.ts';
+import { namespaces, perfPod } from './scheduling-workloads.ts';
 
 export interface Backlog {
   readonly podsPerSecond: number;
   /** CPU time a pod. */
   readonly schedulerMicros: number;
   readonly apiserverMicros: number;
+  readonly etcdMicros: number;
+  /** Of hollow nodes and the controllers together. */
+  readonly agentsMicros: number;
+  /** What programs that are none of the bench took of the machine meanwhile, in percent of it. */
+  readonly othersPercent: number;
 }
 
-/** A cluster of Node objects without agents, and one scheduler. */
+export interface BacklogOptions {
+  readonly prefix: string;
+  readonly count: number;
+  readonly draft: (i: number) => PodDraft;
+  /** Runs from letting the scheduler go until the last binding. */
+  readonly meanwhile?: ((until: AbortSignal) => Promise<void>) | undefined;
+}
+
+/** A cluster of nodes and one scheduler. */
 export class SchedulingBench {
-  readonly #etcd: EtcdProcess;
+  readonly etcd: EtcdProcess;
   readonly #server: ApiServerProcess;
-  readonly #client: ApiClient;
+  readonly client: ApiClient;
+  readonly #nodeCount: number;
   readonly #abort = new AbortController();
   readonly #bound = new Map<string, number>();
+  readonly #there = new Set<string>();
+  #hollow: HollowNodes | undefined;
   #scheduler: ChildProcess | undefined;
   #watching: Promise<void> = Promise.resolve();
   #wake: () => void = () => undefined;
+  #zones: string | undefined;
 
-  private constructor(etcd: EtcdProcess, server: ApiServerProcess, client: ApiClient) {
-    this.#etcd = etcd;
+  private constructor(etcd: EtcdProcess, server: ApiServerProcess, client: ApiClient, nodeCount: number) {
+    this.etcd = etcd;
     this.#server = server;
-    this.#client = client;
+    this.client = client;
+    this.#nodeCount = nodeCount;
   }
 
-  static async start(nodeCount: number): Promise<SchedulingBench> {
-    const etcd = await EtcdProcess.start();
+  static async start(nodeCount: number, kind: 'objects' | 'hollow' = 'objects'): Promise<SchedulingBench> {
+    const etcd = await EtcdProcess.start({ fsync: true });
     const server = await ApiServerProcess.start({ etcdServers: etcd.url });
     const client = await server.client();
-    await ensureServiceAccount(client);
-    const bench = new SchedulingBench(etcd, server, client);
+    const bench = new SchedulingBench(etcd, server, client, nodeCount);
+    for (const name of Object.values(namespaces)) {
+      await client.create(spaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name }, spec: {} });
+      await ensureServiceAccount(client, name);
+    }
     await client.create(priorityclasses, {
       ...{ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: 'high' }, value: 10 },
     });
-    await inParallel(nodeCount, async (i) => {
-      const labels = { zone: `zone-${i % 10}` };
-      const node = aNode({ name: `n${i}`, cpu: '64', pods: 1_000, labels });
-      await client.create(nodes, { ...node, metadata: { name: `n${i}`, labels: node.metadata.labels } });
-    });
+    if (kind === 'hollow') bench.#hollow = await HollowNodes.start(server, client, nodeCount);
+    else await bench.#createNodes();
     bench.#watching = bench.#watch();
     bench.#startScheduler();
-    await bench.bind('warm-up', 1, {});
+    await bench.bind('warm-up', 1);
     return bench;
   }
 
@@ -70,14 +92,31 @@ export class SchedulingBench {
     this.#abort.abort();
     await this.#watching;
     await this.#endScheduler();
+    this.#hollow?.stop();
     await this.#server.stop();
-    await this.#etcd.stop();
+    await this.etcd.stop();
+  }
+
+  async #createNodes(): Promise<void> {
+    await createNodes(this.client, this.#nodeCount);
+    await this.arrange([]);
+  }
+
+  /** Gives the nodes these zones in turn. */
+  async arrange(zones: readonly string[]): Promise<void> {
+    if (this.#zones === zones.join()) return;
+    this.#zones = zones.join();
+    await labelNodes(this.client, this.#nodeCount, zones);
   }
 
   /** Creates pods and waits until a watcher has seen all of them bound. @returns when each was created and bound */
-  async bind(prefix: string, count: number, draft: PodDraft): Promise<readonly [number, number][]> {
+  async bind(
+    prefix: string,
+    count: number,
+    draft: PodDraft = perfPod(),
+  ): Promise<readonly [number, number][]> {
     const created = new Map<string, number>();
-    await inParallel(count, async (i) => {
+    await inParallel(count, requestsInFlight, async (i) => {
       created.set(`${prefix}-${i}`, performance.now());
       await this.#create(`${prefix}-${i}`, draft);
     });
@@ -85,77 +124,74 @@ export class SchedulingBench {
     return [...created].map(([name, atMs]) => [atMs, this.#bound.get(name) ?? Number.NaN]);
   }
 
-  /** From letting the scheduler go to the last binding seen. `meanwhile` runs from then until the last one. */
-  async backlog(
-    prefix: string,
-    count: number,
-    draft: (i: number) => PodDraft,
-    meanwhile?: (until: AbortSignal) => Promise<void>,
-  ): Promise<Backlog> {
+  /** Pods that have their nodes before others come; those that are there already are not made again. */
+  async ensureBound(prefix: string, count: number, draft: PodDraft): Promise<void> {
+    if (this.#there.has(prefix)) return;
+    this.#there.add(prefix);
+    await this.bind(prefix, count, { ...draft, namespace: namespaces.before });
+  }
+
+  /** From letting the scheduler go to the last binding seen. */
+  async backlog({ prefix, count, draft, meanwhile }: BacklogOptions): Promise<Backlog> {
     this.#scheduler?.kill('SIGSTOP');
-    await inParallel(count, (i) => this.#create(`${prefix}-${i}`, draft(i)));
+    await inParallel(count, requestsInFlight, (i) => this.#create(`${prefix}-${i}`, draft(i)));
+    const [before, use] = [this.#cpuMs(), new MachineUse()];
     const startMs = performance.now();
-    const before = this.#cpuSeconds();
     this.#scheduler?.kill('SIGCONT');
     const abort = new AbortController();
     const beside = meanwhile?.(abort.signal);
     await this.#whenBound(prefix, count);
     const seconds = (performance.now() - startMs) / 1_000;
-    const after = this.#cpuSeconds();
+    const after = this.#cpuMs();
+    const own = sum(after) - sum(before);
+    const othersPercent = use.othersPercent(own);
     abort.abort();
     await beside;
-    const perPod = (left: number, right: number): number => (1e6 * (right - left)) / count;
+    const perPod = (part: keyof typeof before): number => (1_000 * (after[part] - before[part])) / count;
     return {
       podsPerSecond: count / seconds,
-      schedulerMicros: perPod(before.scheduler, after.scheduler),
-      apiserverMicros: perPod(before.apiserver, after.apiserver),
+      schedulerMicros: perPod('scheduler'),
+      apiserverMicros: perPod('apiserver'),
+      etcdMicros: perPod('etcd'),
+      agentsMicros: perPod('agents'),
+      othersPercent,
     };
   }
 
-  /** Pods that no node will take, and that the scheduler has said so of. */
-  async createUnschedulable(prefix: string, count: number): Promise<void> {
-    await inParallel(count, (i) => this.#create(`${prefix}-${i}`, { cpu: '9000' }));
-    await eventually(async () => {
-      const { items } = await this.#client.list(pods, {
-        namespace: 'default',
-        fieldSelector: 'spec.nodeName=',
-      });
-      const told = items.filter(({ status }) =>
-        status?.conditions?.some(({ reason }) => reason === 'Unschedulable'),
-      );
-      if (told.length < count) throw new Error(`${told.length} of ${count} are unschedulable`);
-    }, 60_000);
-  }
-
-  /** What scheduler_perf churns with: a node, a large pod of high priority and a service come and go, again and again. */
-  async churn(until: AbortSignal): Promise<void> {
+  /** What scheduler_perf churns with: every `periodMs` a node, a large pod and a service go, and others come. */
+  async churn(periodMs: number, until: AbortSignal): Promise<void> {
     for (let i = 0; !until.aborted; i += 1) {
-      const name = `churn-${i}`;
-      const namespace = 'default';
-      const { spec } = aPod({ name, cpu: '9000' });
-      const node = aNode({ name, cpu: '4' });
+      const [name, namespace] = [`churn-${i}`, 'sched-1'];
       const ports = [{ port: 80 }];
       await Promise.all([
-        this.#client.create(nodes, { ...node, metadata: { name, labels: node.metadata.labels } }),
-        this.#client.create(pods, {
-          ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace } },
-          spec: { ...spec, tolerations, priorityClassName: 'high' },
+        this.client.create(nodes, {
+          ...{ apiVersion: 'v1', kind: 'Node', metadata: { name }, spec: {} },
+          status: { capacity: { pods: '0' } },
         }),
-        this.#client.create(services, {
+        this.#create(name, large),
+        this.client.create(services, {
           ...{ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: { ports } },
         }),
       ]);
-      await delay(systemClock, churnPeriodMs, until);
-      await this.#client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0 });
-      await this.#client.delete(services, { name, namespace });
-      await this.#client.delete(nodes, { name });
+      await delay(systemClock, periodMs, until);
+      await this.client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0 });
+      await this.client.delete(services, { name, namespace });
+      await this.client.delete(nodes, { name });
+    }
+  }
+
+  /** Creates such a pod every `periodMs`. */
+  async keepCreating(draft: PodDraft, periodMs: number, until: AbortSignal): Promise<void> {
+    for (let i = 0; !until.aborted; i += 1) {
+      await this.#create(`beside-${i}`, draft);
+      await delay(systemClock, periodMs, until);
     }
   }
 
   /** A new scheduler process: seconds until it has bound a pod that waits. */
   async restart(name: string): Promise<number> {
     await this.#endScheduler();
-    await this.#create(name, {});
+    await this.#create(name, perfPod());
     const startMs = performance.now();
     this.#startScheduler();
     while (!this.#bound.has(name)) await this.#nextBound();
@@ -165,17 +201,27 @@ export class SchedulingBench {
   /** Pods that nobody schedules, created a second. */
   async createRate(prefix: string, count: number): Promise<number> {
     const startMs = performance.now();
-    await inParallel(count, (i) => this.#create(`${prefix}-${i}`, { spec: { schedulerName: 'nobody' } }));
+    const draft = perfPod({ spec: { schedulerName: 'nobody' } });
+    await inParallel(count, requestsInFlight, (i) => this.#create(`${prefix}-${i}`, draft));
     return (count * 1_000) / (performance.now() - startMs);
   }
 
-  async removePods(): Promise<void> {
-    await this.#client.deleteCollection(pods, { namespace: 'default' }, { gracePeriodSeconds: 0 });
+  async removePods(namespace: string): Promise<void> {
+    await this.client.deleteCollection(pods, { namespace }, { gracePeriodSeconds: 0 });
+    this.#bound.clear();
+    if (namespace === namespaces.before) this.#there.clear();
   }
 
-  /** CPU seconds so far of scheduler and API server. */
-  #cpuSeconds(): { readonly scheduler: number; readonly apiserver: number } {
-    return { scheduler: cpuOf(this.#scheduler?.pid), apiserver: cpuOf(this.#server.pid()) };
+  /** CPU milliseconds so far. */
+  #cpuMs(): Readonly<Record<'scheduler' | 'apiserver' | 'etcd' | 'agents' | 'bench', number>> {
+    const of = (pid: number | undefined): number => (pid === undefined ? 0 : usageOf(pid).cpuMs);
+    return {
+      scheduler: of(this.#scheduler?.pid),
+      apiserver: of(this.#server.pid()),
+      etcd: of(this.etcd.pid),
+      agents: of(this.#hollow?.pids.agents) + of(this.#hollow?.pids.controllers),
+      bench: of(process.pid),
+    };
   }
 
   schedulerMegabytes(): number {
@@ -184,11 +230,10 @@ export class SchedulingBench {
   }
 
   async #create(name: string, draft: PodDraft): Promise<void> {
-    const { spec, metadata } = aPod({ name, cpu: '1m', memory: '1Ki', ...draft });
+    const { spec, metadata } = aPod({ name, ...draft });
     const { namespace, labels, ownerReferences } = metadata;
-    await this.#client.create(pods, {
-      ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels, ownerReferences } },
-      spec: { ...spec, tolerations },
+    await this.client.create(pods, {
+      ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels, ownerReferences }, spec },
     });
   }
 
@@ -210,7 +255,7 @@ export class SchedulingBench {
   /** An informer, because a stream that falls behind is closed and has to be begun again. */
   #watch(): Promise<void> {
     const informer = new Informer({
-      ...{ client: this.#client, type: pods, selection: { namespace: 'default' } },
+      ...{ client: this.client, type: pods, selection: {} },
       ...{ clock: systemClock, random: systemRandom, logger: silentLogger },
     });
     const look = ({ metadata: { name }, spec: { nodeName = '' } }: Pod): void => {
@@ -234,21 +279,8 @@ export class SchedulingBench {
   }
 }
 
-async function inParallel(count: number, work: (i: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < count) {
-      const i = next;
-      next += 1;
-      await work(i);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
-}
+/** scheduler_perf's pod that no node can take, of high priority. */
+export const large: PodDraft = perfPod({ cpu: '9', spec: { priorityClassName: 'high' } });
 
-const ticksPerSecond = 100;
-
-function cpuOf(pid: number | undefined): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-}
+const sum = (parts: Readonly<Record<string, number>>): number =>
+  Object.values(parts).reduce((total, each) => total + each, 0);

@@ -8,16 +8,18 @@ import { PreemptionIndex } from '../../../scheduler/preemption/preemption-index.
 import { type SchedulingContext, schedule } from '../../../scheduler/schedule.ts';
 import { leastLoaded } from '../../../scheduler/strategies/least-loaded.ts';
 import { aNode, aPod } from '../../support/scheduling-objects.ts';
-import { podsOf, type SchedulingWorkload } from './scheduling-workloads.ts';
+import { podsOf, type SchedulingWorkload, zoneKey } from './scheduling-workloads.ts';
 
 const placements = 20_000;
 
-function contextOf(nodeCount: number, cpu: string): SchedulingContext {
+/** Nodes that 50 of take `placements` pods. */
+function contextOf(nodeCount: number, cpu: string, zones: readonly string[] = []): SchedulingContext {
   const cluster = new Cluster();
-  for (let i = 0; i < nodeCount; i += 1)
-    cluster.setNode(
-      aNode({ name: `n${i}`, cpu, memory: '512Gi', pods: 100_000, labels: { zone: `zone-${i % 10}` } }),
-    );
+  for (let i = 0; i < nodeCount; i += 1) {
+    const zone = zones[i % zones.length];
+    const labels = zone === undefined ? undefined : { [zoneKey]: zone };
+    cluster.setNode(aNode({ name: `n${i}`, cpu, memory: '512Gi', pods: 100_000, labels }));
+  }
   return { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
 }
 
@@ -50,7 +52,7 @@ export class PlacementLoop {
   readonly #pods: readonly Waiting[];
 
   constructor(nodeCount: number, workload: SchedulingWorkload) {
-    this.#context = contextOf(nodeCount, '64');
+    this.#context = contextOf(nodeCount, '64', workload.zones);
     const classes = new PodClasses();
     const count = workload.onePerNode === true ? nodeCount : placements;
     this.#pods = podsOf(workload, count).map((pod) => ({
