@@ -12,7 +12,7 @@ const gatheringMsPerMember = 0.5;
 
 /**
  * Hands sealed frames to watchers, a turn of the event loop after the events, so that what arrives together goes out
- * as one buffer. A cohort that is gathered gets the first change as soon as any, and then what has come by the end of a
+ * as one buffer. A cohort that is gathered gets the first change at once, and then what has come by the end of a
  * pause that grows with its members.
  *
  * INVARIANT: deliveries go out in the order in which they were sealed, so each watcher sees its frames in order.

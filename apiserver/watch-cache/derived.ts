@@ -5,7 +5,7 @@ import type { IndexedObject } from './cached-object.ts';
 
 /**
  * A resource that is made of another one's objects and stored nowhere: for each of them there is one, of the same name
- * and uid, that says a part of what it says. It is read and watched as any other resource. What of a source changes
+ * and uid, that says a part of what it says. It is read and watched like every resource. What of a source changes
  * without changing that part makes no event.
  *
  * An object's version is one that its source had: the last that changed it, or, since a cache begins with the present,
