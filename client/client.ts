@@ -113,7 +113,8 @@ export interface RawRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path with query. */
   readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Several values are as many headers. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string | Buffer | undefined;
   readonly signal?: AbortSignal | undefined;
 }

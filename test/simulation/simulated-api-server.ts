@@ -101,7 +101,7 @@ export class SimulatedApiServer {
     } catch (error) {
       // The boundary to the client, as the front door's.
       if (response.started) response.end();
-      else send(response, errorAnswer(toStatusError(error), negotiateError(headers['accept'])));
+      else send(response, errorAnswer(toStatusError(error), negotiateError(headers['accept']?.toString())));
     }
   }
 }

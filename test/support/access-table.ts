@@ -91,8 +91,8 @@ async function refusalOf(
   person: Person | undefined,
 ): Promise<string | undefined> {
   if (person === undefined) throw new TypeError(`access table: who is ${row.who}?`);
-  const headers: Record<string, string> = { 'impersonate-user': person.user };
-  if (person.groups.length > 0) headers['impersonate-group'] = person.groups.join(', ');
+  const headers: Record<string, string | string[]> = { 'impersonate-user': person.user };
+  if (person.groups.length > 0) headers['impersonate-group'] = [...person.groups];
   const method = methods[row.verb] ?? 'GET';
   const writes = method === 'POST' || method === 'PUT' || method === 'PATCH';
   if (writes) headers['content-type'] = 'application/merge-patch+json';
