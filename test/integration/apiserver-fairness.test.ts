@@ -2,18 +2,14 @@ import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  clusterrolebindings,
-  flowschemas,
-  leases,
-  prioritylevelconfigurations,
-} from '../../api/generated/resources.ts';
+import { flowschemas, leases, prioritylevelconfigurations } from '../../api/generated/resources.ts';
 import type { ClosableApiClient } from '../../client/http-client.ts';
 import { CertificateAuthority } from '../../deploy/pki.ts';
 import { measureFairness, percentile } from '../bench/measure/fairness-bench.ts';
 import { ApiServerProcess } from '../support/api-server-process.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
 import { eventually } from '../support/eventually.ts';
+import { bindEverywhere } from '../support/user-rights.ts';
 import { root } from '../tidy/source-files.ts';
 
 let etcd: EtcdProcess;
@@ -28,14 +24,7 @@ beforeAll(async () => {
   etcd = await EtcdProcess.start();
   server = await ApiServerProcess.start({ etcdServers: etcd.url });
   admin = await server.client('admin');
-  for (const name of ['flood', 'jane'])
-    await admin.create(clusterrolebindings, {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRoleBinding',
-      metadata: { name },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' },
-      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name }],
-    });
+  for (const name of ['flood', 'jane']) await bindEverywhere(admin, { name, user: name, role: 'admin' });
 });
 afterAll(async () => {
   for (const session of sessions) session.destroy();

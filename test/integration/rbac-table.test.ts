@@ -12,6 +12,7 @@ import type { ClosableApiClient } from '../../client/http-client.ts';
 import { type AccessRow, type Person, parseAccessTable, wrongRows } from '../support/access-table.ts';
 import { startApiServer, type TestApiServer } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { bindEverywhere } from '../support/user-rights.ts';
 
 /** Written from Kubernetes' documentation of its default roles. */
 const rows = parseAccessTable(readFileSync(join(import.meta.dirname, 'rbac-table.txt'), 'utf8'));
@@ -65,13 +66,6 @@ async function bindIn(namespace: string, user: string, role: string): Promise<vo
   });
 }
 
-const bindEverywhere = (name: string, user: string, role: string): Promise<unknown> =>
-  client.create(clusterrolebindings, {
-    ...{ apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', metadata: { name } },
-    subjects: [{ kind: 'User', name: user, apiGroup: rbac }],
-    roleRef: { kind: 'ClusterRole', name: role, apiGroup: rbac },
-  });
-
 beforeAll(async () => {
   server = await startApiServer(['host-1']);
   client = await server.clientAs('admin');
@@ -80,7 +74,7 @@ beforeAll(async () => {
   await bindIn('team', 'ann', 'admin');
   await bindIn('team', 'ed', 'edit');
   await bindIn('team', 'vic', 'view');
-  await bindEverywhere('boss', 'clusteradmin', 'cluster-admin');
+  await bindEverywhere(client, { name: 'boss', user: 'clusteradmin', role: 'cluster-admin' });
   const bound = rows.filter(({ who }) => ['admin', 'clusteradmin'].includes(who)).slice(0, 1);
   await eventually(async () => expect(await wrongRows(client, bound, people)).toEqual([]));
 });
@@ -114,7 +108,7 @@ async function plant(row: AccessRow, number: number): Promise<string> {
     metadata,
     rules: [rule],
   });
-  await bindEverywhere(name, people.get(row.who)?.user ?? '', name);
+  await bindEverywhere(client, { name, user: people.get(row.who)?.user ?? '', role: name });
   return name;
 }
 

@@ -4,7 +4,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { clusterrolebindings, clusterroles, secrets } from '../../api/generated/resources.ts';
+import { clusterroles, secrets } from '../../api/generated/resources.ts';
 import { TokenSigner } from '../../apiserver/authentication/service-account-token.ts';
 import { MemoryStorage } from '../../apiserver/storage/memory-storage.ts';
 import { systemClock } from '../../base/clock.ts';
@@ -13,6 +13,7 @@ import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { startApiServer, type TestApiServer } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { ensureServiceAccount } from '../support/service-account.ts';
+import { bindEverywhere } from '../support/user-rights.ts';
 
 const issuer = 'https://kubernetes.default.svc.cluster.local';
 const rbac = 'rbac.authorization.k8s.io';
@@ -195,11 +196,7 @@ test('who acts as somebody else needs the right to each part of them', async () 
     ...{ apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata: { name: 'actor' } },
     rules: [rule('', 'users', 'jane'), rule('', 'groups', 'team')] as never,
   });
-  await admin.create(clusterrolebindings, {
-    ...{ apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', metadata: { name: 'actor' } },
-    subjects: [{ kind: 'User', name: 'baba', apiGroup: rbac }],
-    roleRef: { kind: 'ClusterRole', name: 'actor', apiGroup: rbac },
-  });
+  await bindEverywhere(admin, { name: 'actor', user: 'baba', role: 'actor' });
   const acting = (headers: Readonly<Record<string, string>>): Promise<Answered> =>
     withToken('plain', '/api', { headers });
   const jane = { 'impersonate-user': 'jane' };
