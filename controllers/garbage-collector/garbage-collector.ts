@@ -1,12 +1,14 @@
 import type { OwnerReference } from '../../api/generated/meta-v1.ts';
-import type { ApiObject, ResourceType } from '../../api/kind-info.ts';
+import { type ApiObject, type ResourceType, toApiVersion } from '../../api/kind-info.ts';
 import { isConflict, isNotFound } from '../../api/status-error.ts';
+import type { EventSink } from '../../client/event-recorder.ts';
 import { type ControllerContext, loopOptions } from '../context.ts';
 import { type ControlLoop, ReconcileLoop } from '../loop.ts';
 import {
   foregroundFinalizer,
   type GraphNode,
   isForegroundDeletion,
+  isNamed,
   OwnerGraph,
   orphanFinalizer,
   toGraphNode,
@@ -25,6 +27,7 @@ const workers = 20;
  */
 export class GarbageCollector implements ControlLoop {
   readonly #context: ControllerContext;
+  readonly #events: EventSink;
   readonly #graph = new OwnerGraph();
   readonly #monitors: Monitors;
   readonly #loop: ReconcileLoop;
@@ -33,6 +36,7 @@ export class GarbageCollector implements ControlLoop {
 
   constructor(context: ControllerContext) {
     this.#context = context;
+    this.#events = context.eventsOf('garbage-collector-controller');
     this.#synced = new Promise((resolve) => {
       this.#resolveSynced = resolve;
     });
@@ -84,11 +88,15 @@ export class GarbageCollector implements ControlLoop {
       this.#loop.enqueue(node.uid);
       for (const dependent of this.#graph.dependentsOf(node.uid)) this.#loop.enqueue(dependent.uid);
     }
-    if (node.owners.some(({ uid }) => !this.#graph.has(uid) || this.#isWaiting(uid)))
-      this.#loop.enqueue(node.uid);
+    if (node.owners.some((owner) => this.#isDoubtful(node, owner))) this.#loop.enqueue(node.uid);
     for (const { uid, blockOwnerDeletion } of before?.owners ?? [])
       if (!node.owners.some((owner) => owner.uid === uid && owner.blockOwnerDeletion === blockOwnerDeletion))
         this.#enqueueIfWaiting(uid);
+  }
+
+  #isDoubtful({ namespace }: GraphNode, owner: OwnerReference): boolean {
+    const known = this.#graph.get(owner.uid);
+    return known === undefined || isForegroundDeletion(known) || !isNamed(known, owner, namespace);
   }
 
   #enqueueIfWaiting(uid: string): void {
@@ -114,15 +122,33 @@ export class GarbageCollector implements ControlLoop {
   /** Of the graph where it knows the owner, else of the server. An unknown kind keeps its dependents. */
   async #stateOf(node: GraphNode, owner: OwnerReference): Promise<OwnerState> {
     const known = this.#graph.get(owner.uid);
-    if (known !== undefined) return isForegroundDeletion(known) ? 'waiting' : 'solid';
+    if (known !== undefined && isNamed(known, owner, node.namespace))
+      return isForegroundDeletion(known) ? 'waiting' : 'solid';
     if (this.#graph.isGone(owner.uid)) return 'gone';
     const type = this.#monitors.typeOf(owner.apiVersion, owner.kind);
     if (type === undefined) return 'solid';
+    if (type.namespaced && node.namespace === undefined) {
+      this.#reportStranger(node, owner);
+      return 'solid';
+    }
     const namespace = type.namespaced ? node.namespace : undefined;
-    const isReal = !type.namespaced || namespace !== undefined;
-    if (isReal && (await this.#exists(type, { namespace, name: owner.name }, owner.uid))) return 'solid';
-    this.#graph.rememberGone(owner.uid);
+    if (await this.#exists(type, { namespace, name: owner.name }, owner.uid)) return 'solid';
+    // An object that is there under another name, or elsewhere, is nobody's owner here.
+    if (known === undefined) this.#graph.rememberGone(owner.uid);
+    else this.#reportStranger(node, owner);
     return 'gone';
+  }
+
+  #reportStranger(node: GraphNode, owner: OwnerReference): void {
+    const { type, namespace = '', name, uid, resourceVersion } = node;
+    const of = `${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}`;
+    const metadata = { namespace: node.namespace, name, uid, resourceVersion, creationTimestamp: '' };
+    this.#events.event({
+      object: { apiVersion: toApiVersion(type), kind: type.kind, metadata },
+      type: 'Warning',
+      reason: 'OwnerRefInvalidNamespace',
+      message: `ownerRef [${of}] does not exist in namespace ${JSON.stringify(namespace)}`,
+    });
   }
 
   async #exists(

@@ -91,3 +91,9 @@ export function toGraphNode(type: ResourceType<ApiObject>, { metadata }: ApiObje
 export function isForegroundDeletion(node: GraphNode): boolean {
   return node.deleting && node.finalizers.includes(foregroundFinalizer);
 }
+
+/** Whether `reference`, of an object in `namespace`, names this very object: a uid alone may be of one elsewhere. */
+export function isNamed(node: GraphNode, reference: OwnerReference, namespace: string | undefined): boolean {
+  const isNear = node.namespace === undefined || node.namespace === namespace;
+  return isNear && node.name === reference.name && node.type.kind === reference.kind;
+}

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Deployment } from '../../api/generated/apps-v1.ts';
 import type { Pod, Service } from '../../api/generated/core-v1.ts';
 import {
+  clusterroles,
+  configmaps,
   deployments,
   endpointslices,
   events,
@@ -211,6 +213,33 @@ describe('a deployment', () => {
     const { items } = await admin.list(replicasets, { namespace: 'default', labelSelector: 'app=orphan' });
     expect(items.map(({ metadata }) => metadata.ownerReferences ?? [])).toEqual([[]]);
     expect(await podsOf('orphan')).toHaveLength(1);
+  });
+});
+
+describe('an owner in another namespace', () => {
+  it('is none: its dependents go, but for those that have no namespace themselves', async () => {
+    const name = 'stranger';
+    const map = { apiVersion: 'v1', kind: 'ConfigMap' } as const;
+    const { metadata } = await admin.create(configmaps, {
+      ...{ ...map, metadata: { name, namespace: 'kube-system' } },
+    });
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name, uid: metadata.uid }];
+    await admin.create(clusterroles, {
+      ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole' },
+      ...{ metadata: { name, ownerReferences }, rules: [] },
+    });
+    await admin.create(configmaps, { ...map, metadata: { name, namespace: 'default', ownerReferences } });
+    await eventually(async () => {
+      await expect(admin.get(configmaps, { name, namespace: 'default' })).rejects.toSatisfy(isNotFound);
+      const { items } = await admin.list(events, { namespace: 'default' });
+      const told = items.filter(({ reason }) => reason === 'OwnerRefInvalidNamespace');
+      expect(told.map(({ involvedObject }) => involvedObject.kind).sort()).toEqual([
+        'ClusterRole',
+        'ConfigMap',
+      ]);
+    });
+    await admin.get(clusterroles, { name });
+    await admin.get(configmaps, { name, namespace: 'kube-system' });
   });
 });
 
