@@ -50,7 +50,7 @@ export function admissionPlugins(deps: AdmissionDependencies): AdmissionPlugin[]
     new NamespaceLifecycle(cache),
     new LimitRanger(lookup),
     new ServiceAccountAdmission(lookup, random),
-    new NodeRestriction(cache),
+    new NodeRestriction(cache, permissions),
     new TaintNodesByCondition(),
     new PodSecurity({ cache, lookup, clock, configuration: configuration.podSecurity }),
     new Priority(lookup),

@@ -54,6 +54,7 @@ function podOn(name: string, nodeName: string | undefined, serviceAccountName: s
     { name: 's', secret: { secretName: `secret-of-${name}` } },
     { name: 'm', configMap: { name: `config-of-${name}` } },
     { name: 'v', persistentVolumeClaim: { claimName: `claim-of-${name}` } },
+    { name: 't', projected: { sources: [{ serviceAccountToken: { audience: 'bank', path: 'token' } }] } },
   ];
   const spec = { ...(nodeName === undefined ? {} : { nodeName }), serviceAccountName };
   return { metadata: { name }, spec: { ...spec, containers: [container], volumes } };
@@ -118,6 +119,20 @@ beforeAll(async () => {
     await make('/apis/storage.k8s.io/v1/volumeattachments', { ...{ metadata: { name } }, spec });
   }
   await make('/api/v1/namespaces', { metadata: { name: 'empty' } });
+  await make('/apis/storage.k8s.io/v1/csidrivers', {
+    ...{ metadata: { name: 'd' }, spec: { tokenRequests: [{ audience: 'driver' }] } },
+  });
+  const asks = {
+    verbs: ['request-serviceaccounts-token-audience'],
+    apiGroups: [''],
+    resources: ['registry'],
+  };
+  await make(`${rbac}/clusterroles`, { metadata: { name: 'asks' }, rules: [asks] });
+  const group = { apiGroup: 'rbac.authorization.k8s.io' };
+  await make(`${rbac}/clusterrolebindings`, {
+    ...{ metadata: { name: 'asks' }, roleRef: { ...group, kind: 'ClusterRole', name: 'asks' } },
+    subjects: [{ ...group, kind: 'Group', name: 'system:nodes' }],
+  });
   await makeLocal('local', 'host-1', false);
   await makeLocal('local-ending', 'host-1', true);
   await makeLocal('local-of-others', 'host-2', true);
@@ -135,10 +150,13 @@ const nodeSecrets = '/api/v1/namespaces/kube-node-lease/secrets';
 const clusterInfo = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
 const requests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
 
-const token = (pod: string | undefined, uid?: string): object => ({
+const gone = { apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: 'u' };
+
+const token = (pod: string | undefined, uid?: string, ...audiences: readonly string[]): object => ({
   apiVersion: 'authentication.k8s.io/v1',
   kind: 'TokenRequest',
-  spec: pod === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod, uid } },
+  spec:
+    pod === undefined ? {} : { audiences, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod, uid } },
 });
 const uidOf = (pod: string): string => uids.get(`${ns}/pods ${pod}`) ?? '';
 
@@ -288,6 +306,15 @@ const refused: readonly (readonly [string, () => Attempt])[] = [
     'get a token bound to a pod of another node',
     () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('theirs', uidOf('theirs'))),
   ],
+  [
+    'get a token for whom its pod has no use',
+    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), 'vault')),
+  ],
+  [
+    'get a token for several',
+    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), 'bank', 'aud')),
+  ],
+  ['give itself an owner', () => patch('/api/v1/nodes/host-1', { metadata: { ownerReferences: [gone] } })],
   ['read an account of another node', () => get(`${ns}/serviceaccounts/account-of-theirs`)],
   ['list accounts', () => get(`${ns}/serviceaccounts`)],
   ['create an account', () => post(`${ns}/serviceaccounts`, { metadata: { name: 'x' } })],
@@ -401,6 +428,18 @@ const allowed: readonly (readonly [string, () => Attempt])[] = [
     'get a token for its pod',
     () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'))),
   ],
+  [
+    'get a token for whom a volume of its pod is for',
+    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), 'bank')),
+  ],
+  [
+    'get a token for whom the driver of a volume wants one',
+    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), 'driver')),
+  ],
+  [
+    'get a token for whom it is allowed to ask',
+    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), 'registry')),
+  ],
   ['ask for a new certificate', () => post(requests, request('system:node:host-1', clientSigner))],
   ['create a mirror pod', () => post(`${ns}/pods`, mirror({}))],
   ['read services', () => get('/api/v1/services')],
@@ -411,6 +450,26 @@ const allowed: readonly (readonly [string, () => Attempt])[] = [
 test.each(allowed)('a node can still %s', async (_what, attempt) => {
   const { status, body } = await send(node, attempt());
   expect(status, body.message).toBeLessThan(300);
+});
+
+test('a node without a name has nothing', async () => {
+  const headers = { 'impersonate-user': 'system:node:', 'impersonate-group': 'system:nodes' };
+  for (const path of [
+    ...['/api/v1/pods?fieldSelector=spec.nodeName%3D', `${ns}/pods/waiting`],
+    ...[`${ns}/secrets/secret-of-waiting`, `${ns}/configmaps/config-of-waiting`],
+  ]) {
+    const { status, body } = await admin.request({ method: 'GET', path, headers });
+    expect(status, `${path}: ${body.toString()}`).toBe(403);
+  }
+});
+
+test('a mirror pod gives its node nothing, whoever has made it', async () => {
+  const metadata = { name: 'shown', annotations: { 'kubernetes.io/config.mirror': 'x' } };
+  const volumes = [{ name: 's', configMap: { name: 'config-of-theirs' } }];
+  const spec = { nodeName: 'host-1', containers: [container], volumes };
+  await make(`${ns}/pods`, { metadata, spec });
+  expect((await send(node, get(`${ns}/pods/shown`))).status).toBe(200);
+  expect((await send(node, get(`${ns}/configmaps/config-of-theirs`))).status).toBe(403);
 });
 
 test('a node whose Node is deleted keeps nothing once its pods are gone, as in Kubernetes, and may only register again', async () => {

@@ -6,13 +6,17 @@ export type MirrorPod = Pod & AnyObject;
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
+/** A pod that its node's own files say: the API only shows it. */
+export const isMirrorPod = ({ metadata }: Pod): boolean =>
+  metadata.annotations?.[mirrorAnnotation] !== undefined;
+
 /** Why a node may not create that pod: it may show the static pods that it runs, and nothing else. */
 export function mirrorPodProblem(
   pod: MirrorPod,
   node: { readonly name: string; readonly uid: string | undefined },
 ): string | undefined {
   const who = `node ${JSON.stringify(node.name)}`;
-  if (pod.metadata.annotations?.[mirrorAnnotation] === undefined)
+  if (!isMirrorPod(pod))
     return `pod does not have "${mirrorAnnotation}" annotation, ${who} can only create mirror pods`;
   if (pod.spec?.nodeName !== node.name) return `${who} can only create pods with spec.nodeName set to itself`;
   return ownerProblem(pod, node) ?? referenceProblem(pod, who);

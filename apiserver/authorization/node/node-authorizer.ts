@@ -26,6 +26,8 @@ export class NodeAuthorizer {
 
   authorize(attributes: Attributes, nodeName: string): Decision {
     if (!attributes.isResource) return noOpinion;
+    // Whatever is on no node yet would be its own.
+    if (nodeName === '') return deny(`unknown node for user ${JSON.stringify(attributes.user.name)}`);
     switch (`${attributes.group}/${attributes.resource}`) {
       case '/secrets':
         if (isOwnBeatKey(attributes, nodeName)) return allow;

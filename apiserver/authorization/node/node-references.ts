@@ -3,6 +3,7 @@ import type { VolumeAttachment } from '../../../api/generated/storage-v1.ts';
 import { everything } from '../../../api/selector.ts';
 import { localNodeLabel } from '../../../api/volume-claim.ts';
 import type { CachedObject, ReadCache } from '../../watch-cache/read-cache.ts';
+import { isMirrorPod } from './mirror-pod.ts';
 import { namesOf, type PodReferable } from './pod-references.ts';
 
 export type Referable = PodReferable | 'pods' | 'persistentvolumes' | 'volumeattachments';
@@ -62,8 +63,7 @@ export class NodeReferences {
     // An ephemeral volume's claim is named after pod and volume, so its name stands nowhere.
     const quoted = resource === 'persistentvolumeclaims' ? '' : JSON.stringify(name);
     return this.#podsOf(nodeName, namespace).some(
-      (pod) =>
-        (quoted === '' || pod.json.includes(quoted)) && namesOf(parse<Pod>(pod), resource).includes(name),
+      (pod) => (quoted === '' || pod.json.includes(quoted)) && namesGiven(pod, resource).includes(name),
     );
   }
 
@@ -81,7 +81,7 @@ export class NodeReferences {
       claimMarks.some((mark) => json.includes(mark)),
     );
     for (const pod of withClaims)
-      for (const claimName of namesOf(parse<Pod>(pod), 'persistentvolumeclaims')) {
+      for (const claimName of namesGiven(pod, 'persistentvolumeclaims')) {
         const claim = this.#cache.get('/persistentvolumeclaims', pod.namespace, claimName ?? '');
         const volumeName = claim && parse<PersistentVolumeClaim>(claim).spec?.volumeName;
         const volume = this.#cache.get('/persistentvolumes', '', volumeName ?? '');
@@ -104,6 +104,12 @@ export class NodeReferences {
 
 /** A pod without these bytes has no claims. */
 const claimMarks = ['"persistentVolumeClaim"', '"ephemeral"'];
+
+/** The names that a pod gives its node a right to: none of a mirror pod, which the node itself has made. */
+function namesGiven(found: CachedObject, resource: PodReferable): readonly (string | undefined)[] {
+  const pod = parse<Pod>(found);
+  return isMirrorPod(pod) ? [] : namesOf(pod, resource);
+}
 
 const parse = <T>(object: CachedObject): T => JSON.parse(object.json.toString());
 

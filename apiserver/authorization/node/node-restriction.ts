@@ -10,11 +10,13 @@ import type { AnyObject } from '../../../api/kind-info.ts';
 import { forbidden, type StatusError } from '../../../api/status-error.ts';
 import { localNodeLabel, localVolumeFinalizer } from '../../../api/volume-claim.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../../admission/admission.ts';
+import type { Permissions } from '../../admission/permissions.ts';
 import { requestedSubject } from '../../registry/requested-subject.ts';
 import type { ReadCache } from '../../watch-cache/read-cache.ts';
 import { type MirrorPod, mirrorPodProblem } from './mirror-pod.ts';
 import { nodeNameOf, nodesGroup, nodeUserPrefix } from './node-identity.ts';
 import { forbiddenLabels } from './node-labels.ts';
+import { wantsAudience } from './token-audience.ts';
 
 const leaseNamespace = 'kube-node-lease';
 const certificateSigners: ReadonlySet<string> = new Set([
@@ -26,12 +28,14 @@ const otherNode = 'with the same name as the requesting node';
 export class NodeRestriction implements AdmissionPlugin {
   readonly name = 'NodeRestriction';
   readonly #cache: ReadCache;
+  readonly #permissions: Permissions;
 
-  constructor(cache: ReadCache) {
+  constructor(cache: ReadCache, permissions: Permissions) {
     this.#cache = cache;
+    this.#permissions = permissions;
   }
 
-  mutate(attributes: AdmissionAttributes): void {
+  mutate(attributes: AdmissionAttributes): void | Promise<void> {
     const { user } = attributes;
     if (!user.groups.includes(nodesGroup)) return;
     const node = nodeNameOf(user);
@@ -40,6 +44,27 @@ export class NodeRestriction implements AdmissionPlugin {
         ? `could not determine node from user ${JSON.stringify(user.name)}`
         : this.#problem(attributes, node);
     if (problem !== undefined) throw refused(attributes, problem);
+    if (isTokenRequest(attributes)) return this.#requireAudience(attributes);
+  }
+
+  /** A token is for those that its pod wants one for, or that somebody has allowed the node. */
+  async #requireAudience(attributes: AdmissionAttributes): Promise<void> {
+    const { user, namespace, name } = attributes;
+    const { audiences = [], boundObjectRef } = tokenSpecOf(attributes);
+    if (audiences.length > 1) throw refused(attributes, 'node may only request 0 or 1 audiences');
+    const [audience = ''] = audiences;
+    const pod = this.#cache.get('/pods', namespace, boundObjectRef?.name ?? '');
+    if (pod === undefined || wantsAudience(this.#cache, pod, audience)) return;
+    const asked = { verb: 'request-serviceaccounts-token-audience', resource: audience, namespace, name };
+    const core = { group: '', version: 'v1', subresource: '' };
+    const isAllowed =
+      audience !== '' && (await this.#permissions.decide(user, { ...asked, ...core })).allowed;
+    if (isAllowed) return;
+    const quoted = JSON.stringify(audience);
+    throw refused(
+      attributes,
+      `audience ${quoted} not found in pod spec volume, ${user.name} is not authorized to request tokens for this audience`,
+    );
   }
 
   /** Why the write is refused; undefined when it is not. */
@@ -102,9 +127,8 @@ export class NodeRestriction implements AdmissionPlugin {
   }
 
   #tokenProblem(attributes: AdmissionAttributes, node: string): string | undefined {
-    if (attributes.operation !== 'CREATE' || attributes.subresource !== 'token') return undefined;
-    const spec = (attributes.object?.['spec'] ?? {}) as { readonly boundObjectRef?: BoundReference };
-    const { apiVersion, kind, name = '', uid = '' } = spec.boundObjectRef ?? {};
+    if (!isTokenRequest(attributes)) return undefined;
+    const { apiVersion, kind, name = '', uid = '' } = tokenSpecOf(attributes).boundObjectRef ?? {};
     if (apiVersion !== 'v1' || kind !== 'Pod' || name === '')
       return 'node requested token not bound to a pod';
     if (uid === '') return 'node requested token with a pod binding without a uid';
@@ -116,6 +140,15 @@ export class NodeRestriction implements AdmissionPlugin {
     return 'node requested token bound to a pod scheduled on a different node';
   }
 }
+
+interface TokenSpec {
+  readonly audiences?: readonly string[];
+  readonly boundObjectRef?: BoundReference;
+}
+
+const isTokenRequest = ({ operation, strategy, subresource }: AdmissionAttributes): boolean =>
+  operation === 'CREATE' && strategy.resource === '/serviceaccounts' && subresource === 'token';
+const tokenSpecOf = ({ object }: AdmissionAttributes): TokenSpec => (object?.['spec'] ?? {}) as TokenSpec;
 
 interface BoundReference {
   readonly apiVersion?: string;
@@ -163,6 +196,9 @@ function nodeProblem(attributes: AdmissionAttributes, node: string): string | un
   }
   if (!isDeepStrictEqual(next.spec?.taints ?? [], current?.spec?.taints ?? []))
     return `node ${quoted} is not allowed to modify taints`;
+  // The garbage collector would delete the Node after an owner that is not there.
+  if (!isDeepStrictEqual(next.metadata.ownerReferences ?? [], current?.metadata.ownerReferences ?? []))
+    return `node ${quoted} is not allowed to modify ownerReferences`;
   const labels = forbiddenLabels(next.metadata.labels, current?.metadata.labels);
   return labels.length === 0 ? undefined : `is not allowed to modify labels: ${labels.join(', ')}`;
 }
