@@ -9,18 +9,12 @@ import { missingMembers } from '../../scheduler/groups/group-message.ts';
 import { planGroupPreemption } from '../../scheduler/groups/group-preemption.ts';
 import { placeGroup, takeBack } from '../../scheduler/groups/place-group.ts';
 import type { GroupMember, GroupState } from '../../scheduler/groups/pod-groups.ts';
-import { schedule } from '../../scheduler/schedule.ts';
+import type { Profile } from '../../scheduler/profile.ts';
+import { rejectionOn, schedule } from '../../scheduler/schedule.ts';
+import type { Change, Waiting } from './change.ts';
 import { type KnownPod, titleOf, toPlaced } from './known-pod.ts';
 import { loadsOf, type NodeLoads } from './node-loads.ts';
 import type { Snapshot } from './snapshot.ts';
-
-/** A pod that needs a node; `from` is where the one was that it replaces. */
-export interface Waiting {
-  readonly pod: KnownPod;
-  readonly from?: string | undefined;
-  /** It waits today already. */
-  readonly waits?: boolean;
-}
 
 export interface Move {
   readonly pod: string;
@@ -31,6 +25,7 @@ export interface Move {
 
 export interface Stuck {
   readonly pod: string;
+  readonly owner?: string | undefined;
   readonly from?: string | undefined;
   readonly waits: boolean;
   readonly message: string;
@@ -45,19 +40,9 @@ export interface Forecast {
   readonly stay: readonly string[];
   /** Evicted for others of higher priority. */
   readonly preempted: readonly string[];
+  /** What whoever asks should know besides. */
+  readonly notes: readonly string[];
   readonly loads: { readonly before: NodeLoads; readonly after: NodeLoads };
-}
-
-/** The change that a scenario makes: pods leave, others come. */
-export interface Change {
-  /** Made anew by their controllers. */
-  readonly leaving: readonly KnownPod[];
-  /** Not made anew: fewer are wanted. */
-  readonly removed?: readonly KnownPod[];
-  readonly coming: readonly Waiting[];
-  readonly stay?: readonly KnownPod[];
-  /** Applied between the two: the node goes, is cordoned, or comes. */
-  readonly apply?: (snapshot: Snapshot) => void;
 }
 
 /** Owners whose controllers make a pod anew, wherever it fits. */
@@ -68,26 +53,32 @@ export const isReplaced = ({ owner }: KnownPod): boolean => owner !== undefined 
 export function forecast(snapshot: Snapshot, change: Change): Forecast {
   const { cluster } = snapshot;
   const before = loadsOf(cluster);
-  for (const { uid } of [...change.leaving, ...(change.removed ?? [])]) {
+  const { held = [], removed = [] } = change;
+  for (const { uid } of [...change.leaving, ...removed, ...held.map(({ pod }) => pod)]) {
     cluster.removePod(uid);
     snapshot.groups.removePod(uid);
     snapshot.pods.delete(uid);
   }
-  change.apply?.(snapshot);
+  const later = change.apply?.(snapshot) ?? [];
   const leaving = change.leaving.filter((pod) => pod.nodeName !== undefined && pod.isLive);
   const replaced = leaving.filter(isReplaced).map((pod): Waiting => ({ pod, from: pod.nodeName }));
   const waiting = [...snapshot.pods.values()]
     .filter(({ nodeName, isLive, gates }) => nodeName === undefined && isLive && gates.length === 0)
     .map((pod): Waiting => ({ pod, waits: true }));
-  const outcome = new Rounds(snapshot).place([...waiting, ...replaced, ...change.coming]);
+  const outcome = new Rounds(snapshot).place([...waiting, ...replaced, ...change.coming, ...later]);
   return {
     ...outcome,
+    pending: [
+      ...held.map(({ pod, message }) => stuckOf({ pod, from: pod.nodeName }, message)),
+      ...outcome.pending,
+    ],
     gone: [
       ...leaving.filter((pod) => !isReplaced(pod)).map(titleOf),
-      ...(change.removed ?? []).map(titleOf),
+      ...removed.map(titleOf),
       ...outcome.gone,
     ],
     stay: (change.stay ?? []).map(titleOf),
+    notes: change.notes ?? [],
     loads: { before, after: loadsOf(cluster) },
   };
 }
@@ -109,6 +100,10 @@ class Rounds {
   /** Those that are placed here may be evicted here. */
   readonly #known: Map<string, KnownPod>;
   #queue: Waiting[] = [];
+  /** Whether somebody joined the queue since it was sorted. */
+  #isMixed = true;
+  /** The last that no node takes: one alike needs no other look as long as nothing moves. */
+  #stuck: { readonly podClass: PodClass; readonly message: string } | undefined;
 
   constructor(snapshot: Snapshot) {
     this.#snapshot = snapshot;
@@ -122,7 +117,8 @@ class Rounds {
     for (const { pod } of waiting)
       if (pod.group !== undefined) groups.setWaiting({ ...pod, name: titleOf(pod) }, pod.group);
     for (;;) {
-      this.#queue.sort(byTurn);
+      if (this.#isMixed) this.#queue.sort(byTurn);
+      this.#isMixed = false;
       const next = this.#queue.shift();
       if (next === undefined) break;
       this.#placeOne(next);
@@ -132,12 +128,11 @@ class Rounds {
 
   #placeOne(next: Waiting): void {
     const { cluster } = this.#snapshot;
-    const { pod, from, waits = false } = next;
-    const { uid, podClass } = pod;
+    const { uid, podClass } = next.pod;
     const profile = this.#snapshot.profileOf(podClass);
     if (profile === undefined) {
       const message = `schedulerName "${podClass.schedulerName}" is not served here`;
-      this.#pending.push({ pod: titleOf(pod), from, waits, message });
+      this.#pending.push(stuckOf(next, message));
       return;
     }
     const group = this.#snapshot.groups.heldGroupOf(uid);
@@ -145,22 +140,42 @@ class Rounds {
       this.#placeGroup(group, next);
       return;
     }
-    cluster.withdrawNomination(uid);
-    const to = schedule(profile.context, podClass, profile.strategy)?.name ?? this.#makeRoom(next);
-    if (to === undefined) {
-      const message = this.#snapshot.messageFor(profile, podClass);
-      this.#pending.push({ pod: titleOf(pod), from, waits, message });
+    if (cluster.withdrawNomination(uid) !== undefined) this.#stuck = undefined;
+    if (next.only !== undefined) {
+      this.#placeOn(next.only, next, profile);
       return;
     }
-    this.#move(next, to);
+    const known = this.#stuck?.podClass === podClass ? this.#stuck.message : undefined;
+    const to =
+      known === undefined
+        ? (schedule(profile.context, podClass, profile.strategy)?.name ?? this.#makeRoom(next))
+        : undefined;
+    if (to !== undefined) {
+      this.#move(next, to);
+      return;
+    }
+    const message = known ?? this.#snapshot.messageFor(profile, podClass);
+    this.#stuck = { podClass, message };
+    this.#pending.push(stuckOf(next, message));
+  }
+
+  /** A DaemonSet's pod: on that node or nowhere. */
+  #placeOn(name: string, waiting: Waiting, { context }: Profile): void {
+    const node = this.#snapshot.cluster.node(name);
+    const rejection = node && rejectionOn(context, waiting.pod.podClass, node);
+    if (rejection === undefined) this.#move(waiting, name);
+    else {
+      const message = `${name} does not take it: ${rejection.reasons.join(', ')}`;
+      this.#pending.push(stuckOf(waiting, message));
+    }
   }
 
   #move({ pod, from }: Waiting, to: string): void {
     const placed = { ...pod, nodeName: to, isLive: true };
     this.#known.set(pod.uid, placed);
     this.#snapshot.cluster.setPod(toPlaced(placed, to));
-    const { owner } = pod;
-    this.#moves.push({ pod: titleOf(pod), owner: owner && `${owner.kind}/${owner.name}`, from, to });
+    this.#stuck = undefined;
+    this.#moves.push({ pod: titleOf(pod), owner: ownerTitle(pod), from, to });
   }
 
   /** All of its members that wait, or none. */
@@ -178,10 +193,8 @@ class Rounds {
     const left = [...uids].flatMap((uid) => byUid.get(uid) ?? []);
     const { message } = outcome;
     // When the group stands, those that are left go alone.
-    if (message === undefined) this.#queue.push(...left);
-    else
-      for (const { pod, from, waits = false } of left)
-        this.#pending.push({ pod: titleOf(pod), from, waits, message });
+    if (message === undefined) this.#join(left);
+    else for (const each of left) this.#pending.push(stuckOf(each, message));
   }
 
   #placesFor(group: GroupState, candidates: readonly GroupMember[]): GroupPlaces {
@@ -214,16 +227,28 @@ class Rounds {
     return plan.node;
   }
 
+  #join(waiting: readonly Waiting[]): void {
+    this.#queue.push(...waiting);
+    this.#isMixed = true;
+  }
+
   #evict(victims: readonly PlacedPod[]): void {
+    this.#stuck = undefined;
     for (const { uid, name, nodeName } of victims) {
       this.#snapshot.cluster.removePod(uid);
       this.#preempted.push(name);
       const victim = this.#known.get(uid);
-      if (victim !== undefined && isReplaced(victim)) this.#queue.push({ pod: victim, from: nodeName });
+      if (victim !== undefined && isReplaced(victim)) this.#join([{ pod: victim, from: nodeName }]);
       else this.#gone.push(name);
     }
   }
 }
+
+const ownerTitle = ({ owner }: KnownPod): string | undefined => owner && `${owner.kind}/${owner.name}`;
+
+const stuckOf = ({ pod, from, waits = false }: Waiting, message: string): Stuck => ({
+  ...{ pod: titleOf(pod), owner: ownerTitle(pod), from, waits, message },
+});
 
 const byTurn = (left: Waiting, right: Waiting): number =>
   right.pod.podClass.priority - left.pod.podClass.priority ||

@@ -15,6 +15,8 @@ export interface KnownPod {
   readonly isLive: boolean;
   /** The agent's own: goes where its node goes. */
   readonly isStatic: boolean;
+  /** Files that go with the pod. */
+  readonly hasEmptyDir: boolean;
   readonly gates: readonly string[];
   readonly createdAt: string;
   readonly startMs: number | undefined;
@@ -37,6 +39,7 @@ export function toKnownPod(pod: Pod, podClass: PodClass): KnownPod {
     nodeName: orUndefined(spec.nodeName),
     isLive: metadata.deletionTimestamp === undefined,
     isStatic: metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined,
+    hasEmptyDir: spec.volumes?.some(({ emptyDir }) => emptyDir !== undefined) === true,
     gates: (spec.schedulingGates ?? []).map(({ name }) => name),
     createdAt: metadata.creationTimestamp ?? '',
     startMs: Number.isNaN(startMs) ? undefined : startMs,

@@ -25,3 +25,7 @@ export function loadsOf({ nodes }: Cluster): NodeLoads {
     ]),
   );
 }
+
+/** `host-9` before `host-10`. */
+export const compareNames = (left: string, right: string): number =>
+  left.localeCompare(right, 'en', { numeric: true });

@@ -3,7 +3,8 @@ import { seededRandom } from '../../base/random.ts';
 import { explainPod } from '../../scheduler/explanation/explain-pod.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { aNode, aPod, type NodeDraft, type PodDraft } from '../../test/support/scheduling-objects.ts';
-import { type Change, type Forecast, forecast } from './forecast.ts';
+import type { Change } from './change.ts';
+import { type Forecast, forecast } from './forecast.ts';
 import { forecastText } from './forecast-text.ts';
 import type { KnownPod } from './known-pod.ts';
 import { nodeChange } from './node-change.ts';
@@ -115,7 +116,7 @@ describe('what-if', () => {
         { name: 'daemon', on: 'b', owner: 'ds', spec: forever },
       ],
     );
-    const found = whatIf(snapshot, { kind: 'lost', node: 'b' });
+    const found = whatIf(snapshot, { kind: 'lost', nodes: ['b'] });
     expect(found.moves).toMatchObject([{ pod: 'default/fits', from: 'b', to: 'a' }]);
     expect(found.pending).toMatchObject([{ pod: 'default/too-much', from: 'b', waits: false }]);
     expect(found.pending[0]?.message).toContain('1 Insufficient cpu, 1 node(s) had untolerated taint');
@@ -134,20 +135,20 @@ describe('what-if', () => {
       { name: 'x-1', on: 'a', ...spread },
       { name: 'x-2', on: 'b', ...spread },
     ]);
-    const found = whatIf(snapshot, { kind: 'lost', node: 'b' });
+    const found = whatIf(snapshot, { kind: 'lost', nodes: ['b'] });
     expect(found.moves).toEqual([]);
     expect(found.pending[0]?.message).toContain("didn't match pod topology spread constraints");
   });
 
   it('drains: DaemonSet pods stay, the node takes nobody', () => {
     const snapshot = snapshotOf(two, [{ name: 'x', on: 'a', owner: 'rs' }]);
-    const found = whatIf(snapshot, { kind: 'drained', node: 'a' });
+    const found = whatIf(snapshot, { kind: 'drained', nodes: ['a'] });
     expect(found.moves).toMatchObject([{ from: 'a', to: 'b' }]);
   });
 
   it('gives a new node what waits', () => {
     const snapshot = snapshotOf(two, [{ name: 'big', cpu: '6' }]);
-    const scenario = toNodeScenario(['added', 'cpu=8,memory=32Gi'], 'zone=z');
+    const scenario = toNodeScenario(['added', 'cpu=8,memory=32Gi'], { labels: 'zone=z' });
     expect(whatIf(snapshot, scenario).moves).toMatchObject([{ pod: 'default/big', to: 'new-node' }]);
     expect(snapshot.node('new-node')?.metadata.labels).toMatchObject({ zone: 'z' });
   });
@@ -181,7 +182,7 @@ describe('what-if', () => {
       snapshot.groups.setMinCount('default/g', 'g', 2);
       return snapshot;
     };
-    const one = whatIf(ofTwo(snapshotOf(nodes, members)), { kind: 'lost', node: 'b' });
+    const one = whatIf(ofTwo(snapshotOf(nodes, members)), { kind: 'lost', nodes: ['b'] });
     expect(one.moves).toMatchObject([{ pod: 'default/g-1', from: 'b', to: 'c' }]);
     const waiting = members.map(({ on: _, ...member }) => member);
     const none = forecast(ofTwo(snapshotOf(nodes.slice(0, 1), waiting)), { leaving: [], coming: [] });
@@ -209,7 +210,7 @@ describe('what-if', () => {
       const pods = Array.from({ length: 12 }, (_, i) => ({
         ...{ name: `p${i}`, on: `n${pick(4)}`, owner: `rs${pick(3)}`, cpu: `${100 * (1 + pick(9))}m` },
       }));
-      const found = whatIf(snapshotOf(nodes, pods), { kind: 'lost', node: 'n0' });
+      const found = whatIf(snapshotOf(nodes, pods), { kind: 'lost', nodes: ['n0'] });
       const total = (loads: Forecast['loads']['after']): number =>
         Object.values(loads).reduce((sum, { pods: count }) => sum + count, 0);
       const lost = pods.filter(({ on }) => on === 'n0').length;
@@ -225,12 +226,24 @@ describe('what-if', () => {
     [['moved', 'a'], 'node moved: expected lost, drained or added'],
     [['added', 'cpu=8'], 'cpu and memory are required'],
     [['added', 'cpu'], '"cpu": expected NAME=VALUE'],
+    [['added', 'cpu=-1,memory=1Gi'], 'cpu="-1" is no amount'],
+    [['added', 'cpu=8,memory=32GB'], 'memory="32GB" is no amount'],
+    [['added', 'cpu=8,memory=1Gi,gpu=1'], '"gpu" is no resource'],
   ])('refuses node %j', (words, reason) => {
-    expect(() => toNodeScenario(words, undefined)).toThrow(reason);
+    expect(() => toNodeScenario(words)).toThrow(reason);
+  });
+
+  it.each([
+    [{ labels: 'a b=c' }, '"a b=c" is no label'],
+    [{ taints: 'dedicated=db' }, '"dedicated=db" is no taint'],
+    [{ taints: 'dedicated=db:Never' }, 'the effect one of NoSchedule, PreferNoSchedule, NoExecute'],
+    [{ count: 0 }, '--count is 1 to 1000, not 0'],
+  ])('refuses a node with %j', (flags, reason) => {
+    expect(() => toNodeScenario(['added', 'cpu=1,memory=1Gi'], flags)).toThrow(reason);
   });
 
   it('refuses a node that is not there', () => {
-    expect(() => whatIf(snapshotOf(two, []), { kind: 'lost', node: 'z' })).toThrow('nodes "z" not found');
+    expect(() => whatIf(snapshotOf(two, []), { kind: 'lost', nodes: ['z'] })).toThrow('nodes "z" not found');
   });
 });
 

@@ -15,7 +15,7 @@ import { type VolumeLimits, volumeLimitsOf } from '../../scheduler/framework/vol
 import { groupKey } from '../../scheduler/groups/pod-group.ts';
 import { PodGroups } from '../../scheduler/groups/pod-groups.ts';
 import { LoadFeed } from '../../scheduler/load-feed.ts';
-import { toDisruptionBudget } from '../../scheduler/preemption/disruption-budget.ts';
+import { type DisruptionBudget, toDisruptionBudget } from '../../scheduler/preemption/disruption-budget.ts';
 import type { PreemptionPlan } from '../../scheduler/preemption/preemption-index.ts';
 import { type Profile, type Profiles, profilesOf } from '../../scheduler/profile.ts';
 import type { StrategyName } from '../../scheduler/strategies/registry.ts';
@@ -42,6 +42,7 @@ export class Snapshot {
   readonly profiles: Profiles;
   readonly groups: PodGroups;
   readonly judge: Judge;
+  readonly budgets: readonly DisruptionBudget[];
   readonly pods: Map<string, KnownPod> = new Map();
   readonly #nodes: Map<string, Node>;
   readonly #classes = new PodClasses();
@@ -58,10 +59,10 @@ export class Snapshot {
     for (const node of nodes) this.setNode(node);
     const { cluster } = this;
     const profiles = profilesOf({ cluster, strategy, random: seededRandom(seed), configured });
-    const disruption = budgets.map(toDisruptionBudget);
+    this.budgets = budgets.map(toDisruptionBudget);
     this.profiles = profiles;
     this.groups = new PodGroups(cluster);
-    this.judge = new Judge({ cluster, profiles, groups: this.groups, budgets: () => disruption });
+    this.judge = new Judge({ cluster, profiles, groups: this.groups, budgets: () => this.budgets });
   }
 
   classOf(pod: Pod): PodClass {
@@ -95,6 +96,10 @@ export class Snapshot {
 
   node(name: string): Node | undefined {
     return this.#nodes.get(name);
+  }
+
+  nodeNames(): readonly string[] {
+    return [...this.#nodes.keys()];
   }
 
   setNode(node: Node): void {

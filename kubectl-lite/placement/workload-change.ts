@@ -1,7 +1,7 @@
 /** More, fewer or other pods of a workload, as the change that it is. Pure. */
 import type { Pod, PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
-import type { Change, Waiting } from './forecast.ts';
+import type { Waiting } from './change.ts';
 import { type KnownPod, toKnownPod } from './known-pod.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -97,27 +97,26 @@ export function surplusOf(
   const count = pods.length - replicas;
   if (count <= 0) return [];
   if (isOrdinal) return [...pods].sort((a, b) => ordinalOf(b) - ordinalOf(a)).slice(0, count);
-  const left = [...pods];
+  if (replicas === 0) return pods;
+  const left = new Set(pods);
+  const crowds = new Map<string, number>();
+  const crowd = (pod: KnownPod, by: number): void => {
+    const at = pod.nodeName ?? '';
+    crowds.set(at, (crowds.get(at) ?? 0) + by);
+  };
+  for (const pod of pods) crowd(pod, 1);
+  const rank = ({ nodeName }: KnownPod): number =>
+    nodeName === undefined ? Number.POSITIVE_INFINITY : (crowds.get(nodeName) ?? 0);
   const surplus: KnownPod[] = [];
-  const crowd = ({ nodeName }: KnownPod): number => left.filter((each) => each.nodeName === nodeName).length;
-  const rank = (pod: KnownPod): number =>
-    pod.nodeName === undefined ? Number.POSITIVE_INFINITY : crowd(pod);
   while (surplus.length < count) {
-    const next = left.reduce((best, pod) =>
+    const next = [...left].reduce((best, pod) =>
       rank(pod) > rank(best) || (rank(pod) === rank(best) && pod.createdAt > best.createdAt) ? pod : best,
     );
-    left.splice(left.indexOf(next), 1);
+    left.delete(next);
+    crowd(next, -1);
     surplus.push(next);
   }
   return surplus;
 }
 
 const ordinalOf = ({ name }: KnownPod): number => Number(name.slice(name.lastIndexOf('-') + 1));
-
-export const noChange: Change = { leaving: [], coming: [] };
-
-export const together = (changes: readonly Change[]): Change => ({
-  leaving: changes.flatMap(({ leaving }) => leaving),
-  removed: changes.flatMap(({ removed = [] }) => removed),
-  coming: changes.flatMap(({ coming }) => coming),
-});
