@@ -1,9 +1,8 @@
-import type { Node, Pod } from '../../api/generated/core-v1.ts';
+import type { Node } from '../../api/generated/core-v1.ts';
 import { keyOf, objectKey } from '../../client/object-key.ts';
 import type { Expectations } from '../expectations.ts';
+import { watchOwnedPods } from '../owned-pods.ts';
 import { controllerOf } from '../ownership.ts';
-import { isTerminating } from '../pod-state.ts';
-import { selectingPods } from '../selector-index.ts';
 import type { SharedInformers } from '../shared-informers.ts';
 import { isSame } from '../structural-equality.ts';
 import { fitOf } from './daemon-pod.ts';
@@ -36,42 +35,12 @@ export function watchDaemonSets(
       if (owner?.kind === 'DaemonSet') soon(objectKey(revision.metadata.namespace, owner.name));
     },
   });
-  watchPods(informers, expectations, soon);
-  watchNodes(informers, soon);
-}
-
-function watchPods(
-  informers: SharedInformers,
-  expectations: Expectations,
-  soon: (key: string) => void,
-): void {
-  const observe = (pod: Pod): void => {
-    const owner = ownerKey(pod);
-    if (owner === undefined) {
-      if (controllerOf(pod) !== undefined || isTerminating(pod)) return;
-      for (const one of selectingPods(informers.daemonSets.lister, pod, ({ spec }) => spec.selector))
-        soon(keyOf(one));
-      return;
-    }
-    expectations.creationObserved(owner, pod.metadata.name);
-    if (isTerminating(pod)) expectations.deletionObserved(owner, pod.metadata.uid);
-    soon(owner);
-  };
-  informers.pods.addHandler({
-    onAdd: observe,
-    onUpdate: (previous, pod) => {
-      const before = ownerKey(previous);
-      if (before !== undefined && before !== ownerKey(pod)) soon(before);
-      observe(pod);
-    },
-    onDelete: (pod) => {
-      const owner = ownerKey(pod);
-      if (owner === undefined) return;
-      expectations.creationObserved(owner, pod.metadata.name);
-      expectations.deletionObserved(owner, pod.metadata.uid);
-      soon(owner);
-    },
+  watchOwnedPods({
+    ...{ kind: 'DaemonSet', owners: informers.daemonSets, pods: informers.pods, expectations },
+    selectorOf: ({ spec }) => spec.selector,
+    enqueue: soon,
   });
+  watchNodes(informers, soon);
 }
 
 function watchNodes(informers: SharedInformers, soon: (key: string) => void): void {
@@ -97,9 +66,4 @@ function matters(previous: Node, node: Node): boolean {
   return (
     !isSame(previous.metadata.labels, node.metadata.labels) || !isSame(previous.spec.taints, node.spec.taints)
   );
-}
-
-function ownerKey(pod: Pod): string | undefined {
-  const owner = controllerOf(pod);
-  return owner?.kind === 'DaemonSet' ? objectKey(pod.metadata.namespace, owner.name) : undefined;
 }

@@ -62,7 +62,7 @@ export class ReplicaLoop<T extends ApiObject> implements ControlLoop {
       sync: (key, signal) => this.#sync(key, signal),
     });
     watchReplicas({
-      ...{ kind: kind.type.kind, informer, pods: context.informers.pods },
+      ...{ kind: kind.type.kind, owners: informer, pods: context.informers.pods },
       expectations: this.#expectations,
       selectorOf: (object) => kind.viewOf(object).spec.selector,
       enqueue: (key) => this.#loop.enqueue(key),

@@ -1,9 +1,7 @@
-import type { PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
-import { keyOf, objectKey } from '../../client/object-key.ts';
+import type { PersistentVolumeClaim } from '../../api/generated/core-v1.ts';
+import { keyOf } from '../../client/object-key.ts';
 import type { Expectations } from '../expectations.ts';
-import { controllerOf } from '../ownership.ts';
-import { isTerminating } from '../pod-state.ts';
-import { selectingPods } from '../selector-index.ts';
+import { watchOwnedPods } from '../owned-pods.ts';
 import type { SharedInformers } from '../shared-informers.ts';
 
 /** Turns events into keys of StatefulSets, and tells the expectations what the cache shows. */
@@ -20,32 +18,11 @@ export function watchStatefulSets(
       enqueue(keyOf(set));
     },
   });
-  const observe = (pod: Pod): void => {
-    const owner = ownerKey(pod);
-    if (owner === undefined) {
-      if (controllerOf(pod) !== undefined || isTerminating(pod)) return;
-      for (const set of selectingPods(informers.statefulSets.lister, pod, ({ spec }) => spec.selector))
-        enqueue(keyOf(set));
-      return;
-    }
-    expectations.creationObserved(owner, pod.metadata.name);
-    if (isTerminating(pod)) expectations.deletionObserved(owner, pod.metadata.uid);
-    enqueue(owner);
-  };
-  informers.pods.addHandler({
-    onAdd: observe,
-    onUpdate: (previous, pod) => {
-      const before = ownerKey(previous);
-      if (before !== undefined && before !== ownerKey(pod)) enqueue(before);
-      observe(pod);
-    },
-    onDelete: (pod) => {
-      const owner = ownerKey(pod) ?? setOfName(informers, pod.metadata.namespace, pod.metadata.name);
-      if (owner === undefined) return;
-      expectations.creationObserved(owner, pod.metadata.name);
-      expectations.deletionObserved(owner, pod.metadata.uid);
-      enqueue(owner);
-    },
+  watchOwnedPods({
+    ...{ kind: 'StatefulSet', owners: informers.statefulSets, pods: informers.pods, expectations },
+    selectorOf: ({ spec }) => spec.selector,
+    freedBy: ({ metadata }) => setOfName(informers, metadata.namespace, metadata.name),
+    enqueue,
   });
   // A replica may wait for the claim of its predecessor to be gone.
   informers.volumeClaims.addHandler({ onDelete: (claim) => enqueueClaim(informers, claim, enqueue) });
@@ -71,9 +48,4 @@ function setOfName(
   if (parent === undefined) return undefined;
   const set = informers.statefulSets.lister.get(namespace, parent);
   return set === undefined ? undefined : keyOf(set);
-}
-
-function ownerKey(pod: Pod): string | undefined {
-  const owner = controllerOf(pod);
-  return owner?.kind === 'StatefulSet' ? objectKey(pod.metadata.namespace, owner.name) : undefined;
 }
