@@ -3,7 +3,31 @@
  * is the same nothing. An empty object that chooses something (`emptyDir: {}`) is not nothing.
  */
 export function isSame(left: unknown, right: unknown): boolean {
-  return left === right || canonicalJson(left) === canonicalJson(right);
+  if (left === right) return true;
+  if (Array.isArray(left)) return Array.isArray(right) && isSameList(left, right);
+  if (!isObject(left) || !isObject(right) || Array.isArray(right)) return false;
+  return isSameObject(left, right);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
+
+function isSameList(left: readonly unknown[], right: readonly unknown[]): boolean {
+  return left.length === right.length && left.every((item, i) => isSame(item ?? null, right[i] ?? null));
+}
+
+function isSameObject(left: Fields, right: Fields): boolean {
+  let fields = 0;
+  for (const key in left) {
+    const field = left[key];
+    if (isNothing(key, field)) continue;
+    fields += 1;
+    const other = right[key];
+    if (field !== other && (isNothing(key, other) || !isSame(field, other))) return false;
+  }
+  for (const key in right) if (!isNothing(key, right[key])) fields -= 1;
+  return fields === 0;
 }
 
 const mapsOfStrings: ReadonlySet<string> = new Set([

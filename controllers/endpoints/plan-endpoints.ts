@@ -1,11 +1,13 @@
 import type { EndpointAddress, EndpointSubset, Endpoints, Service } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { NewObject } from '../../api/kind-info.ts';
+import { byAddress } from '../address-order.ts';
 import { canonicalJson } from '../structural-equality.ts';
 
 /** As Kubernetes: an Endpoints object is cut at this number of addresses, and says so. */
 const maxAddresses = 1_000;
 const overCapacityAnnotation = 'endpoints.kubernetes.io/over-capacity';
+const headlessLabel = 'service.kubernetes.io/headless';
 const managedByLabel = 'endpoints.kubernetes.io/managed-by';
 
 /** The older form of a service's slices: one object, addresses grouped by the ports that they share. */
@@ -38,7 +40,11 @@ export function planEndpointsObject(
     metadata: {
       name: metadata.name,
       namespace: metadata.namespace,
-      labels: { ...metadata.labels, [managedByLabel]: 'endpoint-controller' },
+      labels: {
+        ...metadata.labels,
+        ...(service.spec.clusterIP === 'None' ? { [headlessLabel]: '' } : {}),
+        [managedByLabel]: 'endpoint-controller',
+      },
       ...(total > maxAddresses ? { annotations: { [overCapacityAnnotation]: 'truncated' } } : {}),
     },
     ...(subsets.length === 0 ? {} : { subsets }),
@@ -50,7 +56,7 @@ function toSubset(ports: readonly EndpointPort[], endpoints: readonly Endpoint[]
     endpoints
       .filter(({ conditions }) => (conditions?.ready !== false) === ready)
       .map(toAddress)
-      .sort((a, b) => a.ip.localeCompare(b.ip, 'en', { numeric: true }));
+      .sort((a, b) => byAddress(a.ip, b.ip));
   const [ready, notReady] = [addresses(true), addresses(false)];
   return {
     ...(ready.length === 0 ? {} : { addresses: ready }),

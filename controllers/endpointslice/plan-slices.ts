@@ -3,7 +3,7 @@ import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/generated/
 import { endpointslices, services } from '../../api/generated/resources.ts';
 import { type NewObject, toApiVersion } from '../../api/kind-info.ts';
 import { toControllerReference } from '../ownership.ts';
-import { canonicalJson, isSame } from '../structural-equality.ts';
+import { isSame } from '../structural-equality.ts';
 import type { PlannedEndpoint } from './endpoint.ts';
 import { endpointKey } from './endpoint-key.ts';
 import { packEndpoints } from './packing.ts';
@@ -58,15 +58,16 @@ export function planSlices(
   // A service without endpoints keeps one empty slice: readers see that there are none, instead of nothing.
   if (contents.length === 0) contents.push({ slice: undefined, ports: [], endpoints: [] });
 
-  const changedAt = triggerTimes(endpoints);
+  const changedAt = new TriggerTimes(endpoints);
+  const labels = labelsFor(service);
   const toCreate: NewObject<EndpointSlice>[] = [];
   const toUpdate: EndpointSlice[] = [];
   for (const content of contents) {
     const base = content.slice ?? unused.shift();
-    const desired = toSlice(service, content, base, changedAt);
+    if (base !== undefined && hasContent(base, content, labels)) continue;
+    const desired = toSlice(service, content, { base, labels, changedAt });
     if (base === undefined) toCreate.push(desired);
-    else if (!hasSameContent(base, desired))
-      toUpdate.push({ ...desired, metadata: { ...base.metadata, ...desired.metadata } });
+    else toUpdate.push({ ...desired, metadata: { ...base.metadata, ...desired.metadata } });
   }
   unused = unused.filter((slice) => slice.metadata.deletionTimestamp === undefined);
   return { toCreate, toUpdate, toDelete: unused };
@@ -79,7 +80,7 @@ function groupByPorts(
 ): PortGroup[] {
   const groups = new Map<string, PortGroup>();
   const groupOf = (ports: EndpointPort[]): PortGroup => {
-    const key = canonicalJson(ports);
+    const key = portsKey(ports);
     const group = groups.get(key) ?? { ports, endpoints: [], slices: [] };
     groups.set(key, group);
     return group;
@@ -93,24 +94,48 @@ function groupByPorts(
   return [...groups.values()];
 }
 
-function triggerTimes(endpoints: readonly PlannedEndpoint[]): ReadonlyMap<string, string> {
-  return new Map(
-    endpoints.flatMap(({ endpoint, changedAt }) =>
-      changedAt === undefined ? [] : [[endpointKey(endpoint), changedAt] as const],
-    ),
-  );
+/** Ports in another order are other ports. */
+const portsKey = (ports: readonly EndpointPort[]): string =>
+  ports
+    .map(({ name, port, protocol, appProtocol }) => [name, port, protocol, appProtocol].join(' '))
+    .join(',');
+
+/** When the pods of endpoints last changed; worked out only when a slice is written. */
+class TriggerTimes {
+  readonly #endpoints: readonly PlannedEndpoint[];
+  #times: ReadonlyMap<string, string> | undefined;
+
+  constructor(endpoints: readonly PlannedEndpoint[]) {
+    this.#endpoints = endpoints;
+  }
+
+  of(endpoint: Endpoint): string | undefined {
+    this.#times ??= new Map(
+      this.#endpoints.flatMap(({ endpoint: planned, changedAt }) =>
+        changedAt === undefined ? [] : [[endpointKey(planned), changedAt] as const],
+      ),
+    );
+    return this.#times.get(endpointKey(endpoint));
+  }
 }
 
 function toSlice(
   service: Service,
   content: Content,
-  base: EndpointSlice | undefined,
-  changedAt: ReadonlyMap<string, string>,
+  {
+    base,
+    labels,
+    changedAt,
+  }: {
+    readonly base: EndpointSlice | undefined;
+    readonly labels: Record<string, string>;
+    readonly changedAt: TriggerTimes;
+  },
 ): NewObject<EndpointSlice> {
-  const before = new Set((base?.endpoints ?? []).map(canonicalJson));
+  const before = new Map((base?.endpoints ?? []).map((endpoint) => [endpointKey(endpoint), endpoint]));
   const changed = content.endpoints
-    .filter((endpoint) => !before.has(canonicalJson(endpoint)))
-    .flatMap((endpoint) => changedAt.get(endpointKey(endpoint)) ?? []);
+    .filter((endpoint) => !isSame(before.get(endpointKey(endpoint)), endpoint))
+    .flatMap((endpoint) => changedAt.of(endpoint) ?? []);
   const triggered =
     changed.sort().at(0) ?? (base === undefined ? service.metadata.creationTimestamp : undefined);
   const { [triggerTimeAnnotation]: _old, ...annotations } = base?.metadata.annotations ?? {};
@@ -120,7 +145,7 @@ function toSlice(
     metadata: {
       ...(base === undefined ? { generateName: `${service.metadata.name}-` } : {}),
       namespace: service.metadata.namespace,
-      labels: labelsFor(service),
+      labels,
       annotations:
         triggered === undefined ? annotations : { ...annotations, [triggerTimeAnnotation]: triggered },
       ownerReferences: [toControllerReference(services, service)],
@@ -141,10 +166,10 @@ function labelsFor(service: Service): Record<string, string> {
   };
 }
 
-function hasSameContent(slice: EndpointSlice, desired: NewObject<EndpointSlice>): boolean {
+function hasContent(slice: EndpointSlice, content: Content, labels: Record<string, string>): boolean {
   return (
-    isSame(slice.endpoints, desired.endpoints) &&
-    isSame(slice.ports, desired.ports) &&
-    isSame(slice.metadata.labels, desired.metadata.labels)
+    isSame(slice.endpoints ?? [], content.endpoints) &&
+    isSame(slice.ports ?? [], content.ports) &&
+    isSame(slice.metadata.labels, labels)
   );
 }

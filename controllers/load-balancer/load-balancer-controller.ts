@@ -2,6 +2,7 @@ import type { LoadBalancerIngress, Node, Service } from '../../api/generated/cor
 import { services } from '../../api/generated/resources.ts';
 import { isNotFound } from '../../api/status-error.ts';
 import { keyOf, splitKey } from '../../client/object-key.ts';
+import { byAddress } from '../address-order.ts';
 import { type ControllerContext, loopOptions } from '../context.ts';
 import { type ControlLoop, ReconcileLoop } from '../loop.ts';
 import { isNodeReady } from '../node-state.ts';
@@ -9,12 +10,17 @@ import { isTerminating } from '../pod-state.ts';
 import { isSame } from '../structural-equality.ts';
 
 const workers = 4;
+/** Every change of a node's readiness is one of every such service: of many nodes, changes are taken together. */
+const batchPerNodeMs = 0.4;
+const longestBatchMs = 2_000;
 const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
 /** A LoadBalancer service is open on every node: its status shows the addresses of those that are Ready. */
 export class LoadBalancerController implements ControlLoop {
   readonly #context: ControllerContext;
   readonly #loop: ReconcileLoop;
+  /** Of the nodes as they are; undefined after a change. */
+  #ingress: LoadBalancerIngress[] | undefined;
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -29,8 +35,10 @@ export class LoadBalancerController implements ControlLoop {
       onUpdate: (_previous, service) => this.#loop.enqueue(keyOf(service)),
     });
     const enqueueAll = (): void => {
+      this.#ingress = undefined;
+      const delayMs = Math.min(longestBatchMs, nodes.lister.size * batchPerNodeMs);
       for (const service of informer.lister.list())
-        if (service.spec.type === 'LoadBalancer') this.#loop.enqueue(keyOf(service));
+        if (service.spec.type === 'LoadBalancer') this.#loop.enqueueAfter(keyOf(service), delayMs);
     };
     nodes.addHandler({
       onAdd: enqueueAll,
@@ -49,7 +57,7 @@ export class LoadBalancerController implements ControlLoop {
     const { namespace, name } = splitKey(key);
     const service = this.#context.informers.services.lister.get(namespace, name);
     if (service === undefined || isTerminating(service)) return;
-    const wanted = isOurs(service) ? ingressOf(this.#context.informers.nodes.lister.list()) : [];
+    const wanted = isOurs(service) ? this.#allNodes() : [];
     const current = service.status?.loadBalancer?.ingress ?? [];
     // A class names another implementation: what stands there is its own.
     if (service.spec.loadBalancerClass !== undefined && service.spec.type === 'LoadBalancer') return;
@@ -60,6 +68,11 @@ export class LoadBalancerController implements ControlLoop {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  #allNodes(): LoadBalancerIngress[] {
+    this.#ingress ??= ingressOf(this.#context.informers.nodes.lister.list());
+    return this.#ingress;
   }
 }
 
@@ -75,6 +88,6 @@ export function ingressOf(nodes: readonly Node[]): LoadBalancerIngress[] {
     .filter((node) => isNodeReady(node) && node.metadata.labels?.[excludeLabel] === undefined)
     .flatMap(({ status }) => (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP'))
     .map(({ address }) => address)
-    .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    .sort(byAddress)
     .map((ip) => ({ ip, ipMode: 'VIP' }));
 }

@@ -8,10 +8,11 @@ import { type ControllerContext, loopOptions } from '../context.ts';
 import { JudgingClock } from '../judging-clock.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
 import { isMassSilence } from '../mass-silence.ts';
-import { isNodeReady, nodeCondition, nodeHealth } from '../node-state.ts';
+import { isNodeReady, nodeCondition } from '../node-state.ts';
 import { isPodReady, podCondition } from '../pod-state.ts';
 import { nodeIndex, nodeLeaseNamespace } from '../shared-informers.ts';
 import { Freshness } from './freshness.ts';
+import { NodeCensus } from './node-census.ts';
 import { graceMs, isGivenUp, type NodeView, planConditions, planTaints } from './plan-node.ts';
 
 const workers = 16;
@@ -28,6 +29,7 @@ export class NodeLifecycleController implements ControlLoop {
   readonly #events: EventSink;
   readonly #judging: JudgingClock;
   readonly #freshness = new Freshness();
+  readonly #census = new NodeCensus();
   readonly #loop: ReconcileLoop;
 
   constructor(context: ControllerContext) {
@@ -42,16 +44,19 @@ export class NodeLifecycleController implements ControlLoop {
     });
     nodeInformer.addHandler({
       onAdd: (node) => {
+        this.#census.count(node);
         this.#observeStatus(node);
         this.#report(node, 'RegisteredNode', `Registered Node ${node.metadata.name} in Controller`);
         this.#loop.enqueue(node.metadata.name);
       },
       onUpdate: (previous, node) => {
+        this.#census.count(node);
         this.#observeStatus(node);
         if (isNodeReady(previous) && !isNodeReady(node)) this.#reportStatus(node, 'NodeNotReady');
         this.#loop.enqueue(node.metadata.name);
       },
       onDelete: (node) => {
+        this.#census.remove(node.metadata.name);
         this.#freshness.forget(node.metadata.name);
         this.#report(node, 'RemovingNode', `Removing Node ${node.metadata.name} from Controller`);
       },
@@ -103,12 +108,10 @@ export class NodeLifecycleController implements ControlLoop {
   }
 
   #viewOf(node: Node): NodeView {
-    const all = this.#context.informers.nodes.lister.list().filter((one) => nodeHealth(one) !== 'dead');
-    const unwell = all.filter((one) => !isNodeReady(one)).length;
     return {
       node,
       silentMs: this.#freshness.silentMs(node.metadata.name, this.#judging.nowMs),
-      massSilence: isMassSilence(unwell, all.length),
+      massSilence: isMassSilence(this.#census.unwell, this.#census.living),
       nowMs: this.#context.clock.nowMs(),
     };
   }
