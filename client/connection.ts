@@ -6,7 +6,7 @@
  * reaches a live one and takes over, and where the only server is merely paused the handshake waits as the ping
  * does, nothing breaks, and the first to answer wins.
  *
- * Cost: one timer per second and one 8-byte ping per period.
+ * Cost: one timer per second and one 8-byte ping per period, which is a second while something waits for its answer.
  *
  * INVARIANTS: at most one session is current; a retired session gets no new streams.
  */
@@ -44,6 +44,8 @@ export interface ConnectionOptions {
   readonly failFast: boolean;
   /** For a process with thousands of connections: waits until one more may begin, and gives what to call when it stands. */
   readonly turn?: (() => Promise<() => void>) | undefined;
+  /** How often a session is pinged on which nothing waits for an answer; each second unless given. */
+  readonly pingPeriodMs?: (() => number) | undefined;
 }
 
 export class Connection {
@@ -53,9 +55,12 @@ export class Connection {
   #isReplacing = false;
   #connecting: Promise<http2.ClientHttp2Session> | undefined;
   readonly #repeatable = new Map<http2.ClientHttp2Session, Set<http2.ClientHttp2Stream>>();
+  readonly #unanswered = new Set<http2.ClientHttp2Stream>();
   #ticker: Timer | undefined;
   #lastTickMs = 0;
+  /** Undefined while no answer to a ping is awaited. */
   #pingSentMs: number | undefined;
+  #lastPingMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: ConnectionOptions) {
@@ -96,6 +101,14 @@ export class Connection {
     const streams = this.#repeatable.get(session) ?? new Set();
     this.#repeatable.set(session, streams.add(stream));
     stream.once('close', () => streams.delete(stream));
+  }
+
+  /** Says that a server's answer is awaited: all of it, or, for a stream without end, its head. */
+  trackAwaited(stream: http2.ClientHttp2Stream, until: 'close' | 'response'): void {
+    this.#unanswered.add(stream);
+    const answered = (): boolean => this.#unanswered.delete(stream);
+    stream.once('close', answered);
+    if (until === 'response') stream.once('response', answered);
   }
 
   /** From now on connects by `config`. A session that stands goes on until one with the new certificate does. */
@@ -184,6 +197,8 @@ export class Connection {
         reject(new Error(`no answer within ${connectTimeoutMs} ms`));
       });
       session.once('connect', () => {
+        // A handshake that was given up in the moment that it stood: its `close` follows.
+        if (session.destroyed) return;
         timer.cancel();
         session.setLocalWindowSize(sessionWindowBytes);
         resolve(session);
@@ -240,14 +255,21 @@ export class Connection {
     if (this.#pingSentMs !== undefined) this.#pingSentMs += ownStallMs;
     const session = this.#current;
     if (session !== undefined && isUsable(session)) {
-      if (this.#pingSentMs === undefined) this.#ping(session, now);
+      if (this.#pingSentMs === undefined) this.#pingWhenDue(session, now);
       else this.#judge(session, now - this.#pingSentMs);
     }
     this.#scheduleTick();
   }
 
+  #pingWhenDue(session: http2.ClientHttp2Session, now: number): void {
+    const periodMs = this.#options.pingPeriodMs?.() ?? tickMs;
+    // Ticks come a little late, never early.
+    if (this.#unanswered.size > 0 || now - this.#lastPingMs >= periodMs) this.#ping(session, now);
+  }
+
   #ping(session: http2.ClientHttp2Session, now: number): void {
     this.#pingSentMs = now;
+    this.#lastPingMs = now;
     session.ping(() => {
       if (this.#current === session) this.#pingSentMs = undefined;
     });

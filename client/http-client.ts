@@ -50,6 +50,8 @@ export interface ApiClientOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** Rejects at the first failed connection attempt, as a command-line tool wants it. Default false: tries on. */
   readonly failFast?: boolean | undefined;
+  /** How often the server is pinged while nothing waits for its answer; each second unless given. */
+  readonly pingPeriodMs?: (() => number) | undefined;
 }
 
 /** An `ApiClient` that owns its connection. */
@@ -73,6 +75,7 @@ export function createApiClient(options: ApiClientOptions): RenewableApiClient {
     logger,
     random: options.random ?? systemRandom,
     failFast: options.failFast ?? false,
+    pingPeriodMs: options.pingPeriodMs,
   });
   const transport = new Transport({
     connection,

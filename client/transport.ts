@@ -17,7 +17,7 @@ const {
 const maxResends = 5;
 
 export interface TransportOptions {
-  readonly connection: Pick<Connection, 'session' | 'trackRepeatable' | 'isAnswered'>;
+  readonly connection: Pick<Connection, 'session' | 'trackRepeatable' | 'trackAwaited' | 'isAnswered'>;
   readonly clock: Clock;
   readonly requestTimeoutMs: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -78,6 +78,7 @@ export class Transport implements RequestTransport {
     const session = await connection.session(signal);
     const stream = session.request(this.#headersOf(request), { endStream: true });
     connection.trackRepeatable(session, stream);
+    connection.trackAwaited(stream, 'response');
     const onAbort = (): void => stream.close(NGHTTP2_CANCEL);
     signal.addEventListener('abort', onAbort, { once: true });
     stream.once('close', () => signal.removeEventListener('abort', onAbort));
@@ -97,7 +98,9 @@ export class Transport implements RequestTransport {
         // The session closed between being handed out and being used.
         return resolve({ begun: false, why: messageOf(error), cause: error });
       }
-      if (request.method === 'GET') this.#options.connection.trackRepeatable(session, stream);
+      const { connection } = this.#options;
+      if (request.method === 'GET') connection.trackRepeatable(session, stream);
+      connection.trackAwaited(stream, 'close');
       const answer = new Answer(stream);
       const onAbort = (): void => stream.close(NGHTTP2_CANCEL);
       signal.addEventListener('abort', onAbort, { once: true });

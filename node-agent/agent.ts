@@ -22,6 +22,7 @@ import { createHostRuntime, type HostRuntime } from './host-runtime.ts';
 import { runImageGarbage } from './image-garbage.ts';
 import { createNodeNetwork, type NodeNetwork } from './network/node-network.ts';
 import { NodeReader } from './node-reader.ts';
+import type { PingPace } from './ping-pace.ts';
 import type { PodDependencies } from './pod/pod-run.ts';
 import { PodWorkers } from './pod/pod-workers.ts';
 import { readPodNode } from './pod-node.ts';
@@ -44,6 +45,8 @@ import { ServiceAccountTokens } from './volume/service-account-tokens.ts';
 export interface AgentOptions {
   readonly flags: AgentFlags;
   readonly client: ApiClient;
+  /** Of the client's pings. */
+  readonly pace?: PingPace | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -54,6 +57,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const { flags, clock, logger } = options;
   const tasks = new TaskGroup(signal);
   const followed = createFollowed({ ...options, nodeName: flags.nodeName });
+  options.pace?.follow(() => followed.peers.lister.size);
   for (const informer of Object.values(followed)) tasks.start((until) => informer.run(until));
   const network = createNetwork(options, followed);
   tasks.start((until) => network.run(until));

@@ -15,9 +15,10 @@ import type { ApiClient } from '../../client/client.ts';
 import type { ClientConfig } from '../../client/client-config.ts';
 import { createApiClientOver } from '../../client/http-client.ts';
 import { Informer } from '../../client/informer.ts';
-import { Reflector } from '../../client/reflector.ts';
+import { Reflector, type ReflectorSink } from '../../client/reflector.ts';
 import { Transport } from '../../client/transport.ts';
 import { HollowLink } from './hollow-link.ts';
+import type { PeerNames } from './peer-names.ts';
 import { PodRequests } from './pod-requests.ts';
 import type { SharedLines } from './shared-lines.ts';
 import type { Turns } from './turns.ts';
@@ -29,6 +30,8 @@ export interface HollowAgentOptions {
   readonly config: ClientConfig;
   /** Of all agents of the process. */
   readonly lines: SharedLines;
+  readonly peers: PeerNames;
+  readonly pingPeriodMs: () => number;
   /** Who may connect. */
   readonly connecting: Turns;
   readonly clock: Clock;
@@ -65,7 +68,11 @@ export class HollowAgent {
       selection: { fieldSelector: `spec.nodeName=${nodeName}` },
       transform: podEssence,
     });
-    this.#tables = [peers, services, endpointslices].map((type) => new Table(shared, type));
+    this.#tables = [
+      new Table(shared, peers, options.peers),
+      new Table(shared, services),
+      new Table(shared, endpointslices),
+    ];
     this.podRequests = new PodRequests(shared);
   }
 
@@ -113,8 +120,20 @@ class Table {
   readonly #reflector: Reflector<ApiObject>;
   readonly #synced = Promise.withResolvers<void>();
 
-  constructor(shared: HollowAgentOptions & { readonly client: ApiClient }, type: ResourceType<ApiObject>) {
-    const sink = { replace: () => this.#synced.resolve(), upsert: () => undefined, remove: () => undefined };
+  /** @param told of all that is read */
+  constructor(
+    shared: HollowAgentOptions & { readonly client: ApiClient },
+    type: ResourceType<ApiObject>,
+    told?: ReflectorSink<ApiObject>,
+  ) {
+    const sink: ReflectorSink<ApiObject> = {
+      replace: (objects, version) => {
+        told?.replace(objects, version);
+        this.#synced.resolve();
+      },
+      upsert: (object) => told?.upsert(object),
+      remove: (object) => told?.remove(object),
+    };
     this.#reflector = new Reflector({ ...shared, type, selection: {}, sink });
   }
 

@@ -7,9 +7,11 @@ import { messageOf } from '../../base/invariant.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { TaskGroup } from '../../base/task-group.ts';
+import { PingPace } from '../ping-pace.ts';
 import { HollowAgent } from './hollow-agent.ts';
 import type { HollowNode } from './hollow-node.ts';
 import { configOf, type HollowIdentities } from './identities-file.ts';
+import { PeerNames } from './peer-names.ts';
 import { SharedLines } from './shared-lines.ts';
 import { Turns } from './turns.ts';
 
@@ -33,6 +35,8 @@ export interface HollowAgentsOptions {
 export class HollowAgents {
   readonly #options: HollowAgentsOptions;
   readonly #lines: SharedLines;
+  readonly #peers = new PeerNames();
+  readonly #pace = new PingPace();
   readonly #booting: Turns;
   readonly #connecting: Turns;
   #identities: HollowIdentities;
@@ -45,6 +49,7 @@ export class HollowAgents {
     this.#booting = new Turns({ ...booting, clock });
     this.#connecting = new Turns({ ...connecting, clock });
     this.#identities = identities;
+    this.#pace.follow(() => this.#peers.size);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -100,6 +105,8 @@ export class HollowAgents {
       nodeName: name,
       config: configOf(this.#identities, name),
       lines: this.#lines,
+      peers: this.#peers,
+      pingPeriodMs: this.#pace.periodMs,
       connecting: this.#connecting,
     });
   }

@@ -47,6 +47,10 @@ export class HollowLink {
     this.#connection?.trackRepeatable(session, stream);
   }
 
+  trackAwaited(stream: ClientHttp2Stream, until: 'close' | 'response'): void {
+    this.#connection?.trackAwaited(stream, until);
+  }
+
   /** Goes over to another certificate, as `Connection.renew`. */
   async renew(config: ClientConfig): Promise<void> {
     this.#config = config;

@@ -99,7 +99,7 @@ it('gives each a turn in every period, and makes up for one period at most', asy
 });
 
 it('decodes lines that many nodes read once', () => {
-  const lines = new SharedLines(1);
+  const lines = new SharedLines(0);
   const request = { method: 'GET', path: '/api/v1/services' } as const;
   const first = lines.decode(request, '{"type":"ADDED"}');
   expect(first).toEqual({ type: 'ADDED' });
