@@ -17,7 +17,7 @@ import type { ClosableApiClient } from '../../client/http-client.ts';
 import { createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { kubeconfigOf } from '../../deploy/kubeconfig.ts';
-import { eventually, startDeadlineMs } from './eventually.ts';
+import { eventually, FinalError, startDeadlineMs } from './eventually.ts';
 import { toolsLayer, writeTestImage } from './test-image.ts';
 import { createTestPki, type TestPki } from './test-pki.ts';
 
@@ -92,6 +92,7 @@ export async function startAgentHost(): Promise<AgentHost> {
     });
     cleanups.push(async () => client.close());
     await eventually(async () => {
+      if (server.exitCode !== null) throw new FinalError(`apiserver ended with exit code ${server.exitCode}`);
       const { status } = await client.request({ method: 'GET', path: '/readyz' });
       if (status !== 200) throw new Error(`readyz: ${status}`);
     }, startDeadlineMs);

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, startDeadlineMs } from './eventually.ts';
+import { eventually, FinalError, startDeadlineMs } from './eventually.ts';
 
 export interface EtcdOptions {
   /** Default: etcd's. */
@@ -69,7 +69,7 @@ export class EtcdProcess {
     // Also when the test program fails before it can stop it.
     process.once('exit', () => child.kill('SIGKILL'));
     await eventually(async () => {
-      if (child.exitCode !== null) throw new Error(`etcd ended with exit code ${child.exitCode}`);
+      if (child.exitCode !== null) throw new FinalError(`etcd ended with exit code ${child.exitCode}`);
       await this.#requireHealth();
     }, startDeadlineMs);
   }
