@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
@@ -10,6 +9,7 @@ import { type ClosableApiClient, createApiClient } from '../../client/http-clien
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { nodeOptionsOf } from '../../deploy/node-options.ts';
 import { eventually, FinalError, startDeadlineMs } from './eventually.ts';
+import { freePort } from './free-port.ts';
 import { createTestPki } from './test-pki.ts';
 
 const projectRoot = join(import.meta.dirname, '../..');
@@ -159,16 +159,4 @@ export class ApiServerProcess {
     await this.kill();
     rmSync(this.directory, { recursive: true, force: true });
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
