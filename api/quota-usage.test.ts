@@ -164,6 +164,15 @@ it('names what containers do not say', () => {
   expect(missingAmounts(['pods', 'requests.example.com/gpu'], typed)).toBeUndefined();
 });
 
+it('names nothing of a pod that says what it needs as a whole', () => {
+  const missingOf = (resources: object): string | undefined => {
+    const pod = aPod({ containers: [container('a', {})], resources });
+    return missingAmounts(['requests.cpu'], pod as Parameters<typeof missingAmounts>[1] & AnyObject);
+  };
+  expect(missingOf({ limits: { memory: '1Gi' } })).toBeUndefined();
+  expect(missingOf({ requests: { 'example.com/gpu': '1' } })).toBe('must specify requests.cpu for: a');
+});
+
 it('init containers run one after another, beside the sidecars that came before', () => {
   const spec = {
     initContainers: [

@@ -13,7 +13,13 @@ import type {
 } from './generated/core-v1.ts';
 import type { AnyObject } from './kind-info.ts';
 import { parseQuantity, type Quantity } from './quantity.ts';
-import { addResourceLists, one, podResourceList, type ResourceList } from './resource-list.ts';
+import {
+  addResourceLists,
+  hasPodLevelResources,
+  one,
+  podResourceList,
+  type ResourceList,
+} from './resource-list.ts';
 import { matchesRequirement } from './selector.ts';
 
 /** A kind, as `<group>/<plural>`. */
@@ -268,8 +274,9 @@ function crossesNamespaces({ affinity }: Pod['spec']): boolean {
 
 const mustBeGiven = ['cpu', 'memory', 'requests.cpu', 'requests.memory', 'limits.cpu', 'limits.memory'];
 
-/** A quota of CPU or memory needs every container to say how much: what is left out, in Kubernetes' words. */
+/** A quota of CPU or memory needs every container, or the pod as a whole, to say how much: what is left out, in Kubernetes' words. */
 export function missingAmounts(names: readonly string[], { spec }: Pod): string | undefined {
+  if (hasPodLevelResources(spec)) return undefined;
   const missing = mustBeGiven
     .filter((name) => names.includes(name))
     .sort()

@@ -83,6 +83,10 @@ const isSidecar = ({ restartPolicy }: Container): boolean => restartPolicy === '
 const isPodLevel = (name: string): boolean =>
   name === 'cpu' || name === 'memory' || name.startsWith('hugepages-');
 
+/** Whether a pod says what it needs as a whole, whatever its containers say. */
+export const hasPodLevelResources = ({ resources }: PodSpec): boolean =>
+  Object.keys({ ...resources?.requests, ...resources?.limits }).some(isPodLevel);
+
 /**
  * What a pod asks for (or is limited to) as a whole: the greater of what containers and sidecars need together and
  * what any init container needs beside the sidecars started before it. Amounts of the pod itself replace the sum.

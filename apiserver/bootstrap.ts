@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Lease } from '../api/generated/coordination-v1.ts';
+import type { ServiceCIDRStatus } from '../api/generated/networking-v1.ts';
 import type { AnyObject } from '../api/kind-info.ts';
 import { everything } from '../api/selector.ts';
 import { isAlreadyExists, isConflict, isNotFound, StatusError } from '../api/status-error.ts';
-import { type Clock, delay, toMicroTime } from '../base/clock.ts';
+import { type Clock, delay, toMicroTime, toTime } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import { firstAddress, parseRange } from './allocation/ipv4-range.ts';
@@ -70,6 +71,7 @@ export class Bootstrap {
     const address = firstAddress(parseRange(flags.serviceClusterIpRange));
     const objects = [...namespaceObjects, ...priorityClassObjects, serviceCidrObject(flags)];
     for (const object of [...objects, serviceObject(flags, address)]) await this.#ensure(object);
+    await this.#readyServiceCidr();
     await Promise.all(flowControlObjects.map((object) => this.#ensure(object)));
     for (let start = 0; start < bootstrapPolicy.length; start += policyBatch) {
       const batch = bootstrapPolicy.slice(start, start + policyBatch);
@@ -79,6 +81,26 @@ export class Bootstrap {
     // From here on decisions are made by what has just been written.
     await this.#options.cache.waitCurrent();
     await this.#publish();
+  }
+
+  /** The range that services get their addresses from is always ready; nobody else looks after it. */
+  async #readyServiceCidr(): Promise<void> {
+    const object = serviceCidrObject(this.#options.flags);
+    const { name } = object.metadata;
+    const condition = {
+      ...{ type: 'Ready', status: 'True', reason: '', message: 'Kubernetes default Service CIDR is ready' },
+      lastTransitionTime: toTime(this.#options.clock.nowMs()),
+    };
+    await this.#options.store.mutate({
+      ...{ strategy: this.#strategyOf(object), namespace: '', name, subresource: 'status', user: self },
+      ...{ dryRun: false, attempts, fieldManager: 'kube-apiserver' },
+      next: (current) => {
+        const status = current['status'] as ServiceCIDRStatus | undefined;
+        const conditions = status?.conditions ?? [];
+        if (conditions.some(({ type }) => type === condition.type)) return structuredClone(current);
+        return { ...structuredClone(current), status: { conditions: [...conditions, condition] } };
+      },
+    });
   }
 
   async #reconcile(expected: BootstrapObject): Promise<void> {

@@ -7,11 +7,21 @@ const storeMs = 2_000;
 
 const everywhere: readonly HealthEndpoint[] = ['healthz', 'livez', 'readyz'];
 const readiness: readonly HealthEndpoint[] = ['readyz'];
+/** What follows the store. */
+const cacheHooks = [
+  'poststarthook/generic-apiserver-start-informers',
+  'poststarthook/priority-and-fairness-config-consumer',
+];
 /** What a server does once, before it takes requests. */
 const startHooks = [
   'poststarthook/start-system-namespaces-controller',
+  'poststarthook/start-cluster-authentication-info-controller',
+  'poststarthook/start-kube-apiserver-identity-lease-controller',
+  'poststarthook/rbac/bootstrap-roles',
   'poststarthook/scheduling/bootstrap-system-priority-classes',
+  'poststarthook/priority-and-fairness-config-producer',
   'poststarthook/bootstrap-controller',
+  'poststarthook/start-kubernetes-service-cidr-controller',
 ];
 
 export interface ServerCondition {
@@ -24,10 +34,11 @@ export interface ServerCondition {
 }
 
 export function healthChecks(server: ServerCondition): HealthCheck[] {
-  const hooks = startHooks.map((name) => ({
-    ...{ name, endpoints: everywhere },
-    check: () => (server.isBootstrapped() ? undefined : 'not finished'),
-  }));
+  const hooksOf = (names: readonly string[], isDone: () => boolean): HealthCheck[] =>
+    names.map((name) => ({
+      ...{ name, endpoints: everywhere },
+      check: () => (isDone() ? undefined : 'not finished'),
+    }));
   return [
     { name: 'ping', endpoints: everywhere, check: () => undefined },
     { name: 'log', endpoints: everywhere, check: () => undefined },
@@ -37,7 +48,8 @@ export function healthChecks(server: ServerCondition): HealthCheck[] {
       ...{ name: 'informer-sync', endpoints: readiness },
       check: () => (server.isCacheReady() ? undefined : 'the watch cache is loading'),
     },
-    ...hooks,
+    ...hooksOf(cacheHooks, () => server.isCacheReady()),
+    ...hooksOf(startHooks, () => server.isBootstrapped()),
     {
       ...{ name: 'shutdown', endpoints: readiness },
       check: () => (server.isStopping() ? 'process is shutting down' : undefined),

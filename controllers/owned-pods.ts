@@ -17,7 +17,8 @@ export interface PodOwners<T extends ApiObject> {
   selectorOf(owner: T): LabelSelector | undefined;
   /** The key of the object that a pod without an owner of this kind has stood in the way of until it was deleted. */
   freedBy?(pod: Pod): string | undefined;
-  enqueue(key: string): void;
+  /** @param isSettled the event shows the last of what the owner had done and waited for */
+  enqueue(key: string, isSettled: boolean): void;
 }
 
 /** Turns events of pods into keys of the objects that own them, and tells the expectations what the cache shows. */
@@ -33,23 +34,23 @@ export function watchOwnedPods<T extends ApiObject>(watched: PodOwners<T>): void
       enqueueSelecting(watched, pod);
       return;
     }
-    expectations.creationObserved(owner, pod.metadata.name);
-    if (isTerminating(pod)) expectations.deletionObserved(owner, pod.metadata.uid);
-    watched.enqueue(owner);
+    const isMade = expectations.creationObserved(owner, pod.metadata.name);
+    const isEnded = isTerminating(pod) && expectations.deletionObserved(owner, pod.metadata.uid);
+    watched.enqueue(owner, isMade || isEnded);
   };
   pods.addHandler({
     onAdd: observe,
     onUpdate: (previous, pod) => {
       const before = ownerKey(previous);
-      if (before !== undefined && before !== ownerKey(pod)) watched.enqueue(before);
+      if (before !== undefined && before !== ownerKey(pod)) watched.enqueue(before, false);
       observe(pod);
     },
     onDelete: (pod) => {
       const owner = ownerKey(pod) ?? watched.freedBy?.(pod);
       if (owner === undefined) return;
-      expectations.creationObserved(owner, pod.metadata.name);
-      expectations.deletionObserved(owner, pod.metadata.uid);
-      watched.enqueue(owner);
+      const isMade = expectations.creationObserved(owner, pod.metadata.name);
+      const isEnded = expectations.deletionObserved(owner, pod.metadata.uid);
+      watched.enqueue(owner, isMade || isEnded);
     },
   });
 }
@@ -58,5 +59,5 @@ export function watchOwnedPods<T extends ApiObject>(watched: PodOwners<T>): void
 function enqueueSelecting<T extends ApiObject>(watched: PodOwners<T>, pod: Pod): void {
   if (controllerOf(pod) !== undefined || isTerminating(pod)) return;
   for (const owner of selectingPods(watched.owners.lister, pod, watched.selectorOf))
-    watched.enqueue(keyOf(owner));
+    watched.enqueue(keyOf(owner), false);
 }

@@ -15,7 +15,7 @@ describe('flags of the agent', () => {
     expect(parse()).toMatchObject({
       port: 10_250,
       clusterDns: ['10.96.0.10'],
-      logLimits: { maxBytes: 10 * 1024 * 1024, maxFiles: 5 },
+      logLimits: { maxBytes: 10 * 1024 * 1024, maxFiles: 5, periodMs: 10_000 },
       imageThresholds: { highPercent: 85, lowPercent: 80 },
     });
   });
@@ -35,6 +35,10 @@ describe('flags of the agent', () => {
     ['--container-log-max-size=big', '--container-log-max-size: '],
     ['--container-log-max-size=0', '--container-log-max-size: 0 is not a positive size'],
     ['--container-log-max-files=1', '--container-log-max-files: 1 is not a number from 2 to 1000'],
+    [
+      '--container-log-monitor-interval=0s',
+      '--container-log-monitor-interval: 0s is not a number of seconds, like 10s',
+    ],
     ['--image-gc-low-threshold=90', '--image-gc-low-threshold: must be lower than'],
     ['--port=x', '--port: x is not a port'],
     ['--node-labels=a', '--node-labels: a is not KEY=VALUE'],

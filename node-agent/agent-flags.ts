@@ -73,6 +73,7 @@ export function parseAgentFlags(argv: readonly string[]): AgentFlags {
     logLimits: {
       maxBytes: sizeOf(flags['container-log-max-size'] ?? '10Mi', 'container-log-max-size'),
       maxFiles: wholeNumber(flags['container-log-max-files'] ?? '5', 'container-log-max-files', 2, 1000),
+      periodMs: millisecondsOf(flags['container-log-monitor-interval'] ?? '10s'),
     },
     imageThresholds: thresholdsOf(flags['image-gc-high-threshold'], flags['image-gc-low-threshold']),
     logLevel: flags['log-level'] ?? 'info',
@@ -106,6 +107,7 @@ function read(argv: readonly string[]) {
         'node-labels': text,
         'container-log-max-size': text,
         'container-log-max-files': text,
+        'container-log-monitor-interval': text,
         'image-gc-high-threshold': text,
         'image-gc-low-threshold': text,
         'log-level': text,
@@ -133,6 +135,12 @@ function wholeNumber(value: string, name: string, least: number, most: number): 
   if (!Number.isInteger(number) || number < least || number > most)
     throw new FlagError(`--${name}: ${value} is not a number from ${least} to ${most}`);
   return number;
+}
+
+function millisecondsOf(value: string): number {
+  const seconds = Number(/^(\d{1,5})s$/.exec(value)?.[1] ?? 0);
+  if (seconds > 0) return seconds * 1_000;
+  throw new FlagError(`--container-log-monitor-interval: ${value} is not a number of seconds, like 10s`);
 }
 
 function sizeOf(value: string, name: string): number {

@@ -1,3 +1,4 @@
+import type { KindInfo } from '../../api/kind-info.ts';
 import type { Requirement, Selector } from '../../api/selector.ts';
 import { everything } from '../../api/selector.ts';
 import { badRequest } from '../../api/status-error.ts';
@@ -54,15 +55,32 @@ export function selectedName(selector: Selector): string | undefined {
   return found?.values[0];
 }
 
+/** Kinds with fields of their own say so in words of their own. */
+const ownWords: Readonly<Record<string, (key: string) => string>> = {
+  'batch/jobs': (key) => `field label "${key}" not supported for Job`,
+  'resource.k8s.io/resourceslices': (key) =>
+    `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${key}`,
+};
+/** Workloads whose own field Kubernetes offers in no version that is left. */
+const plainGroup = 'apps';
+
+function unsupportedField(key: string, { group, plural }: KindInfo, offersMore: boolean): string {
+  const said = ownWords[`${group}/${plural}`]?.(key);
+  if (said !== undefined) return said;
+  return offersMore && group !== plainGroup
+    ? `field label not supported: ${key}`
+    : `"${key}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
+}
+
 /** @throws StatusError 400 naming the first field that the kind does not offer. */
 export function checkFields(
   selector: Selector,
-  kind: { readonly kind: string; readonly namespaced: boolean },
+  kind: KindInfo,
   selectable: ReadonlyMap<string, unknown>,
 ): void {
   for (const { key } of selector) {
     if (key === 'metadata.name' || (key === 'metadata.namespace' && kind.namespaced)) continue;
     if (selectable.has(key)) continue;
-    throw badRequest(`field label not supported: ${key}`);
+    throw badRequest(unsupportedField(key, kind, selectable.size > 0));
   }
 }

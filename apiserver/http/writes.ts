@@ -1,6 +1,8 @@
 import type { AnyObject } from '../../api/kind-info.ts';
+import { everything } from '../../api/selector.ts';
 import { badRequest, conflict, StatusError } from '../../api/status-error.ts';
 import { noteAnswer, noteObject } from '../audit/audit-notes.ts';
+import { type Authorizer, deniedError } from '../authorization/authorizer.ts';
 import { applyConfiguration, applyPatchType, readApplied } from '../patch/apply/apply.ts';
 import { applyPatch, jsonPatchType, mergePatchType, strategicMergePatchType } from '../patch/patch.ts';
 import { keyOf } from '../storage/keys.ts';
@@ -18,7 +20,9 @@ import { parseWriteOptions, type WriteOptions } from './write-options.ts';
 const unconditionalAttempts = 20;
 const patchAttempts = 5;
 
-export type WriteDependencies = ReadDependencies;
+export interface WriteDependencies extends ReadDependencies {
+  readonly authorizer: Authorizer;
+}
 
 export async function createResource(deps: WriteDependencies, request: ResourceRequest): Promise<Answer> {
   const negotiated = negotiate(request.headers.accept);
@@ -52,11 +56,23 @@ export async function updateResource(deps: WriteDependencies, request: ResourceR
     fieldManager: fieldManagerOf(options.fieldManager, headers),
     attempts: unconditionalAttempts,
     next: (current) => checkUid(request, structuredClone(decoded.object), current),
-    whenAbsent: creates ? () => structuredClone(decoded.object) : undefined,
+    whenAbsent: creates ? () => created(deps, request, () => structuredClone(decoded.object)) : undefined,
   });
   const warnings = [...decoded.warnings, ...written.warnings];
   const status = written.created ? 201 : 200;
   return shapedAnswer(deps, request, { status, json: written.json, negotiated, warnings });
+}
+
+/** Who makes an object by an update or an apply needs the right to create it, too. @throws StatusError 403 */
+async function created(
+  { authorizer }: WriteDependencies,
+  { info, user }: ResourceRequest,
+  make: () => AnyObject,
+): Promise<AnyObject> {
+  const attributes = { ...info, verb: 'create', fields: everything, user };
+  const decision = await authorizer.authorize(attributes);
+  if (!decision.allowed) throw deniedError(attributes, decision.reason);
+  return make();
 }
 
 /** An update that names another uid means another object. @throws StatusError 409 */
@@ -118,7 +134,7 @@ async function applyResource(deps: WriteDependencies, request: ResourceRequest):
     ...{ strategy, user, namespace, name, subresource, dryRun, fieldManager, fieldsTracked: true },
     attempts: patchAttempts,
     next: apply,
-    whenAbsent: subresource === '' ? () => apply(undefined) : undefined,
+    whenAbsent: subresource === '' ? () => created(deps, request, () => apply(undefined)) : undefined,
   });
   return shapedAnswer(deps, request, {
     ...{ status: written.created ? 201 : 200, json: written.json, negotiated },

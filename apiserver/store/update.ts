@@ -24,7 +24,7 @@ export interface MutateRequest extends ObjectRequest {
   /** The object as it shall be. Called again with a newer `current` after a lost race; may throw a StatusError. */
   next(current: AnyObject): AnyObject | Promise<AnyObject>;
   /** For kinds and patches that may create: the new object when there is none. */
-  readonly whenAbsent?: (() => AnyObject) | undefined;
+  readonly whenAbsent?: (() => AnyObject | Promise<AnyObject>) | undefined;
   /** Whether `next` has recorded its fields itself (server-side apply). */
   readonly fieldsTracked?: boolean | undefined;
   /** A change by the server itself (a binding): neither defaulted, admitted, prepared nor validated. */
@@ -53,7 +53,7 @@ export async function mutateObject(deps: StoreDependencies, request: MutateReque
 }
 
 async function createInstead(deps: StoreDependencies, request: MutateRequest): Promise<Written> {
-  const object = request.whenAbsent?.();
+  const object = await request.whenAbsent?.();
   if (object === undefined) throw notFound(request.strategy.kind, request.name);
   return createObject(deps, { ...request, object });
 }

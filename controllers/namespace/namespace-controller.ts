@@ -9,11 +9,10 @@ import { type DiscoveredResource, discoverResources } from '../discovery.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
 import { isSame } from '../structural-equality.ts';
 import { type Findings, planNamespaceConditions, type Remaining } from './plan-namespace.ts';
+import { RecheckPace } from './recheck-pace.ts';
 
 const workers = 4;
 const finalizer = 'kubernetes';
-/** Content that still ends (pods in their grace period, finalizers) is looked at again so often. */
-const recheckMs = 1_000;
 /** Kinds emptied at the same time at most. */
 const parallelKinds = 16;
 
@@ -21,9 +20,11 @@ const parallelKinds = 16;
 export class NamespaceController implements ControlLoop {
   readonly #context: ControllerContext;
   readonly #loop: ReconcileLoop;
+  readonly #pace: RecheckPace;
 
   constructor(context: ControllerContext) {
     this.#context = context;
+    this.#pace = new RecheckPace(context.random);
     const { namespaces: informer, pods } = context.informers;
     this.#loop = new ReconcileLoop({
       ...loopOptions(context, 'namespace', workers),
@@ -33,7 +34,11 @@ export class NamespaceController implements ControlLoop {
     const consider = ({ metadata }: Namespace): void => {
       if (metadata.deletionTimestamp !== undefined) this.#loop.enqueue(metadata.name);
     };
-    informer.addHandler({ onAdd: consider, onUpdate: (_previous, namespace) => consider(namespace) });
+    informer.addHandler({
+      onAdd: consider,
+      onUpdate: (_previous, namespace) => consider(namespace),
+      onDelete: ({ metadata }) => this.#pace.forget(metadata.name),
+    });
     // The last pod is what most deletions wait for.
     pods.addHandler({
       onDelete: ({ metadata }) => {
@@ -58,7 +63,7 @@ export class NamespaceController implements ControlLoop {
       return undefined;
     }
     await this.#updateStatus(namespace, findings);
-    return { requeueAfterMs: recheckMs };
+    return { requeueAfterMs: this.#pace.nextMs(name, findings) };
   }
 
   async #deleteContent(name: string): Promise<Findings> {

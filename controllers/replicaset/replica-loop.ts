@@ -65,7 +65,8 @@ export class ReplicaLoop<T extends ApiObject> implements ControlLoop {
       ...{ kind: kind.type.kind, owners: informer, pods: context.informers.pods },
       expectations: this.#expectations,
       selectorOf: (object) => kind.viewOf(object).spec.selector,
-      enqueue: (key) => this.#loop.enqueue(key),
+      sizeOf: (object) => kind.viewOf(object).status?.replicas ?? 0,
+      enqueueAfter: (key, delayMs) => this.#loop.enqueueAfter(key, delayMs),
     });
   }
 

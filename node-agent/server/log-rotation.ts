@@ -8,12 +8,12 @@ import type { PodWorkers } from '../pod/pod-workers.ts';
 import { podLogDirectory } from '../pod/sandbox-config.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
 
-const periodMs = 10_000;
-
 export interface LogLimits {
   readonly maxBytes: number;
   /** The current file counts. */
   readonly maxFiles: number;
+  /** Between two looks at all logs. */
+  readonly periodMs: number;
 }
 
 export interface LogRotationOptions {
@@ -28,7 +28,7 @@ export interface LogRotationOptions {
 /** Moves logs that have grown large aside and keeps the newest few. */
 export async function runLogRotation(options: LogRotationOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await delay(options.clock, periodMs, signal);
+    await delay(options.clock, options.limits.periodMs, signal);
     for (const { pod, memory } of options.workers.all)
       for (const { id, name, attempt, state } of memory.containers) {
         if (state !== 'running' || signal.aborted) continue;

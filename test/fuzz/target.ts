@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import type { ClientConfig } from '../../client/client-config.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
-import { freePorts } from '../support/etcd-process.ts';
+import { freePorts } from '../../deploy/ports.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestPki, type TestPki } from '../support/test-pki.ts';
 import { requestOnce } from './senders.ts';

@@ -12,8 +12,8 @@ import { DnsConnections, maxTcpConnectionsPerAddress } from '../../node-agent/gu
 import { type AgentServerContext, runAgentServer } from '../../node-agent/server/agent-server.ts';
 import { RequestError } from '../../node-agent/server/log-query.ts';
 import { NodeAccess } from '../../node-agent/server/node-access.ts';
-import { freePort } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const closed = (socket: Socket): Promise<string> =>

@@ -173,17 +173,16 @@ describe("the agent's server", () => {
   });
 
   it('loses no line to a follower when the log is rotated, and keeps no more files than it may', async () => {
-    // Full within two seconds, so that one of the agent's looks, 10 s apart, finds it so while the container runs.
+    // Full within two seconds, and the agent looks each second: it is rotated several times while the container runs.
+    const lineCount = 300;
     const padding = 'x'.repeat(200);
     const { metadata } = await startPod(
       'long',
-      `i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo line $i of many ${padding}; sleep 0.02; done`,
-      {
-        restartPolicy: 'Never',
-      },
+      `i=0; while [ $i -lt ${lineCount} ]; do i=$((i+1)); echo line $i of many ${padding}; sleep 0.02; done`,
+      { restartPolicy: 'Never' },
     );
     const { body } = await get('/containerLogs/default/long/main?follow=true');
-    const lines = Array.from({ length: 600 }, (_, index) => `line ${index + 1} of many ${padding}`);
+    const lines = Array.from({ length: lineCount }, (_, index) => `line ${index + 1} of many ${padding}`);
     expect(body.trim().split('\n')).toEqual(lines);
     const files = readdirSync(
       join(host.directory, 'state/logs/pods', `default_long_${metadata.uid}`, 'main'),

@@ -84,8 +84,14 @@ it('tells what it does under the names that operators know', async () => {
     expect(line).toMatch(/^[a-z_:][a-z0-9_:]*(\{.*\})? [-+0-9.eInf]+$/);
 });
 
+it('says that the range of services is ready', async () => {
+  const { text } = await ask('/apis/networking.k8s.io/v1/servicecidrs/kubernetes');
+  expect(JSON.parse(text).status.conditions).toMatchObject([{ type: 'Ready', status: 'True' }]);
+});
+
 it('answers checks one by one, without its reasons, and without what is excluded', async () => {
   expect(await ask('/livez/etcd')).toMatchObject({ status: 200, text: 'ok' });
+  expect(await ask('/readyz/poststarthook/rbac/bootstrap-roles')).toMatchObject({ status: 200, text: 'ok' });
   const { text } = await ask('/readyz?verbose&exclude=etcd');
   expect(text).toContain('[+]etcd excluded: ok\n');
   expect(text).toContain('[+]shutdown ok\n');

@@ -13,9 +13,10 @@ import { systemClock } from '../../base/clock.ts';
 import { systemRandom } from '../../base/random.ts';
 import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
-import { freePort, testLogger } from '../support/api-server.ts';
+import { testLogger } from '../support/api-server.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { createTestPki } from '../support/test-pki.ts';
 
 /** A range with room for 14 addresses, so that two servers meet at each of them. */

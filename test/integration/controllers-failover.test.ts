@@ -10,9 +10,10 @@ import { delay, systemClock } from '../../base/clock.ts';
 import { secretHex } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { nodeCondition, nodeDeadTaint, silentCondition } from '../../controllers/node-state.ts';
-import { freePort, testLogger, testLogLevel } from '../support/api-server.ts';
+import { testLogger, testLogLevel } from '../support/api-server.ts';
 import { ControllersCluster } from '../support/controllers-cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { HollowGuards } from '../support/hollow-guards.ts';
 import { livePods } from '../support/observed-objects.ts';
 

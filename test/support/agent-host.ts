@@ -10,14 +10,15 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { nodes, pods, serviceaccounts } from '../../api/generated/resources.ts';
+import { nodes, pods } from '../../api/generated/resources.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { ClosableApiClient } from '../../client/http-client.ts';
 import { createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { kubeconfigOf } from '../../deploy/kubeconfig.ts';
-import { eventually, startDeadlineMs } from './eventually.ts';
+import { eventually, FinalError, startDeadlineMs } from './eventually.ts';
+import { ensureServiceAccount } from './service-account.ts';
 import { toolsLayer, writeTestImage } from './test-image.ts';
 import { createTestPki, type TestPki } from './test-pki.ts';
 
@@ -92,6 +93,7 @@ export async function startAgentHost(): Promise<AgentHost> {
     });
     cleanups.push(async () => client.close());
     await eventually(async () => {
+      if (server.exitCode !== null) throw new FinalError(`apiserver ended with exit code ${server.exitCode}`);
       const { status } = await client.request({ method: 'GET', path: '/readyz' });
       if (status !== 200) throw new Error(`readyz: ${status}`);
     }, startDeadlineMs);
@@ -113,17 +115,6 @@ export async function startAgentHost(): Promise<AgentHost> {
     await dispose();
     throw error;
   }
-}
-
-/** What a controller would make: pods name it. */
-async function ensureServiceAccount(client: ClosableApiClient): Promise<void> {
-  await eventually(() =>
-    client.create(serviceaccounts, {
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: { name: 'default', namespace: 'default' },
-    }),
-  );
 }
 
 interface Files {
@@ -259,6 +250,7 @@ class RunningHost implements AgentHost {
       'cgroup-root': `/${name}`,
       'container-log-max-size': '16Ki',
       'container-log-max-files': '3',
+      'container-log-monitor-interval': '1s',
     };
     const argv = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const program = [process.execPath, join(root, 'node-agent/main.ts'), ...argv];

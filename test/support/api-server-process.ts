@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
@@ -9,7 +8,8 @@ import { silentLogger } from '../../base/logger.ts';
 import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { nodeOptionsOf } from '../../deploy/node-options.ts';
-import { eventually, startDeadlineMs } from './eventually.ts';
+import { eventually, FinalError, startDeadlineMs } from './eventually.ts';
+import { freePort } from './free-port.ts';
 import { createTestPki } from './test-pki.ts';
 
 const projectRoot = join(import.meta.dirname, '../..');
@@ -77,6 +77,9 @@ export class ApiServerProcess {
     child.once('exit', () => process.off('exit', killIt));
     let log = '';
     let isServing = false;
+    let hasEnded = false;
+    // Its last words have been read by then, too.
+    child.once('close', () => (hasEnded = true));
     child.stderr.on('data', (chunk: Buffer) => {
       log += chunk.toString();
       isServing ||= log.includes('"serving"');
@@ -84,8 +87,7 @@ export class ApiServerProcess {
     });
     const probe = await this.client('admin', { failFast: true });
     await eventually(async () => {
-      if (child.exitCode !== null)
-        throw new Error(`apiserver ended with exit code ${child.exitCode}: ${log}`);
+      if (hasEnded) throw new FinalError(`apiserver ended with exit code ${child.exitCode}: ${log}`);
       // Who answers at the port may be another one.
       if (!isServing) throw new Error(`apiserver does not serve yet: ${log}`);
       const { status } = await probe.request({ method: 'GET', path: '/readyz' });
@@ -157,16 +159,4 @@ export class ApiServerProcess {
     await this.kill();
     rmSync(this.directory, { recursive: true, force: true });
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

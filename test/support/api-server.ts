@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiServer } from '../../apiserver/api-server.ts';
@@ -12,6 +11,7 @@ import { systemRandom } from '../../base/random.ts';
 import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { eventually, startDeadlineMs } from './eventually.ts';
+import { freePort } from './free-port.ts';
 import { createTestPki } from './test-pki.ts';
 
 /** A real API server in this process, on a port and in a directory of its own. */
@@ -66,15 +66,4 @@ export async function startApiServer(
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-/** A port of 127.0.0.1 that nobody listens on at the moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, startDeadlineMs } from './eventually.ts';
+import { freePorts } from '../../deploy/ports.ts';
+import { eventually, FinalError, startDeadlineMs } from './eventually.ts';
 
 export interface EtcdOptions {
   /** Default: etcd's. */
@@ -69,7 +69,7 @@ export class EtcdProcess {
     // Also when the test program fails before it can stop it.
     process.once('exit', () => child.kill('SIGKILL'));
     await eventually(async () => {
-      if (child.exitCode !== null) throw new Error(`etcd ended with exit code ${child.exitCode}`);
+      if (child.exitCode !== null) throw new FinalError(`etcd ended with exit code ${child.exitCode}`);
       await this.#requireHealth();
     }, startDeadlineMs);
   }
@@ -115,21 +115,4 @@ export class EtcdProcess {
     await this.kill();
     this.erase();
   }
-}
-
-/** Ports that are free now; all are held until all are known, so that they differ. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -6,6 +6,9 @@ const pollMs = 20;
  */
 export const startDeadlineMs = 45_000;
 
+/** A failure that no waiting mends: `eventually` does not go on after it. */
+export class FinalError extends Error {}
+
 /**
  * Repeats `check` until it does not throw, and gives its value. @throws the last failure when `deadlineMs` has passed:
  * waiting for a condition, never for a time.
@@ -16,7 +19,7 @@ export async function eventually<T>(check: () => T | Promise<T>, deadlineMs = 15
     try {
       return await check();
     } catch (error) {
-      if (performance.now() > endMs) throw error;
+      if (error instanceof FinalError || performance.now() > endMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '../support/etcd-process.ts';
+import { freePorts } from '../../deploy/ports.ts';
 import { eventually } from '../support/eventually.ts';
 
 interface Member {

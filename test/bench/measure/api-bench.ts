@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApiServerProcess, freePort } from '../../support/api-server-process.ts';
+import { ApiServerProcess } from '../../support/api-server-process.ts';
 import { EtcdProcess } from '../../support/etcd-process.ts';
 import { eventually } from '../../support/eventually.ts';
+import { freePort } from '../../support/free-port.ts';
 import { root } from '../../tidy/source-files.ts';
 import { ApiLoad, usageOf } from './api-load.ts';
 import type { Figure } from './figures.ts';
