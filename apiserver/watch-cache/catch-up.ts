@@ -3,11 +3,12 @@ import type { OnSent } from './cohort.ts';
 import { EventFrames } from './frame.ts';
 import type { CacheWatchRequest } from './read-cache.ts';
 import type { ResourceCache } from './resource-cache.ts';
+import { isUnfiltered } from './selection.ts';
 import type { SinkBuffer } from './sink-buffer.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
 /** Objects or events per slice: with encoding a millisecond at most. */
-const perSlice = { usual: 100, small: 1_000 } as const;
+const perSlice = 100;
 
 /** How a catch-up ended: `current` had no event yet, `started` had some, `expired` fell behind what is kept. */
 export type CatchUpOutcome = 'current' | 'started' | 'expired';
@@ -26,7 +27,8 @@ export class CatchUp {
   readonly #onDone: (outcome: CatchUpOutcome) => void;
   readonly #onFault: (error: unknown) => void;
   readonly #onSent: OnSent | undefined;
-  readonly #perSlice: number;
+  /** The present version, when the whole state is at hand for all who ask. */
+  readonly #sharedNow: (() => number) | undefined;
   #version: number;
   #sentEvent = false;
   /** Of the state, what has been sent; undefined at its begin. */
@@ -41,8 +43,8 @@ export class CatchUp {
     /** Where the watch starts: the version of the state, or the last version that the watcher has seen. */
     readonly start: number;
     readonly withState: boolean;
-    /** Whether the objects are of a few hundred bytes. */
-    readonly areSmall: boolean;
+    /** For a resource whose whole state is kept joined: the version that it has now. */
+    readonly sharedNow?: (() => number) | undefined;
     readonly onSent?: OnSent | undefined;
     readonly onDone: (outcome: CatchUpOutcome) => void;
     readonly onFault: (error: unknown) => void;
@@ -56,7 +58,7 @@ export class CatchUp {
     this.#onDone = options.onDone;
     this.#onFault = options.onFault;
     this.#onSent = options.onSent;
-    this.#perSlice = options.areSmall ? perSlice.small : perSlice.usual;
+    this.#sharedNow = options.sharedNow;
   }
 
   start(): void {
@@ -81,9 +83,10 @@ export class CatchUp {
 
   /** One slice of it. */
   #sendState(): void {
+    if (this.#after === undefined && this.#sendShared()) return;
     const { encoding, sendInitialEvents, resource, namespace, name, labels, fields } = this.#request;
     const atVersion = this.#version;
-    const query = { resource, namespace, name, labels, fields, after: this.#after, limit: this.#perSlice };
+    const query = { resource, namespace, name, labels, fields, after: this.#after, limit: perSlice };
     const page = this.#resource.list({ ...query, atVersion }, atVersion);
     this.#send(page.objects.map((object) => encoding.encode('ADDED', object, this.#takeFirst())));
     this.#after = page.next;
@@ -92,12 +95,31 @@ export class CatchUp {
     if (sendInitialEvents) this.#send([encoding.bookmark(atVersion, true)]);
   }
 
+  /** The present state in one piece, if that is kept. @returns whether it is */
+  #sendShared(): boolean {
+    const { encoding, resource, sendInitialEvents, name } = this.#request;
+    if (this.#sharedNow === undefined || name !== undefined || !isUnfiltered(this.#request)) return false;
+    const state = this.#resource.state(encoding);
+    if (state === undefined) return false;
+    this.#version = this.#sharedNow();
+    this.#owesState = false;
+    const bookmark = sendInitialEvents ? encoding.bookmark(this.#version, true) : undefined;
+    const { all, count } = state;
+    if (count > 0) {
+      this.#sentEvent = true;
+      this.#onSent?.(resource, all.length / count, count);
+      this.#buffer.write(all);
+    }
+    if (bookmark !== undefined) this.#send([bookmark]);
+    return true;
+  }
+
   /** @returns whether there may be more. */
   #sendEvents(): boolean {
     const { ring } = this.#resource;
     if (this.#version < ring.floor)
       throw expired(`too old resource version: ${this.#version} (${ring.floor})`);
-    const events = ring.after(this.#version, this.#perSlice);
+    const events = ring.after(this.#version, perSlice);
     const frames: Buffer[] = [];
     for (const event of events) {
       const frame = new EventFrames(event).frameFor(this.#request, this.#request.encoding, !this.#sentEvent);
@@ -107,7 +129,7 @@ export class CatchUp {
     }
     this.#version = events.at(-1)?.version ?? this.#version;
     this.#send(frames);
-    return events.length === this.#perSlice;
+    return events.length === perSlice;
   }
 
   #takeFirst(): boolean {

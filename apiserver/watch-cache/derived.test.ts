@@ -174,3 +174,22 @@ it('tells who joins while changes gather of those alone that he has not seen', a
   await put('a', 4);
   for (const { writes } of [first, late, later]) expect(writes.at(-1)).toEqual(['MODIFIED a=4']);
 });
+
+it('begins with the whole state as it is, however it came about', async () => {
+  const shown = async (): Promise<readonly string[]> => {
+    const { writes } = await watch({ sendInitialEvents: true });
+    expect(writes.at(-1)).toEqual(['BOOKMARK']);
+    return writes.slice(0, -1).flat().sort();
+  };
+  expect(await shown()).toEqual([]);
+  for (let n = 0; n < 300; n += 1) await put(`n-${n}`, n);
+  const all = Array.from({ length: 300 }, (_, n) => `ADDED n-${n}=${n}`);
+  expect(await shown()).toEqual([...all].sort());
+  await remove('n-7');
+  await put('n-8', 1_000);
+  await put('m', 1);
+  const changed = [...all.filter((_, n) => n !== 7 && n !== 8), 'ADDED n-8=1000', 'ADDED m=1'].sort();
+  expect(await shown()).toEqual(changed);
+  const fields = [{ key: 'metadata.name', operator: 'in' as const, values: ['n-8'] }];
+  expect((await watch({ startWithState: true, fields })).writes).toEqual([['ADDED n-8=1000']]);
+});

@@ -5,11 +5,14 @@ import type { IndexedObject } from './cached-object.ts';
 import { type CacheEvent, EventRing, type RingLimits } from './event-ring.ts';
 import { FieldIndex } from './field-index.ts';
 import { type PastDifference, PastStates } from './past.ts';
-import type { CachePage, CacheQuery } from './read-cache.ts';
+import type { CachePage, CacheQuery, WatchEncoding } from './read-cache.ts';
 import { isSelected, isUnfiltered, selectedName } from './selection.ts';
+import { StateFrames } from './state-frames.ts';
 
 /** Objects that one `list` call looks at, so that no call is long: 5,000 selector matches are about 2 ms. */
 const examinedPerPage = 5_000;
+/** Encodings in which the whole state of a resource is kept. */
+const keptStates = 2;
 
 /** The objects of one resource, what selects them, and their latest changes. */
 export class ResourceCache {
@@ -18,6 +21,8 @@ export class ResourceCache {
   readonly #objects = new OrderedMap<IndexedObject>();
   readonly #index: FieldIndex;
   readonly #past: PastStates;
+  /** By encoding. */
+  readonly #states = new Map<string, StateFrames>();
 
   constructor(options: {
     readonly resource: string;
@@ -63,7 +68,17 @@ export class ResourceCache {
     this.#index.replace(previous, object);
     const event: CacheEvent = { key, version, object, previous };
     this.ring.push(event, nowMs);
+    for (const state of this.#states.values()) state.change(event);
     return event;
+  }
+
+  /** The whole present state, kept joined from now on; undefined when it is kept in other encodings enough. */
+  state(encoding: WatchEncoding): StateFrames | undefined {
+    const known = this.#states.get(encoding.id);
+    if (known !== undefined || encoding.hasFirst || this.#states.size >= keptStates) return known;
+    const created = new StateFrames(encoding, this.objects());
+    this.#states.set(encoding.id, created);
+    return created;
   }
 
   list(query: CacheQuery, currentVersion: number): CachePage {

@@ -39,7 +39,7 @@ export class WatchHub implements SinkOwner {
     readonly logger: Logger;
     readonly bufferBytes: number;
     readonly onSent?: OnSent | undefined;
-    /** Resources of small objects, whose changes are gathered for their watchers. */
+    /** Resources of small objects that thousands follow: changes are gathered for them, the state is kept joined. */
     readonly gathered?: ReadonlySet<string> | undefined;
   }) {
     this.bufferBytes = options.bufferBytes;
@@ -77,7 +77,7 @@ export class WatchHub implements SinkOwner {
       turns: this.#catchUps,
       start,
       withState,
-      areSmall: this.#gathered.has(request.resource),
+      sharedNow: this.#gathered.has(request.resource) ? () => this.#source.currentVersion() : undefined,
       onSent: this.#onSent,
       onDone: (outcome) => this.#finishCatchUp(buffer, request, outcome),
       onFault: (error) => this.#abandon(buffer, error),
