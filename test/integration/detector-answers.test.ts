@@ -11,9 +11,8 @@ import { silentLogger } from '../../base/logger.ts';
 import { secretHex, systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { Beats } from '../../node-agent/guard/beats.ts';
-import { startApiServer, type TestApiServer } from '../support/api-server.ts';
+import { freePort, startApiServer, type TestApiServer } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePort } from '../support/free-port.ts';
 
 const clusterKey = Buffer.from(secretHex(32), 'hex');
 let server: TestApiServer;
@@ -34,6 +33,7 @@ class TestGuard {
       nodeName,
       key: deriveBeatKey(clusterKey, keyName),
       detectors: [{ address: '127.0.0.1', port }],
+      address: '127.0.0.1',
       content: () => this.#content,
       onLeastVersion: (version) => this.told.push(version),
       onRenewed: () => undefined,
