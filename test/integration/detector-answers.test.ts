@@ -11,8 +11,9 @@ import { silentLogger } from '../../base/logger.ts';
 import { secretHex, systemRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { Beats } from '../../node-agent/guard/beats.ts';
-import { freePort, startApiServer, type TestApiServer } from '../support/api-server.ts';
+import { startApiServer, type TestApiServer } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 
 const clusterKey = Buffer.from(secretHex(32), 'hex');
 let server: TestApiServer;

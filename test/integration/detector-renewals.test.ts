@@ -16,8 +16,9 @@ import type { ApiClient } from '../../client/client.ts';
 import { AwaitedRenewal } from '../../node-agent/guard/awaited-renewal.ts';
 import { Beats } from '../../node-agent/guard/beats.ts';
 import { runNodeLease } from '../../node-agent/status/node-lease.ts';
-import { freePort, startApiServer, type TestApiServer } from '../support/api-server.ts';
+import { startApiServer, type TestApiServer } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 
 const hosts = ['host-1', 'host-2', 'host-3'];
 const clusterKey = Buffer.from(secretHex(32), 'hex');
