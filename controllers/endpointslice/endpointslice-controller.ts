@@ -9,6 +9,7 @@ import { runBounded } from '../batches.ts';
 import { type ControllerContext, loopOptions } from '../context.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
 import { nodeHealth, zoneLabel } from '../node-state.ts';
+import { isNamespaceTerminating } from '../pod-creation.ts';
 import { serviceIndex } from '../shared-informers.ts';
 import { type EndpointNode, planEndpoints } from './endpoint.ts';
 import { managedByLabel, managedByUs, planSlices } from './plan-slices.ts';
@@ -86,6 +87,8 @@ export class EndpointSliceController implements ControlLoop {
       });
       await runBounded(plan.toDelete, (slice) => this.#delete(slice));
     } catch (error) {
+      // The service goes with its namespace, and there is no need to say so.
+      if (isNamespaceTerminating(error)) return;
       const message = `Error updating Endpoint Slices for Service ${key}: ${messageOf(error)}`;
       this.#events.event({
         object: service,

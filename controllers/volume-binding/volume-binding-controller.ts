@@ -1,5 +1,6 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
 import { persistentvolumeclaims, persistentvolumes } from '../../api/generated/resources.ts';
+import { isNotFound } from '../../api/status-error.ts';
 import {
   bindCompletedAnnotation,
   boundByControllerAnnotation,
@@ -188,8 +189,11 @@ export class VolumeBindingController implements ControlLoop {
     const volume = volumes.lister.get(undefined, name);
     if (volume === undefined) return;
     const { namespace, name: claimName = '' } = volume.spec?.claimRef ?? {};
-    const claim = claimName === '' ? undefined : volumeClaims.lister.get(namespace, claimName);
-    const step = planVolume(volume, claim);
+    const cached = claimName === '' ? undefined : volumeClaims.lister.get(namespace, claimName);
+    let step = planVolume(volume, cached);
+    // What is released may be deleted with all that is in it: the cache does not decide over that.
+    if (claimName !== '' && step.kind === 'phase' && step.phase === 'Released' && !isReleased(volume))
+      step = planVolume(volume, await this.#liveClaim(namespace, claimName));
     switch (step.kind) {
       case 'phase':
         await this.#setPhase(volume, { phase: step.phase });
@@ -205,6 +209,15 @@ export class VolumeBindingController implements ControlLoop {
       }
       case 'nothing':
         return;
+    }
+  }
+
+  async #liveClaim(namespace: string | undefined, name: string): Promise<PersistentVolumeClaim | undefined> {
+    try {
+      return await this.#context.client.get(persistentvolumeclaims, { namespace, name });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
     }
   }
 
@@ -232,3 +245,6 @@ export class VolumeBindingController implements ControlLoop {
     this.#events.event({ object, ...event });
   }
 }
+
+const isReleased = ({ status }: PersistentVolume): boolean =>
+  status?.phase === 'Released' || status?.phase === 'Failed';
