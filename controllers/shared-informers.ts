@@ -231,10 +231,10 @@ export class SharedInformers {
 
 /** Of a node's Lease when it was renewed: thousands that are kept for ten seconds each are costly garbage. */
 function onlyRenewal({ apiVersion, kind, metadata, spec }: Lease): Lease {
-  const { name, namespace, uid, resourceVersion } = metadata;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
   return {
     ...{ apiVersion, kind },
-    metadata: { name, namespace, uid, resourceVersion },
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
     spec: { renewTime: spec.renewTime },
   };
 }
