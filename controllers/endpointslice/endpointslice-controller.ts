@@ -19,6 +19,8 @@ import { watchServices } from './triggers.ts';
 const workers = 8;
 /** A service that changes again within this time of its last write waits: a burst becomes few writes. */
 const coalesceMs = 30;
+/** How often to look whether the cache shows the last write at last: its watch may be broken. */
+const staleMs = 150;
 
 /**
  * Keeps the EndpointSlices of every service with a selector at what its pods are. The first change is written at once.
@@ -71,7 +73,7 @@ export class EndpointSliceController implements ControlLoop {
     const seen = Number(this.#context.informers.endpointSlices.lastResourceVersion ?? 0);
     const recentMs = written.atMs + coalesceMs - this.#context.clock.monotonicMs();
     if (recentMs > 0) return recentMs;
-    return seen < written.version ? coalesceMs : 0;
+    return seen < written.version ? staleMs : 0;
   }
 
   async #reconcile(key: string, service: Service): Promise<void> {

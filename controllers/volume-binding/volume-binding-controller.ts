@@ -13,7 +13,7 @@ import { type ControllerContext, loopOptions } from '../context.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
 import { claimIndex, claimsOf } from '../shared-informers.ts';
 import { isSame } from '../structural-equality.ts';
-import { type ClaimEvent, planClaim } from './plan-claim.ts';
+import { type ClaimEvent, defaultClassOf, planClaim } from './plan-claim.ts';
 import { planVolume } from './plan-volume.ts';
 
 const workers = 4;
@@ -92,6 +92,7 @@ export class VolumeBindingController implements ControlLoop {
       storageClass: storageClasses.lister.get(undefined, storageClassOf(claim)),
       named: volumeName === '' ? undefined : volumes.lister.get(undefined, volumeName),
       volumes: volumeName === '' ? volumes.lister.list() : [],
+      defaultClass: defaultClassOf(storageClasses.lister.list()),
       consumer: this.#consumerOf(key),
     });
     switch (step.kind) {
@@ -108,6 +109,11 @@ export class VolumeBindingController implements ControlLoop {
         this.#report(claim, step.event);
         await this.#annotate(claim, step.provisioner);
         return { requeueAfterMs: waitingMs };
+      case 'classify':
+        await this.#context.client.update(persistentvolumeclaims, {
+          ...{ ...claim, spec: { ...claim.spec, storageClassName: step.className } },
+        });
+        return undefined;
       case 'wait':
         if (step.event !== undefined) this.#report(claim, step.event);
         return { requeueAfterMs: waitingMs };
