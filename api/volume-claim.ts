@@ -7,7 +7,7 @@ export const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node';
 export const boundByControllerAnnotation = 'pv.kubernetes.io/bound-by-controller';
 export const bindCompletedAnnotation = 'pv.kubernetes.io/bind-completed';
 export const provisionedByAnnotation = 'pv.kubernetes.io/provisioned-by';
-const oldClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
+export const oldClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
 
 /** The provisioner of directories on the nodes. */
 export const localProvisioner = 'coracle.dev/local-path';

@@ -78,9 +78,10 @@ describe('heartbeats', () => {
   });
 
   it('that ask carry the awaited version, proven as well', () => {
-    const asking = encodeBeat(beatNodeId('host-1'), { ...beat, awaitedVersion: 640 }, key);
-    expect(asking).toHaveLength(26);
-    expect(decodeBeat(asking, key)).toEqual({ ...beat, awaitedVersion: 640 });
+    const asks = { awaitedVersion: 640, origin: { address: '203.0.113.255', port: 65_535 } };
+    const asking = encodeBeat(beatNodeId('host-1'), { ...beat, asks }, key);
+    expect(asking).toHaveLength(32);
+    expect(decodeBeat(asking, key)).toEqual({ ...beat, asks });
     asking[19] = 1;
     expect(decodeBeat(asking, key)).toBeUndefined();
   });

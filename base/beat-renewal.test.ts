@@ -1,11 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { beatNodeId, deriveAnswerKey, deriveBeatKey, encodeAnswer, encodeBeat, isBeat } from './beat.ts';
+import {
+  beatNodeId,
+  deriveAnswerKey,
+  deriveBeatKey,
+  encodeAnswer,
+  encodeBeat,
+  isBeat,
+  type Origin,
+  packedOriginIn,
+  unpackOrigin,
+} from './beat.ts';
 import { decodeConfirmation, encodeConfirmation, encodeRenewal, isRenewal, loadIn } from './beat-renewal.ts';
 
 const id = beatNodeId('host-1');
 const key = deriveBeatKey(Buffer.alloc(32, 7), 'host-1');
 const answerKey = deriveAnswerKey(key);
+const origin: Origin = { address: '10.9.0.1', port: 5_000 };
 
 describe('a renewal', () => {
   it('carries figures as agents tell them: whole numbers, and pressure with four digits', () => {
@@ -17,7 +28,22 @@ describe('a renewal', () => {
     });
     fc.assert(
       fc.property(fc.option(figures, { nil: undefined }), (load) => {
-        expect(loadIn(encodeRenewal(id, { sequence: 1, load }, key))).toEqual(load);
+        expect(loadIn(encodeRenewal(id, { sequence: 1, load, origin }, key))).toEqual(load);
+      }),
+    );
+  });
+
+  it('says where it is to be answered, as a beat that asks does', () => {
+    const addresses = fc.tuple(fc.ipV4(), fc.integer({ min: 1, max: 65_535 }));
+    fc.assert(
+      fc.property(addresses, ([address, port]) => {
+        const from = { address, port };
+        const asks = { awaitedVersion: 2 ** 48 - 1, origin: from };
+        for (const asking of [
+          encodeRenewal(id, { sequence: 1, load: undefined, origin: from }, key),
+          encodeBeat(id, { sequence: 1, dataPlaneVersion: 2 ** 48 - 1, asks }, key),
+        ])
+          expect(unpackOrigin(packedOriginIn(asking))).toEqual(from);
       }),
     );
   });
@@ -26,7 +52,7 @@ describe('a renewal', () => {
     const pressure = { cpu: 9, memory: -1, io: 0 };
     const renewal = encodeRenewal(
       id,
-      { sequence: 1, load: { cpuMillis: 2 ** 40, memoryBytes: 2 ** 50, pressure } },
+      { sequence: 1, load: { cpuMillis: 2 ** 40, memoryBytes: 2 ** 50, pressure }, origin },
       key,
     );
     expect(loadIn(renewal)).toEqual({
@@ -39,8 +65,8 @@ describe('a renewal', () => {
     const beat = { sequence: 1, dataPlaneVersion: 1 };
     const made = [
       encodeBeat(id, beat, key),
-      encodeBeat(id, { ...beat, awaitedVersion: 2 }, key),
-      encodeRenewal(id, { sequence: 1, load: undefined }, key),
+      encodeBeat(id, { ...beat, asks: { awaitedVersion: 2, origin } }, key),
+      encodeRenewal(id, { sequence: 1, load: undefined, origin }, key),
       encodeConfirmation(id, 1, answerKey),
     ];
     expect(new Set(made.map(({ length }) => length)).size).toBe(4);

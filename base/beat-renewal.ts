@@ -3,19 +3,30 @@
  * has them stored by one request and confirms those that were. What is not confirmed in time the agent renews itself,
  * so a lost datagram loses nothing.
  *
- * A renewal is 30 bytes:
+ * A renewal is 36 bytes:
  *
  *   0..4   node id, and
  *   4..8   sequence, of the same count as the beats': replays and what was overtaken are dropped alike
  *   8..12  the node's load: CPU in thousandths of a core; 0xffffffff when no load is told
  *  12..18  memory in bytes
  *  18..24  pressure on CPU, memory and io, 16 bits each, in ten-thousandths
- *  24..30  low 48 bits of SipHash-2-4(node key, bytes 0..24)
+ *  24..30  where the guard is to be answered: IPv4 address and port
+ *  30..36  low 48 bits of SipHash-2-4(node key, bytes 0..30)
  *
  * A confirmation is 14 bytes: node id, sequence of the renewal that was stored, low 48 bits of SipHash-2-4(answer key,
  * bytes 0..8). It says nothing of any other renewal, so a replayed one confirms none that is still waited for.
  */
-import { isSealed, nodeIdIn, openDatagram, sealDatagram, sequenceIn, tagBytes } from './beat.ts';
+import {
+  isSealed,
+  nodeIdIn,
+  type Origin,
+  openDatagram,
+  originBytes,
+  packOrigin,
+  sealDatagram,
+  sequenceIn,
+  tagBytes,
+} from './beat.ts';
 import { toSipKey } from './sip-hash.ts';
 
 /** An agent that is not told by then that its Lease was renewed renews it itself. */
@@ -23,7 +34,8 @@ export const confirmedWithinMs = 3_000;
 /** A guard that is not told by then asks once more: a datagram may have been lost. */
 export const askAgainAfterMs = 1_700;
 
-const renewalBytes = 30;
+const renewalBytes = 36;
+const originAt = renewalBytes - tagBytes - originBytes;
 const confirmationBytes = 14;
 const noLoad = 0xffff_ffff;
 const maxMemoryBytes = 2 ** 48 - 1;
@@ -41,10 +53,10 @@ export interface LoadFigures {
 /** Figures too large for their place are cut. */
 export function encodeRenewal(
   nodeId: number,
-  renewal: { readonly sequence: number; readonly load: LoadFigures | undefined },
+  renewal: { readonly sequence: number; readonly load: LoadFigures | undefined; readonly origin: Origin },
   nodeKey: Buffer,
 ): Buffer {
-  const { sequence, load } = renewal;
+  const { sequence, load, origin } = renewal;
   const datagram = openDatagram(nodeId, sequence, renewalBytes - tagBytes).fill(0, 8);
   datagram.writeUInt32BE(load === undefined ? noLoad : whole(load.cpuMillis, noLoad - 1), 8);
   if (load !== undefined) {
@@ -53,6 +65,7 @@ export function encodeRenewal(
     for (const [i, share] of [cpu, memory, io].entries())
       datagram.writeUInt16BE(whole(share * pressureScale, maxPressure), 18 + 2 * i);
   }
+  datagram.writeUIntBE(packOrigin(origin), originAt, originBytes);
   return sealDatagram(datagram, toSipKey(nodeKey));
 }
 

@@ -8,8 +8,9 @@
  *          0 while the node has no data plane
  *  14..20  low 48 bits of SipHash-2-4(node key, bytes 0..14)
  *
- * A beat that asks is 26 bytes: after the version, in 14..20, comes the version that the node waits for, then the tag.
- * It is answered when the least version of the live nodes has come so far, and at each step on the way:
+ * A beat that asks is 32 bytes: after the version, in 14..20, comes the version that the node waits for, in 20..26 where it is to
+ * be told (IPv4 address and port; a detector that reads many datagrams at once does not see where each came from), then
+ * the tag. It is answered when the least version of the live nodes has come so far, and at each step on the way:
  *
  *   0..4   node id of the guard that asked
  *   4..8   sequence of the newest beat heard from it
@@ -25,20 +26,33 @@ import { createHash, createHmac } from 'node:crypto';
 import { type SipKey, sipHash48, toSipKey } from './sip-hash.ts';
 
 export const beatBytes = 20;
-const askingBeatBytes = 26;
+const askingBeatBytes = 32;
 /** At the end of every datagram, over all that comes before. */
 export const tagBytes = 6;
+export const originBytes = 6;
 /** A guard sends one beat to every detector each period. */
 export const beatPeriodMs = 500;
 const sequenceUnitMs = 5;
 /** Beats out of turn keep this distance: sequences must not outrun the time. */
 export const minBeatGapMs = 10;
 
+/** Where a guard is to be answered. The port is 0 while it is not known: then it is not answered. */
+export interface Origin {
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface Beat {
   readonly sequence: number;
   readonly dataPlaneVersion: number;
-  /** The guard wants to be told when the least data-plane version rises, until it has reached this one. */
-  readonly awaitedVersion?: number;
+  /** What the guard asks for; undefined when nobody waits. */
+  readonly asks?: BeatQuestion | undefined;
+}
+
+/** The guard wants to be told when the least data-plane version rises, until it has reached this one. */
+export interface BeatQuestion {
+  readonly awaitedVersion: number;
+  readonly origin: Origin;
 }
 
 export interface BeatAnswer {
@@ -81,9 +95,9 @@ export function sequenceAgeMs(sequence: number, last: number): number {
 }
 
 export function encodeBeat(nodeId: number, beat: Beat, nodeKey: Buffer): Buffer {
-  const { sequence, dataPlaneVersion, awaitedVersion } = beat;
-  const versions = awaitedVersion === undefined ? [dataPlaneVersion] : [dataPlaneVersion, awaitedVersion];
-  return seal(nodeId, sequence, versions, nodeKey);
+  const { sequence, dataPlaneVersion, asks } = beat;
+  const asked = asks === undefined ? [] : [asks.awaitedVersion, packOrigin(asks.origin)];
+  return seal(nodeId, sequence, [dataPlaneVersion, ...asked], nodeKey);
 }
 
 export function encodeAnswer(nodeId: number, answer: BeatAnswer, answerKey: Buffer): Buffer {
@@ -102,12 +116,28 @@ export const dataPlaneVersionIn = (beat: Buffer): number => beat.readUIntBE(8, 6
 export const awaitedVersionIn = (beat: Buffer): number | undefined =>
   beat.length === askingBeatBytes ? beat.readUIntBE(14, 6) : undefined;
 
+/** Of a datagram that is to be answered: before the tag. @returns one number, as `unpackOrigin` takes it */
+export const packedOriginIn = (datagram: Buffer): number =>
+  datagram.readUIntBE(datagram.length - tagBytes - originBytes, originBytes);
+
+export function unpackOrigin(packed: number): Origin {
+  const host = Math.floor(packed / 2 ** 16);
+  const address = `${host >>> 24}.${(host >>> 16) & 0xff}.${(host >>> 8) & 0xff}.${host & 0xff}`;
+  return { address, port: packed % 2 ** 16 };
+}
+
+export function packOrigin({ address, port }: Origin): number {
+  const host = address.split('.').reduce((sum, part) => sum * 2 ** 8 + Number(part), 0);
+  return host * 2 ** 16 + port;
+}
+
 /** All of a beat at once. @returns undefined when the datagram is malformed or was not made with `nodeKey`. */
 export function decodeBeat(datagram: Buffer, nodeKey: Buffer): Beat | undefined {
   if (!isBeat(datagram) || !isSealed(datagram, toSipKey(nodeKey))) return undefined;
   const beat = { sequence: sequenceIn(datagram), dataPlaneVersion: dataPlaneVersionIn(datagram) };
   const awaitedVersion = awaitedVersionIn(datagram);
-  return awaitedVersion === undefined ? beat : { ...beat, awaitedVersion };
+  if (awaitedVersion === undefined) return beat;
+  return { ...beat, asks: { awaitedVersion, origin: unpackOrigin(packedOriginIn(datagram)) } };
 }
 
 /** @returns undefined when the datagram is malformed, for another node, or was not made with `answerKey`. */
@@ -138,8 +168,11 @@ export function sealDatagram(datagram: Buffer, key: SipKey): Buffer {
   return datagram;
 }
 
-/** Whether it was made with `key`. The tags are compared as numbers: no byte after byte, whose time would tell how many are right. */
-export function isSealed(datagram: Buffer, key: SipKey): boolean {
+/**
+ * Whether it was made with the key that stands in `keys` from `at` on. The tags are compared as numbers: no byte after byte, whose
+ * time would tell how many are right.
+ */
+export function isSealed(datagram: Buffer, keys: SipKey, at = 0): boolean {
   const bodyBytes = datagram.length - tagBytes;
-  return sipHash48(datagram, bodyBytes, key) === datagram.readUIntBE(bodyBytes, tagBytes);
+  return sipHash48(datagram, bodyBytes, keys, at) === datagram.readUIntBE(bodyBytes, tagBytes);
 }

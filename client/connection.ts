@@ -200,6 +200,8 @@ export class Connection {
         // A handshake that was given up in the moment that it stood: its `close` follows.
         if (session.destroyed) return;
         timer.cancel();
+        // Given up in this very moment, e.g. for a newer attempt; `close` tells it.
+        if (session.destroyed) return;
         session.setLocalWindowSize(sessionWindowBytes);
         resolve(session);
       });

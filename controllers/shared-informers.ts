@@ -201,7 +201,10 @@ export class SharedInformers {
     this.rootCaConfigMaps = this.#add(configmaps, {
       selection: { fieldSelector: `metadata.name=${rootCaConfigMap}` },
     });
-    this.nodeLeases = this.#add(leases, { selection: { namespace: nodeLeaseNamespace } });
+    this.nodeLeases = this.#add(leases, {
+      selection: { namespace: nodeLeaseNamespace },
+      transform: onlyRenewal,
+    });
   }
 
   /** The informer that follows all objects of `type`, if there is one. */
@@ -224,6 +227,16 @@ export class SharedInformers {
     if (more.selection === undefined) this.#whole.set(`${type.plural}.${type.group}`, informer);
     return informer;
   }
+}
+
+/** Of a node's Lease when it was renewed: thousands that are kept for ten seconds each are costly garbage. */
+function onlyRenewal({ apiVersion, kind, metadata, spec }: Lease): Lease {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+  return {
+    ...{ apiVersion, kind },
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { renewTime: spec.renewTime },
+  };
 }
 
 /** Nobody here reads them, and they are a third of a pod's size. */

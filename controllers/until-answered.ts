@@ -15,9 +15,12 @@ export interface RequestContext {
   readonly signal: AbortSignal;
 }
 
-/** Whether a write that ended so may have been carried out, or may be yet: no answer, or the server knows no better. */
+/**
+ * Whether a write that ended so may have been carried out, or may be yet: no answer, or the server knows no better. A
+ * server that failed at the request itself (500) has answered: it would fail for ever, and nobody would hear of it.
+ */
 export function isUnanswered(error: unknown): boolean {
-  return isTransportError(error) || (error instanceof StatusError && error.code >= 500);
+  return isTransportError(error) || (error instanceof StatusError && error.code > 500);
 }
 
 /**

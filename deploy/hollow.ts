@@ -99,13 +99,13 @@ export function hollowStates(layout: Layout, { settings }: StoredCluster): [stri
   });
 }
 
-/** `kill`, `start`, `cut` or `heal` of one hollow node; returns when it is done. */
+/** `kill`, `start`, `cut` or `heal` of one hollow node; returns when it is done, with what it is now. */
 export async function switchHollow(
   layout: Layout,
   cluster: StoredCluster,
   action: string,
   name: string,
-): Promise<void> {
+): Promise<string> {
   const index = hollowIndex(cluster, name) ?? 0;
   const directory = powerDir(layout, hollowUnitOf(index));
   const { [name]: before = 'on', ...others } = readWanted(directory);
@@ -115,7 +115,7 @@ export async function switchHollow(
     throw new UserError(`host ${name} is dead: use deploy/host start ${name}`);
   const after = action === 'kill' ? 'dead' : action === 'cut' ? 'cut' : 'on';
   await apply(layout, index, after === 'on' ? others : { ...others, [name]: after });
-  if (after !== 'on') return;
+  if (after !== 'on') return `hollow node ${name} is ${after}`;
   const client = await connect(layout);
   try {
     await waitForUnit(layout, systemClock, hollowUnitOf(index), readyDeadlineMs, () =>
@@ -124,6 +124,7 @@ export async function switchHollow(
   } finally {
     client.close();
   }
+  return `hollow node ${name} is running, its node Ready`;
 }
 
 async function apply(layout: Layout, index: number, table: PowerTable): Promise<void> {

@@ -60,7 +60,7 @@ export async function runHostCommand(layout: Layout, operands: readonly string[]
     );
   if (name === undefined && action !== 'add') throw new UserError(`host ${action}: which host?`, 2);
   if (name !== undefined && hollowIndex(cluster, name) !== undefined)
-    return switchHollow(layout, cluster, action, name);
+    return say(await switchHollow(layout, cluster, action, name));
   const { underlay } = cluster.choices;
   if (underlay === undefined)
     throw new UserError(`no host ${name ?? ''}: this cluster has only hollow nodes`);
@@ -112,14 +112,20 @@ async function add(context: HostContext, name: string): Promise<void> {
   let index = numbered !== undefined && !taken.has(Number(numbered)) ? Number(numbered) : 1;
   while (taken.has(index)) index += 1;
   if (index > 240) throw new UserError('host add: the wire has room for 240 hosts');
-  await power(context, recordHost(layout, newHost(underlay, name, index)));
+  const host = recordHost(layout, newHost(underlay, name, index));
+  await power(context, host);
+  say(`host ${name} is running at ${host.address}, its node Ready`);
 }
 
 async function start(context: HostContext, name: string): Promise<void> {
   const host = findHost(context.layout, name);
   if (stateOf(host) !== 'dead') return heal(context, name);
   await power(context, host);
+  say(`host ${name} is running, its node Ready`);
 }
+
+/** What was done; what follows from it is for the cluster to show. */
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function power(context: HostContext, host: SimulatedHost): Promise<void> {
   const { layout, cluster, underlay } = context;
@@ -132,9 +138,10 @@ async function power(context: HostContext, host: SimulatedHost): Promise<void> {
 
 async function kill({ layout }: HostContext, name: string): Promise<void> {
   const host = findHost(layout, name);
-  if (stateOf(host) === 'dead') return;
+  if (stateOf(host) === 'dead') return say(`host ${name} is dead already`);
   await killHost(layout, systemClock, host);
   for (const unit of [agentUnit(host), guardUnit(host)]) removeUnit(layout, unit);
+  say(`host ${name} is dead: no process and no packet of it is left`);
 }
 
 async function cut({ layout }: HostContext, name: string): Promise<void> {
@@ -142,6 +149,8 @@ async function cut({ layout }: HostContext, name: string): Promise<void> {
   if (stateOf(host) === 'dead') throw new UserError(`host ${name} is dead`);
   await setHostLink(layout, host.index, 'down');
   recordHost(layout, { ...host, cut: true });
+  const was = stateOf(host) === 'cut' ? 'was cut already' : 'is cut: it runs, and no packet passes';
+  say(`host ${name} ${was}`);
 }
 
 async function heal({ layout }: HostContext, name: string): Promise<void> {
@@ -150,6 +159,9 @@ async function heal({ layout }: HostContext, name: string): Promise<void> {
   await setHostLink(layout, host.index, 'up');
   recordHost(layout, { ...host, cut: false });
   await untilReady(layout, host);
+  say(
+    `host ${name} ${stateOf(host) === 'cut' ? 'is on the network again' : 'was on the network'}, its node Ready`,
+  );
 }
 
 async function untilReady(layout: Layout, host: SimulatedHost): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * Tells the API server where pods go. Pods that are decided in one turn go together by the bulk binding, which stores
  * a hundred of them in one transaction, each on its own condition; where a server has no bulk binding each goes alone
- * by the standard `pods/binding`. What became of a binding is always found out: when no answer came, the pod is read
+ * by the standard `pods/binding`. Members of a group stand or fall together: all of them are in one request. What became of a binding is always found out: when no answer came, the pod is read
  * until it shows.
  *
  * Other schedulers may bind at the same time. The request says up to which version this one had seen all pods when it
@@ -24,6 +24,8 @@ import { isTransportError } from '../client/transport-error.ts';
 const maxUnsettled = 1_000;
 const maxRequests = 8;
 const maxPodsPerRequest = 100;
+/** Pods that stand or fall together; a larger group goes in parts of this size. */
+const maxPodsTogether = 1_000;
 const bulkKind = { apiVersion: 'coracle.dev/v1', kind: 'BulkBinding' };
 const bulkPath = '/apis/coracle.dev/v1/bulkbindings';
 /** For others' bindings to be seen here; then the pod is decided anew all the same. */
@@ -34,7 +36,10 @@ export type BindOutcome =
   | { readonly outcome: 'bound' }
   /** Deleted meanwhile. */
   | { readonly outcome: 'gone' }
-  /** Others have bound meanwhile what concerns it; by now that is known here. To be decided anew. */
+  /**
+   * Others have bound meanwhile what concerns it, which is known here by now; or what it was to be bound together with
+   * was refused. To be decided anew.
+   */
   | { readonly outcome: 'outdated' }
   | { readonly outcome: 'refused'; readonly error: unknown };
 
@@ -54,16 +59,27 @@ export interface BinderOptions {
   readonly view?: PodView | undefined;
 }
 
-interface Order {
+/** A pod that was given a node. */
+export interface Placement {
   readonly pod: Pod;
   readonly nodeName: string;
+  /** Called once. */
+  readonly settle: (outcome: BindOutcome) => void;
+}
+
+interface Order extends Placement {
   /** Up to which version all pods were known when it was decided. */
   readonly seen: number | undefined;
   /** Up to which request all answers were known when it was decided. */
   readonly answered: number;
   /** Ends only the search for an outcome. */
   readonly signal: AbortSignal;
-  readonly settle: (outcome: BindOutcome) => void;
+}
+
+/** What goes in one request. */
+interface Batch {
+  readonly orders: Order[];
+  readonly together: boolean;
 }
 
 interface BulkResult {
@@ -72,11 +88,14 @@ interface BulkResult {
   readonly message?: string;
   /** What to have seen before it is tried again. */
   readonly until?: string;
+  /** Another one of those that it was to be bound together with was refused. */
+  readonly together?: boolean;
 }
 
 export class Binder {
   readonly #options: BinderOptions;
-  #waiting: Order[] = [];
+  /** In the order of the decisions. */
+  readonly #waiting: Batch[] = [];
   #flushIsDue = false;
   #requests = 0;
   #unsettled = 0;
@@ -108,9 +127,29 @@ export class Binder {
 
   /** Starts a binding; `settle` gets its outcome. */
   start(pod: Pod, nodeName: string, signal: AbortSignal, settle: (outcome: BindOutcome) => void): void {
+    const last = this.#waiting.at(-1);
+    const order = this.#orderOf({ pod, nodeName, settle }, signal);
+    if (last !== undefined && !last.together && last.orders.length < maxPodsPerRequest)
+      last.orders.push(order);
+    else this.#waiting.push({ orders: [order], together: false });
+    this.#flushSoon();
+  }
+
+  /** Binds all of them or none. */
+  startTogether(placements: readonly Placement[], signal: AbortSignal): void {
+    const orders = placements.map((placement) => this.#orderOf(placement, signal));
+    while (orders.length > 0)
+      this.#waiting.push({ orders: orders.splice(0, maxPodsTogether), together: true });
+    this.#flushSoon();
+  }
+
+  #orderOf(placement: Placement, signal: AbortSignal): Order {
     this.#unsettled += 1;
     const seen = this.#options.view?.version();
-    this.#waiting.push({ pod, nodeName, seen, answered: this.#answered, signal, settle });
+    return { ...placement, seen, answered: this.#answered, signal };
+  }
+
+  #flushSoon(): void {
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
     // After this turn of deciding, so that what is decided in it goes together.
@@ -131,17 +170,25 @@ export class Binder {
 
   #flush(): void {
     while (this.#requests < maxRequests && this.#waiting.length > 0) {
-      const orders = this.#waiting.splice(0, this.#hasBulk ? maxPodsPerRequest : 1);
       this.#requests += 1;
-      void this.#send(orders).finally(() => {
+      void this.#send(this.#next()).finally(() => {
         this.#requests -= 1;
         this.#flush();
       });
     }
   }
 
-  async #send(orders: readonly Order[]): Promise<void> {
-    if (this.#hasBulk) await this.#bindTogether(orders);
+  /** Where there is no bulk binding, one pod. */
+  #next(): Batch {
+    const [first = { orders: [], together: false }] = this.#waiting;
+    const orders = this.#hasBulk ? first.orders : first.orders.splice(0, 1);
+    if (this.#hasBulk || first.orders.length === 0) this.#waiting.shift();
+    return { orders, together: first.together };
+  }
+
+  async #send(batch: Batch): Promise<void> {
+    const { orders } = batch;
+    if (this.#hasBulk) await this.#bindInBulk(batch);
     else for (const order of orders) this.#settle(order, await this.#bindOne(order));
   }
 
@@ -160,12 +207,12 @@ export class Binder {
     }
   }
 
-  async #bindTogether(orders: readonly Order[]): Promise<void> {
+  async #bindInBulk({ orders, together }: Batch): Promise<void> {
     this.#sent += 1;
     const number = this.#sent;
     this.#open.add(number);
     try {
-      const results = await this.#postBulk(orders, number);
+      const results = await this.#postBulk(orders, number, together);
       const concluded = orders.map((order, i) => this.#conclude(order, results[i]));
       void Promise.all(concluded).then(() => this.#open.delete(number));
     } catch (error) {
@@ -183,7 +230,11 @@ export class Binder {
     }
   }
 
-  async #postBulk(orders: readonly Order[], number: number): Promise<readonly BulkResult[]> {
+  async #postBulk(
+    orders: readonly Order[],
+    number: number,
+    together: boolean,
+  ): Promise<readonly BulkResult[]> {
     const items = orders.map(({ pod, nodeName }) => ({
       namespace: pod.metadata.namespace,
       name: pod.metadata.name,
@@ -198,7 +249,7 @@ export class Binder {
       method: 'POST',
       path: bulkPath,
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...bulkKind, scheduler, seen, request: number, answered, items }),
+      body: JSON.stringify({ ...bulkKind, scheduler, seen, request: number, answered, together, items }),
     } as const;
     const response = await this.#options.client.request(request);
     if (response.status >= 300) throw toStatusError(request, response);
@@ -262,8 +313,14 @@ export class Binder {
 }
 
 function toOutcome(result: BulkResult | undefined): BindOutcome {
-  const { code, reason = 'Unknown', message = 'no result' } = result ?? { code: 500 };
+  const {
+    code,
+    reason = 'Unknown',
+    message = 'no result',
+    together = false,
+  }: BulkResult = result ?? { code: 500 };
   if (code >= 200 && code < 300) return { outcome: 'bound' };
   if (code === 404) return { outcome: 'gone' };
+  if (together) return { outcome: 'outdated' };
   return { outcome: 'refused', error: new StatusError({ code, reason, message }) };
 }

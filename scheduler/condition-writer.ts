@@ -1,15 +1,19 @@
 /**
  * Writes why a pod has no node into its PodScheduled condition. Of several reports about a pod only the newest is
- * written, and none that says what stands there already.
+ * written, and none that says what stands there already. A write is for the version of the pod that was seen: so a pod
+ * that somebody has bound meanwhile is not told that it has no node.
  */
 import type { Pod, PodCondition } from '../api/generated/core-v1.ts';
 import { pods } from '../api/generated/resources.ts';
+import { isConflict } from '../api/status-error.ts';
 import { type Clock, toTime } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ApiClient } from '../client/client.ts';
 
 const maxInFlight = 16;
 const maxWaiting = 20_000;
+/** For a pod that others keep changing. */
+const maxTries = 3;
 
 export interface ConditionReport {
   readonly pod: Pod;
@@ -20,7 +24,7 @@ export interface ConditionReport {
 }
 
 export interface ConditionWriterOptions {
-  readonly client: Pick<ApiClient, 'patch'>;
+  readonly client: Pick<ApiClient, 'patch' | 'get'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -66,27 +70,54 @@ export class ConditionWriter {
     }
   }
 
-  async #write({ pod, reason, message, nominatedNodeName }: ConditionReport): Promise<void> {
+  async #write(report: ConditionReport): Promise<void> {
     const { client, clock, logger } = this.#options;
-    const previous = conditionOf(pod);
-    const condition: PodCondition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason,
-      message,
-      lastTransitionTime: previous?.status === 'False' ? previous.lastTransitionTime : toTime(clock.nowMs()),
-    };
+    const { metadata } = report.pod;
+    const now = toTime(clock.nowMs());
     try {
-      const nominated =
-        nominationOf(pod) === (nominatedNodeName ?? nominationOf(pod)) ? {} : { nominatedNodeName };
-      const status = { conditions: [condition], ...nominated };
-      const body = { metadata: { uid: pod.metadata.uid }, status };
-      await client.patch(pods, pod.metadata, { type: 'strategic', body }, { subresource: 'status' });
+      for (let current = report.pod, tries = 1; waits(current, report.pod); tries += 1)
+        try {
+          const type = 'strategic';
+          await client.patch(
+            pods,
+            metadata,
+            { type, body: patchOf(report, current, now) },
+            { subresource: 'status' },
+          );
+          return;
+        } catch (error) {
+          if (!isConflict(error) || tries >= maxTries) throw error;
+          current = await client.get(pods, metadata);
+        }
     } catch (error) {
       // Only information for the user: the pod's next attempt writes it again.
-      logger.debug({ err: error, pod: pod.metadata.name }, 'write PodScheduled condition');
+      logger.debug({ err: error, pod: metadata.name }, 'write PodScheduled condition');
     }
   }
+}
+
+const waits = ({ metadata, spec }: Pod, reported: Pod): boolean =>
+  metadata.uid === reported.metadata.uid && (spec.nodeName ?? '') === '';
+
+function patchOf(
+  { reason, message, nominatedNodeName }: ConditionReport,
+  current: Pod,
+  now: string,
+): unknown {
+  const previous = conditionOf(current);
+  const condition: PodCondition = {
+    type: 'PodScheduled',
+    status: 'False',
+    reason,
+    message,
+    lastTransitionTime: previous?.status === 'False' ? previous.lastTransitionTime : now,
+  };
+  const isNominated = nominationOf(current) === (nominatedNodeName ?? nominationOf(current));
+  const { uid, resourceVersion } = current.metadata;
+  return {
+    metadata: { uid, resourceVersion },
+    status: { conditions: [condition], ...(isNominated ? {} : { nominatedNodeName }) },
+  };
 }
 
 const conditionOf = (pod: Pod): PodCondition | undefined =>

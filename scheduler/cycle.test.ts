@@ -40,7 +40,7 @@ class World {
       ...{ cluster, queue, clock, profiles, logger: silentLogger },
       waker: new Waker({ cluster, queue, clock, contextOf }),
       preemptor: { attempt: ({ queued }) => this.preemption(queued.uid), drain: nothing },
-      groups: { decide: () => false },
+      groups: { decide: () => false, settled: () => undefined },
       conditions: { report: () => undefined, drain: nothing },
       events: { event: () => undefined },
       metrics: { attempted: () => undefined, preempted: () => undefined, bound: () => undefined },
@@ -49,6 +49,7 @@ class World {
         whenRoom: nothing,
         drain: nothing,
         start: (pod, node, _signal, settle) => void this.bindings.set(pod.metadata.name, { node, settle }),
+        startTogether: () => undefined,
       },
     });
     const stop = new AbortController();

@@ -13,7 +13,7 @@ import { DiagnosisMemo } from './diagnosis-memo.ts';
 import { diagnosisMessage } from './diagnosis-message.ts';
 import type { NodeInfo } from './framework/node-info.ts';
 import type { PodClass } from './framework/pod-class.ts';
-import type { GroupCycle } from './groups/group-cycle.ts';
+import type { Decision, GroupCycle } from './groups/group-cycle.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import type { Preemptor } from './preemption/preemptor.ts';
 import type { Profile, Profiles } from './profile.ts';
@@ -33,7 +33,7 @@ export interface CycleOptions {
   readonly binder: PodBinder;
   /** Told of room that is free again because a decision came to nothing. */
   readonly waker: Pick<Waker, 'nodeChanged' | 'podsChanged'>;
-  readonly groups: Pick<GroupCycle, 'decide'>;
+  readonly groups: Pick<GroupCycle, 'decide' | 'settled'>;
   readonly conditions: Pick<ConditionWriter, 'report' | 'drain'>;
   readonly events: EventSink;
   readonly metrics: Pick<SchedulerMetrics, 'attempted' | 'preempted' | 'bound'>;
@@ -78,8 +78,7 @@ export class SchedulingCycle {
 
   #decide(queued: QueuedPod, signal: AbortSignal): void {
     const { profiles, groups, cluster, clock, metrics, waker } = this.#options;
-    const bind = (one: QueuedPod, nodeName: string): void => this.#bind(one, nodeName, signal);
-    if (groups.decide(queued, bind)) return;
+    if (groups.decide(queued, (decisions) => this.#bindTogether(decisions, signal))) return;
     const startMs = clock.monotonicMs();
     const { uid, pod, podClass } = queued;
     const profile = profiles.get(podClass.schedulerName);
@@ -97,12 +96,23 @@ export class SchedulingCycle {
     if (node === undefined) return;
     const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
     cluster.assume({ uid, name, podClass, nodeName: node.name, isLive: true, isAssumed: true }, node);
-    bind(queued, node.name);
+    this.#bind(queued, node.name, signal);
   }
 
   #bind(queued: QueuedPod, nodeName: string, signal: AbortSignal): void {
     const { binder } = this.#options;
     binder.start(queued.pod, nodeName, signal, (outcome) => this.#settle(queued, nodeName, outcome));
+  }
+
+  #bindTogether(decisions: readonly Decision[], signal: AbortSignal): void {
+    const placements = decisions.map(({ queued, nodeName }) => ({
+      ...{ pod: queued.pod, nodeName },
+      settle: (outcome: BindOutcome): void => {
+        this.#settle(queued, nodeName, outcome);
+        this.#options.groups.settled(queued.uid);
+      },
+    }));
+    this.#options.binder.startTogether(placements, signal);
   }
 
   #reject(queued: QueuedPod, profile: Profile, nominatedFor: string | undefined): void {

@@ -271,6 +271,7 @@ class Run {
     const { cluster, judge } = this.world;
     const needed = (group.minCount ?? 0) - group.settled;
     if (group.waiting.length < needed) return undefined;
+    if (group.underWay > 0) return undefined;
     // One that is in its back-off keeps the others waiting.
     if (this.world.queue.counts.backoff > 0) return undefined;
     const nominated = group.waiting.flatMap((member) => {

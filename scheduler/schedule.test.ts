@@ -174,8 +174,8 @@ describe('diagnosis', () => {
     expect(decision).toMatchObject({
       verdicts: [
         { node: 'full', fits: false, plugin: 'NodeAffinity', change: 'label disk=ssd on the node' },
-        { node: 'tainted', plugin: 'TaintToleration', change: 'a toleration for dedicated=db:NoSchedule' },
         { node: 'other', plugin: 'NodeAffinity', isFinal: true },
+        { node: 'tainted', plugin: 'TaintToleration', change: 'a toleration for dedicated=db:NoSchedule' },
       ],
     });
     expect(bench.decide(aPod({ cpu: '500m', spec: { tolerations: [] } }))).toEqual({ node: 'other' });

@@ -43,7 +43,7 @@ export function fitsOn({ index }: SchedulingContext, pod: PodClass, node: NodeIn
 /** What rules out every node alike, before any is looked at; undefined: nothing does. */
 export function preFilter(pod: PodClass): Rejection | undefined {
   const { problem } = pod.volumes;
-  return problem === undefined ? undefined : { reasons: [problem], isFinal: true, change: problem };
+  return problem === undefined ? undefined : { reasons: [problem], isFinal: true };
 }
 
 /** Why this node will not do; undefined when it will. */
@@ -98,8 +98,10 @@ export function explain(context: SchedulingContext, pod: PodClass): readonly Ver
   return verdicts.sort(byTotal);
 }
 
+/** Equals by name, so that whoever asks is told the same. */
 const byTotal = (left: Verdict, right: Verdict): number =>
-  (right.fits ? right.total : infeasible) - (left.fits ? left.total : infeasible) || 0;
+  (right.fits ? right.total : infeasible) - (left.fits ? left.total : infeasible) ||
+  (left.node < right.node ? -1 : 1);
 
 /** The decision for a pod: its node, or why no node will do. Plain data. */
 export type Decision =

@@ -144,6 +144,7 @@ function toUnbound(claim: PersistentVolumeClaim, lookup: VolumeLookup): UnboundC
   }
   const storageClass = lookup.storageClass(storageClassOf(claim));
   return {
+    claim: `${claim.metadata.namespace}/${claim.metadata.name}`,
     volumes: volumes.map(({ metadata, spec }) => ({
       name: metadata.name,
       terms: spec?.nodeAffinity?.required?.nodeSelectorTerms ?? [],

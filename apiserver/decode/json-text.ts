@@ -23,6 +23,8 @@ export interface RepeatedField {
 
 /** Where more fields stand, nobody reads in which order they are complained about. */
 const maxPlaces = 10_000;
+/** Of all paths that are kept: each holds the keys above it, which may be long. */
+export const maxPathCharacters = 1_000_000;
 const noPlaces: ReadonlyMap<string, number> = new Map();
 
 /** Text that is no JSON; the message is Go's. */
@@ -103,7 +105,12 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** A later object is merged into an earlier one, as Go decodes twice into the same struct or map. */
 function put(object: Record<string, unknown>, key: string, later: unknown): void {
   const earlier = Object.hasOwn(object, key) ? object[key] : undefined;
-  const value = isRecord(earlier) && isRecord(later) ? { ...earlier, ...later } : later;
+  // In place: a copy for each repetition would cost the square of them.
+  if (isRecord(earlier) && isRecord(later)) for (const name in later) define(earlier, name, later[name]);
+  else define(object, key, later);
+}
+
+function define(object: Record<string, unknown>, key: string, value: unknown): void {
   Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
 }
 
@@ -118,6 +125,7 @@ class JsonReader {
   readonly #duplicates: RepeatedField[] = [];
   readonly #places = new Map<string, number>();
   #fields = 0;
+  #pathCharacters = 0;
   #at = 0;
 
   constructor(text: string) {
@@ -185,6 +193,8 @@ class JsonReader {
 
   #place(path: string, isRepeated: boolean): void {
     const place = this.#fields++;
+    if (this.#pathCharacters + path.length > maxPathCharacters) return;
+    this.#pathCharacters += path.length;
     if (isRepeated) this.#duplicates.push({ path, place });
     else if (place < maxPlaces && !this.#places.has(path)) this.#places.set(path, place);
   }

@@ -1,4 +1,5 @@
 import { canonicalQuantity } from '../../api/quantity.ts';
+import { maxPathCharacters } from './json-text.ts';
 import {
   emptyStruct,
   emptyValue,
@@ -36,6 +37,7 @@ const maxRawDepth = 500;
 export class TypedReader {
   /** Paths of fields that the schema does not know: `spec.containers[0].foo`. */
   readonly unknownFields: string[] = [];
+  #pathCharacters = 0;
   readonly #path: (string | number)[] = [];
   /** Innermost struct first asked for, as Go's errors name it. */
   readonly #structs: string[] = [];
@@ -68,7 +70,7 @@ export class TypedReader {
     for (const key in object) {
       const field = type.fields.get(key);
       this.#path.push(key);
-      if (field === undefined) this.unknownFields.push(this.#fieldPath());
+      if (field === undefined) this.#tellUnknown();
       const kept = field !== undefined && this.#field(field, object, key);
       this.#path.pop();
       if (!kept) {
@@ -139,7 +141,8 @@ export class TypedReader {
       case 'int64':
         return this.#exact(this.#integer(type, value, beyondInt64));
       case 'number':
-        return typeof value === 'number' ? value : this.#mismatch(value, type.goType);
+        if (typeof value !== 'number') this.#mismatch(value, type.goType);
+        return this.#finite(value as number);
       case 'quantity':
         return this.#quantity(value);
       case 'intOrString':
@@ -182,9 +185,18 @@ export class TypedReader {
     );
   }
 
+  /** What no double holds would be written as null. */
+  #finite(number: number): number {
+    if (Number.isFinite(number)) return number;
+    throw new TypeMismatchError(
+      `json: cannot unmarshal number ${number} into ${this.#target()} of type float64`,
+    );
+  }
+
   /** Larger numbers than 64 bits hold are no integers for Go either. */
   #checkRaw(value: unknown, depth: number): void {
     if (depth > maxRawDepth) throw new TypeMismatchError('exceeded max depth');
+    if (typeof value === 'number') this.#finite(value);
     if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2 ** 63)
       this.#exact(value);
     if (typeof value !== 'object' || value === null) return;
@@ -206,6 +218,12 @@ export class TypedReader {
 
   #goPath(): (string | number)[] {
     return this.#path.filter((part) => typeof part === 'string' && !part.startsWith(mapKey));
+  }
+
+  #tellUnknown(): void {
+    const path = this.#pathCharacters > maxPathCharacters ? '' : this.#fieldPath();
+    this.#pathCharacters += path.length;
+    if (path !== '' && this.#pathCharacters <= maxPathCharacters) this.unknownFields.push(path);
   }
 
   #fieldPath(): string {

@@ -12,6 +12,9 @@ export interface JsonPatchOperation {
   readonly value?: unknown;
 }
 
+/** Bytes of JSON that all `copy` operations of a patch may add together: each could double what is there. */
+const maxCopiedBytes = 3 * 1024 * 1024;
+
 /** More operations than this are refused. */
 export const maxJsonPatchOperations = 10_000;
 
@@ -23,9 +26,17 @@ type Container = unknown[] | Record<string, unknown>;
  */
 export function applyJsonPatch(document: unknown, operations: readonly JsonPatchOperation[]): unknown {
   let root = document;
-  for (const operation of operations) root = applyOperation(root, operation);
+  let copied = 0;
+  for (const operation of operations) {
+    if (operation.op === 'copy') copied += sizeOf(need(root, pointer(operation.from)));
+    if (copied > maxCopiedBytes)
+      throw new JsonPatchError(`copies add ${copied} bytes, more than the limit of ${maxCopiedBytes}`);
+    root = applyOperation(root, operation);
+  }
   return root;
 }
+
+const sizeOf = (value: unknown): number => JSON.stringify(value).length;
 
 function applyOperation(root: unknown, operation: JsonPatchOperation): unknown {
   const path = pointer(operation.path);

@@ -51,7 +51,8 @@ function retained(original: Fields, patch: Fields): Map<string, unknown> {
   const keys = patch['$retainKeys'];
   if (keys === undefined) return new Map(Object.entries(original));
   if (!Array.isArray(keys)) throw new StrategicMergeError('unable to parse retainKeys list');
-  return new Map(Object.entries(original).filter(([key]) => keys.includes(key)));
+  const kept = new Set<unknown>(keys);
+  return new Map(Object.entries(original).filter(([key]) => kept.has(key)));
 }
 
 function fieldOf(type: SchemaType | undefined, key: string): SchemaField | undefined {
@@ -100,9 +101,10 @@ function deletePrimitives(merged: Map<string, unknown>, patch: Fields, key: stri
   if (!Array.isArray(value)) throw new StrategicMergeError(`invalid value for ${key}`);
   const current = merged.get(name);
   if (!Array.isArray(current) || patch[name] === null) return;
+  const deleted = new Set<unknown>(value);
   merged.set(
     name,
-    current.filter((item) => !value.includes(item)),
+    current.filter((item) => !deleted.has(item)),
   );
 }
 

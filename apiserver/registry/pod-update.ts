@@ -39,18 +39,16 @@ function validateDeadline(next: PodSpec, current: PodSpec): FieldError[] {
   return after > before ? [invalid(field, after, `must be less than or equal to previous value`)] : [];
 }
 
-const withoutSeconds = ({
-  tolerationSeconds: _,
-  ...toleration
-}: Toleration): Omit<Toleration, 'tolerationSeconds'> => toleration;
+const withoutSeconds = ({ key, operator, value, effect }: Toleration): string =>
+  JSON.stringify([key ?? '', operator ?? '', value ?? '', effect ?? '']);
+const withSeconds = (toleration: Toleration): string =>
+  `${withoutSeconds(toleration)} ${toleration.tolerationSeconds}`;
 
 function validateTolerationsAdded(next: PodSpec, current: PodSpec): FieldError[] {
-  const kept = (current.tolerations ?? []).every((old) =>
-    (next.tolerations ?? []).some(
-      (toleration) =>
-        isDeepStrictEqual(toleration, old) ||
-        (old.effect === 'NoExecute' && isDeepStrictEqual(withoutSeconds(toleration), withoutSeconds(old))),
-    ),
+  const whole = new Set((next.tolerations ?? []).map(withSeconds));
+  const shapes = new Set((next.tolerations ?? []).map(withoutSeconds));
+  const kept = (current.tolerations ?? []).every(
+    (old) => whole.has(withSeconds(old)) || (old.effect === 'NoExecute' && shapes.has(withoutSeconds(old))),
   );
   return kept
     ? []
@@ -90,8 +88,13 @@ function withMutableOf(next: PodSpec, current: PodSpec, gated: boolean): PodSpec
   return withoutUndefined(munged);
 }
 
+/** What its node's own files say is not changed here. */
+const isMirror = ({ metadata }: Pod): boolean =>
+  metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
+
 /** Ephemeral containers may be added, and nothing else. */
 export function validateEphemeralUpdate(next: Pod, current: Pod): FieldError[] {
+  if (isMirror(current)) return [forbidden('', 'static pods do not support ephemeral containers')];
   const before = current.spec.ephemeralContainers ?? [];
   const after = next.spec.ephemeralContainers ?? [];
   const errors = validateContainers(next.spec, 'spec').filter(({ field }) =>
@@ -119,6 +122,7 @@ export function validateEphemeralUpdate(next: Pod, current: Pod): FieldError[] {
 
 /** Only cpu and memory of what keeps running may change, never be taken away, and the QoS class stays. */
 export function validateResize(next: Pod, current: Pod): FieldError[] {
+  if (isMirror(current)) return [forbidden('', 'static pods cannot be resized')];
   const errors: FieldError[] = [];
   const before = qosClassOf(current.spec);
   if (qosClassOf(next.spec) !== before)

@@ -32,12 +32,14 @@ export interface RequestedSubject {
 }
 
 const onlyBlock =
-  /^[^-]*-----BEGIN CERTIFICATE REQUEST-----([A-Za-z0-9+/\s]*={0,2}\s*)-----END CERTIFICATE REQUEST-----\s*$/;
+  /^[^-]*-----BEGIN CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]*)-----END CERTIFICATE REQUEST-----\s*$/;
+const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /** @param request base64 of PEM, as in `spec.request`. Undefined when it cannot be read. */
 export function requestedSubject(request: string): RequestedSubject | undefined {
-  const body = onlyBlock.exec(Buffer.from(request, 'base64').toString('latin1'))?.[1];
-  const outer = body === undefined ? undefined : element(Buffer.from(body, 'base64'));
+  const body =
+    onlyBlock.exec(Buffer.from(request, 'base64').toString('latin1'))?.[1]?.replaceAll(/\s/g, '') ?? '';
+  const outer = base64.test(body) ? element(Buffer.from(body, 'base64')) : undefined;
   if (outer?.tag !== sequenceTag || outer.rest.length > 0) return undefined;
   const info = element(outer.body);
   const version = info?.tag === sequenceTag ? element(info.body) : undefined;

@@ -153,10 +153,15 @@ function validateClaim({ spec }: PersistentVolumeClaim): FieldError[] {
   return errors;
 }
 
+const oldClass = 'volume.beta.kubernetes.io/storage-class';
+
 function validateClaimUpdate(next: PersistentVolumeClaim, current: PersistentVolumeClaim): FieldError[] {
+  // A claim that named no class may be given one later: the default, when there is one.
+  const mayBeClassed =
+    current.spec?.storageClassName === undefined && current.metadata.annotations?.[oldClass] === undefined;
   const fixed = (claim: PersistentVolumeClaim): unknown => {
     const { resources: _, volumeName: __, volumeAttributesClassName: ___, ...spec } = claim.spec ?? {};
-    return spec;
+    return mayBeClassed ? { ...spec, storageClassName: undefined } : spec;
   };
   const bound = (current.spec?.volumeName ?? '') !== '' && next.spec?.volumeName !== current.spec?.volumeName;
   return bound || !isDeepStrictEqual(fixed(next), fixed(current))

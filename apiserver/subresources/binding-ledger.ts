@@ -111,20 +111,37 @@ export class BindingLedger {
   /** What each scheduler was refused and may count all the same. */
   readonly #refused = new Map<string, Refused[]>();
 
-  /** Says which may be bound, and notes them. Synchronous: nobody comes between. */
-  judge(view: BindingView, wishes: readonly BindingWish[]): BindingJudgement {
+  /**
+   * Says which may be bound, and notes them. Synchronous: nobody comes between.
+   * @param together all of them or none
+   */
+  judge(view: BindingView, wishes: readonly BindingWish[], together = false): BindingJudgement {
     const unseen = this.#unseenBy(view);
-    const batch = this.begin(view.writer);
     const missing = this.#refusedOf(view);
-    const isAllowed = wishes.map((wish) => {
+    const refuse = (wish: BindingWish): void => {
+      missing.push({ request: view.request, ...footprintOf(wish.node, wish.pod) });
+    };
+    let isAllowed = wishes.map((wish) => {
       const isConcerned = unseen === undefined || unseen.some((other) => other.concerns(wish));
       const isFine = !isConcerned && !(missing.length > 0 && relies(wish, missing));
-      if (isFine) batch.note(wish);
-      else missing.push({ request: view.request, ...footprintOf(wish.node, wish.pod) });
+      if (!isFine) refuse(wish);
       return isFine;
     });
+    if (together && isAllowed.includes(false)) {
+      for (const [at, wish] of wishes.entries()) if (isAllowed[at] === true) refuse(wish);
+      isAllowed = wishes.map(() => false);
+    }
+    const batch = this.begin(view.writer);
+    for (const [at, wish] of wishes.entries()) if (isAllowed[at] === true) batch.note(wish);
     if (missing.length > 0) this.#refused.set(view.writer, missing);
     return { batch, isAllowed, unseen: unseen ?? [] };
+  }
+
+  /** They are refused for another reason, and their scheduler may count them all the same until it knows. */
+  refuse(view: BindingView, wishes: readonly BindingWish[]): void {
+    const missing = this.#refusedOf(view);
+    for (const { node, pod } of wishes) missing.push({ request: view.request, ...footprintOf(node, pod) });
+    if (missing.length > 0) this.#refused.set(view.writer, missing);
   }
 
   /** Batches of others that whoever has this view does not know of; undefined: more than is remembered. */

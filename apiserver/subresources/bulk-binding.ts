@@ -1,60 +1,38 @@
-import type { Pod } from '../../api/generated/core-v1.ts';
-import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
-import { badRequest, notFound, StatusError } from '../../api/status-error.ts';
-import { topologyLabels } from '../admission/topology-labels.ts';
+import type { KindInfo } from '../../api/kind-info.ts';
+import { badRequest } from '../../api/status-error.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import type { VirtualHandler } from '../http/router.ts';
 import type { WriteDependencies } from '../http/writes.ts';
-import { keyOf } from '../storage/keys.ts';
-import type { StoragePut } from '../storage/storage.ts';
 import { parseVersion } from '../storage/version.ts';
-import type { CurrentObject } from '../store/request.ts';
-import { type BindingOrder, bindPod } from './binding.ts';
-import type { BindingFence, Turn } from './binding-fence.ts';
-import type { BindingLedger, BindingView, BindingWish } from './binding-ledger.ts';
+import type { Turn } from './binding-fence.ts';
+import type { BindingView } from './binding-ledger.ts';
 import {
-  type BulkResult,
-  type BulkResults,
-  bulkAnswer,
-  bulkKind,
-  bulkRounds,
-  readBulk,
-  refusal,
-} from './bulk-request.ts';
-
-const podStorage = { resource: '/pods' };
+  type BindingGuard,
+  type BulkRequest,
+  itemKeys,
+  outdated,
+  type Planned,
+  planAll,
+} from './binding-plan.ts';
+import { bindTogether } from './bulk-binding-together.ts';
+import { type BulkResults, bulkAnswer, bulkKind, bulkRounds, readBulk } from './bulk-request.ts';
 
 /** Our own resource, see `bulkBindingHandler`. */
 export const bulkBindingKind: KindInfo = bulkKind('BulkBinding');
-
-const itemKeys = ['namespace', 'name', 'uid', 'node'] as const;
-type BulkItem = Readonly<Record<(typeof itemKeys)[number], string>>;
-
-/** What keeps several schedulers apart. */
-export interface BindingGuard {
-  readonly ledger: BindingLedger;
-  readonly fence: BindingFence;
-}
 
 /**
  * `POST /apis/coracle.dev/v1/bulkbindings`, body `{scheduler, seen, request, answered, items: [{namespace, name, uid,
  * node}, ...]}`: binds every pod on its own condition, many in a transaction. `scheduler` names who asks and `seen` is
  * the resourceVersion up to which it knows all pods: an item that others' later bindings concern is refused. It numbers
  * its requests, and says up to which it had the answers when it decided. Answers 200 with
- * `{kind: BulkBinding, results: [...]}`.
+ * `{kind: BulkBinding, results: [...]}`. With `together: true` the items stand or fall together, see `bindTogether`.
  */
 export function bulkBindingHandler(deps: WriteDependencies, guard: BindingGuard): VirtualHandler {
   return async (request) => {
-    const asked = readRequest(request);
-    const results = await bindAll(deps, guard, asked);
+    const { together, ...asked } = readRequest(request);
+    const results = await (together ? bindTogether : bindAll)(deps, guard, asked);
     return bulkAnswer('BulkBinding', results);
   };
-}
-
-/** One item that can be written, and where its result belongs. */
-interface Planned extends BindingWish {
-  readonly at: number;
-  readonly put: StoragePut;
 }
 
 async function bindAll(
@@ -68,26 +46,6 @@ async function bindAll(
     if (planned.length > 0) await bindPlanned(deps, guard, { view, planned, results });
   }
   return results;
-}
-
-async function planAll(
-  deps: WriteDependencies,
-  items: readonly BulkItem[],
-  results: BulkResults,
-  isRepeated: boolean,
-): Promise<Planned[]> {
-  const { source } = deps.store.dependencies;
-  const planned: Planned[] = [];
-  for (const [at, item] of items.entries()) {
-    if (results[at] !== undefined) continue;
-    let pod = source.cached(podStorage, item.namespace, item.name);
-    if (isRepeated || pod === undefined) pod = await source.stored(podStorage, item.namespace, item.name);
-    const labels = topologyLabels(deps.cache, item.node);
-    const plan = planPut({ ...item, labels }, pod, deps.clock.nowMs());
-    if ('put' in plan) planned.push({ at, node: item.node, pod: plan.pod, put: plan.put });
-    else if (pod?.cached !== true) results[at] = plan.result;
-  }
-  return planned;
 }
 
 interface Round {
@@ -126,29 +84,6 @@ async function bindPlanned(
     if (isAllowed[index] !== true) results[at] = outdated(until);
 }
 
-const outdated = (until: number): BulkResult => ({
-  ...{ code: 409, reason: 'Conflict' },
-  message: 'other schedulers have bound pods that concern this one and that its scheduler had not seen',
-  until: String(until),
-});
-
-function planPut(
-  item: BulkItem & Pick<BindingOrder, 'labels'>,
-  pod: CurrentObject | undefined,
-  nowMs: number,
-): Pick<Planned, 'put' | 'pod'> | { readonly result: BulkResult } {
-  try {
-    if (pod === undefined) throw notFound({ group: '', plural: 'pods' }, item.name);
-    const object = bindPod(pod.object, item, nowMs);
-    const key = keyOf('/pods', item.namespace, item.name);
-    return { pod: object as Pod & AnyObject, put: { type: 'put', key, object, expected: pod.version } };
-  } catch (error) {
-    // One pod's refusal is its result, not the batch's.
-    if (!(error instanceof StatusError)) throw error;
-    return { result: refusal(error) };
-  }
-}
-
 interface Commit {
   readonly turn: Turn;
   readonly allowed: readonly Planned[];
@@ -177,17 +112,13 @@ async function commit(
   return last;
 }
 
-interface BulkRequest {
-  readonly view: BindingView;
-  readonly items: readonly BulkItem[];
-}
-
-function readRequest(request: ApiRequest): BulkRequest {
+function readRequest(request: ApiRequest): BulkRequest & { readonly together: boolean } {
   const { fields, items } = readBulk(request, 'bulk binding', itemKeys);
-  const { scheduler, seen, request: number, answered } = fields;
+  const { scheduler, seen, request: number, answered, together = false } = fields;
+  if (typeof together !== 'boolean') throw badRequest('bulk binding: together: must be true or false');
   const writer = typeof scheduler === 'string' && scheduler !== '' ? scheduler : request.user.name;
   const view = { writer, seen: readSeen(seen), request: toCount(number), answered: toCount(answered) };
-  return { view, items };
+  return { view, items, together };
 }
 
 const toCount = (value: unknown): number => (typeof value === 'number' ? value : 0);

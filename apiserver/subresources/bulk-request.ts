@@ -16,6 +16,8 @@ export interface BulkResult {
   readonly message?: string;
   /** Refused because of what the scheduler has not seen: up to this version it should look before it tries again. */
   readonly until?: string;
+  /** Refused only because another item of a request that stands or falls together was. */
+  readonly together?: true;
 }
 
 /** By item; undefined while it is open. */

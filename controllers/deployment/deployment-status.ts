@@ -5,6 +5,7 @@ import type {
   ReplicaSet,
 } from '../../api/generated/apps-v1.ts';
 import { omitZeros } from '../omit-zeros.ts';
+import { isTerminating } from '../pod-state.ts';
 import { maxUnavailable, replicasOf, sumReplicas, sumStatus } from './availability.ts';
 import {
   type ConditionUpdate,
@@ -81,6 +82,8 @@ export function deadlineCheckInMs(
 ): number | undefined {
   const current = conditionOf(deployment.status, 'Progressing');
   if (!hasProgressDeadline(deployment) || current === undefined) return undefined;
+  // Nobody's deadline runs then.
+  if (deployment.spec.paused === true || isTerminating(deployment)) return undefined;
   if (isComplete(deployment, status) || current.reason === 'ProgressDeadlineExceeded') return undefined;
   const left = deadlineMs(deployment, current) - nowMs;
   return Math.max(0, left) + 1000;

@@ -140,6 +140,8 @@ describe('the status of a rollout', () => {
     expect(at(t0Ms + 600_000)).toBe('ReplicaSetUpdated');
     expect(at(t0Ms + 600_001)).toBe('ProgressDeadlineExceeded');
     expect(deadlineCheckInMs(deployment, {}, t0Ms + 590_000)).toBe(11_000);
+    const paused = { ...deployment, spec: { ...deployment.spec, paused: true } };
+    expect(deadlineCheckInMs(paused, {}, t0Ms + 700_000)).toBeUndefined();
   });
 
   it('shows that it is paused, and resumes', () => {

@@ -1,9 +1,8 @@
 /**
  * Receives, authenticates and counts what guards send. What is malformed, forged, replayed or of an unknown node is dropped.
  *
- * It comes 10,000 times a second, so nothing is made for a beat: it is read where it lies, and a sender remembers what it
- * must in fields that hold their numbers in place (V8 makes an object of a number that it stores in a field where something
- * else has been, and of a small one that has more than 31 bits; thousands of these live long enough to be costly garbage).
+ * It comes 10,000 times a second, so nothing is made for a beat: it is read where it lies, and what is remembered of its sender
+ * are numbers in columns (`node-slots.ts`).
  */
 import {
   awaitedVersionIn,
@@ -16,48 +15,48 @@ import {
   isNewerSequence,
   isSealed,
   nodeIdIn,
+  packedOriginIn,
   sequenceIn,
+  unpackOrigin,
 } from '../../base/beat.ts';
 import { encodeConfirmation, isRenewal, type LoadFigures, loadIn } from '../../base/beat-renewal.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import { type SipKey, toSipKey } from '../../base/sip-hash.ts';
-import type { BeatSource, Origin } from './beat-source.ts';
-import { datagramsPerTurn } from './rests.ts';
+import { type SipKey, sipKeyWords, toSipKey } from '../../base/sip-hash.ts';
+import type { BeatSource } from './beat-source.ts';
+import { type NodeSlots, withRoom, withRoomForBytes, withRoomForWords } from './node-slots.ts';
 
-/** Turns spent emptying the socket before a judgement, at most. */
+/** Turns of the event loop spent waiting for what has arrived, at most; in each some datagrams are heard at least. */
 const maxTurns = 256;
-
-interface Sender {
-  readonly name: string;
-  readonly id: number;
-  readonly key: Buffer;
-  readonly sipKey: SipKey;
-  /** Made when the first answer is. */
-  answerKey: Buffer | undefined;
-  hasBeaten: boolean;
-  /** Of the newest datagram, as a signed number. */
-  sequence: number;
-  origin: Origin;
-}
+/** Fewer in a turn mean that there were no more. */
+const datagramsPerTurn = 32;
 
 export interface BeatListenerOptions {
   readonly source: BeatSource;
+  /** Of the nodes that are expected. */
+  readonly slots: NodeSlots;
   readonly clusterKey: Buffer;
   readonly clock: Clock;
   readonly logger: Logger;
   /** @param awaitedVersion the guard wants to know of the least version until it has come so far */
-  readonly onBeat: (node: string, dataPlaneVersion: number, awaitedVersion: number | undefined) => void;
-  readonly onRenewal: (node: string, sequence: number, load: LoadFigures | undefined) => void;
+  readonly onBeat: (slot: number, dataPlaneVersion: number, awaitedVersion: number | undefined) => void;
+  readonly onRenewal: (slot: number, sequence: number, load: LoadFigures | undefined) => void;
 }
-
-const nowhere: Origin = { address: '', port: 0 };
 
 export class BeatListener {
   readonly #options: BeatListenerOptions;
-  /** By id as a signed number, and by name. */
-  readonly #byId = new Map<number, Sender>();
-  readonly #byName = new Map<string, Sender>();
+  /** By id as a signed number. */
+  readonly #slotOfId = new Map<number, number>();
+  /** Of those that are expected, by slot; in the columns, too. */
+  readonly #ids: (number | undefined)[] = [];
+  /** By slot; made when the first answer is. */
+  readonly #answerKeys: (Buffer | undefined)[] = [];
+  #keys: SipKey = new Int32Array(0);
+  #hasBeaten: Uint8Array = new Uint8Array(0);
+  /** Of the newest datagram, as a signed number. */
+  #sequence: Int32Array = new Int32Array(0);
+  /** Where the last datagram that asked is to be answered; 0 before one has. */
+  #origin: Float64Array = new Float64Array(0);
   #received = 0;
   #accepted = 0;
 
@@ -69,31 +68,36 @@ export class BeatListener {
     return { received: this.#received, accepted: this.#accepted };
   }
 
-  expect(name: string): void {
-    const id = beatNodeId(name);
-    const known = this.#byId.get(id | 0);
-    if (known?.name === name) return;
-    if (known !== undefined) {
-      this.#options.logger.warn({ name, other: known.name }, 'two nodes share a beat id');
-      this.#byName.delete(known.name);
-    }
-    const key = deriveBeatKey(this.#options.clusterKey, name);
-    const common = { name, id, key, sipKey: toSipKey(key) };
-    const sender = { ...common, answerKey: undefined, hasBeaten: false, sequence: 0, origin: nowhere };
-    this.#byId.set(id | 0, sender);
-    this.#byName.set(name, sender);
+  /** @param slot of a node; that one's until it is forgotten */
+  expect(slot: number): void {
+    const { slots, logger, clusterKey } = this.#options;
+    const name = slots.nameOf(slot);
+    if (name === undefined || this.#ids[slot] !== undefined) return;
+    const id = beatNodeId(name) | 0;
+    const other = this.#slotOfId.get(id);
+    if (other !== undefined) logger.warn({ name, other: slots.nameOf(other) }, 'two nodes share a beat id');
+    this.#slotOfId.set(id, slot);
+    this.#ids[slot] = id;
+    this.#keys = withRoomForWords(this.#keys, sipKeyWords * slot + sipKeyWords - 1);
+    this.#hasBeaten = withRoomForBytes(this.#hasBeaten, slot);
+    this.#sequence = withRoomForWords(this.#sequence, slot);
+    this.#origin = withRoom(this.#origin, slot);
+    this.#keys.set(toSipKey(deriveBeatKey(clusterKey, name)), sipKeyWords * slot);
+    this.#hasBeaten[slot] = 0;
+    this.#origin[slot] = 0;
   }
 
-  forget(name: string): void {
-    const sender = this.#byName.get(name);
-    if (sender === undefined) return;
-    this.#byName.delete(name);
-    this.#byId.delete(sender.id | 0);
+  forget(slot: number): void {
+    const id = this.#ids[slot];
+    if (id === undefined) return;
+    this.#ids[slot] = undefined;
+    this.#answerKeys[slot] = undefined;
+    if (this.#slotOfId.get(id) === slot) this.#slotOfId.delete(id);
   }
 
   /** Listens until `signal` aborts. @throws when the source cannot be opened. */
   run(signal: AbortSignal): Promise<void> {
-    return this.#options.source.run((datagram, from) => this.#receive(datagram, from), signal);
+    return this.#options.source.run((datagram) => this.#receive(datagram), signal);
   }
 
   /** Tells the node's guard the least version. The newest sequence heard is echoed: the guard sees that the answer is a fresh one. */
@@ -108,7 +112,7 @@ export class BeatListener {
 
   /** Resolves when all datagrams that had arrived at the time of the call are heard. */
   async drain(): Promise<void> {
-    const done = this.#options.source.hurry();
+    if (this.#options.source.readAll()) return;
     for (let turn = 0; turn < maxTurns; turn += 1) {
       const before = this.#received;
       // The poll phase comes between timers and immediates; two immediates enclose a whole one.
@@ -116,7 +120,6 @@ export class BeatListener {
       await this.#turn();
       if (this.#received - before < datagramsPerTurn) break;
     }
-    done();
   }
 
   #turn(): Promise<void> {
@@ -125,28 +128,33 @@ export class BeatListener {
     });
   }
 
-  #receive(datagram: Buffer, from: Origin): void {
+  #receive(datagram: Buffer): void {
     this.#received += 1;
     const beats = isBeat(datagram);
     if (!beats && !isRenewal(datagram)) return;
-    const sender = this.#byId.get(nodeIdIn(datagram) | 0);
-    if (sender === undefined || !isSealed(datagram, sender.sipKey)) return;
+    const slot = this.#slotOfId.get(nodeIdIn(datagram) | 0);
+    if (slot === undefined || !isSealed(datagram, this.#keys, sipKeyWords * slot)) return;
     const sequence = sequenceIn(datagram) | 0;
-    if (sender.hasBeaten && !isNewerSequence(sequence, sender.sequence)) return;
-    sender.hasBeaten = true;
-    sender.sequence = sequence;
-    // Kept as long as it stays the same: one that changes with each beat would be garbage that has lived.
-    if (sender.origin.port !== from.port || sender.origin.address !== from.address) sender.origin = from;
+    if (this.#hasBeaten[slot] === 1 && !isNewerSequence(sequence, this.#sequence[slot] ?? 0)) return;
+    this.#hasBeaten[slot] = 1;
+    this.#sequence[slot] = sequence;
     this.#accepted += 1;
+    const awaitedVersion = beats ? awaitedVersionIn(datagram) : undefined;
+    if (!beats || awaitedVersion !== undefined) this.#origin[slot] = packedOriginIn(datagram);
     const { onBeat, onRenewal } = this.#options;
-    if (beats) onBeat(sender.name, dataPlaneVersionIn(datagram), awaitedVersionIn(datagram));
-    else onRenewal(sender.name, sequence >>> 0, loadIn(datagram));
+    if (beats) onBeat(slot, dataPlaneVersionIn(datagram), awaitedVersion);
+    else onRenewal(slot, sequence >>> 0, loadIn(datagram));
   }
 
   #send(node: string, encode: (id: number, newestSequence: number, answerKey: Buffer) => Buffer): void {
-    const sender = this.#byName.get(node);
-    if (sender === undefined || !sender.hasBeaten) return;
-    sender.answerKey ??= deriveAnswerKey(sender.key);
-    this.#options.source.send(encode(sender.id, sender.sequence >>> 0, sender.answerKey), sender.origin);
+    const { slots, source, clusterKey } = this.#options;
+    const slot = slots.slotOf(node);
+    const id = slot === undefined ? undefined : this.#ids[slot];
+    if (slot === undefined || id === undefined) return;
+    const origin = unpackOrigin(this.#origin[slot] ?? 0);
+    if (origin.port === 0) return;
+    this.#answerKeys[slot] ??= deriveAnswerKey(deriveBeatKey(clusterKey, node));
+    const answerKey = this.#answerKeys[slot];
+    source.send(encode(id >>> 0, (this.#sequence[slot] ?? 0) >>> 0, answerKey), origin);
   }
 }

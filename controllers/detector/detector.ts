@@ -20,7 +20,9 @@ import {
   judgePolicy,
   takeOver,
   trackNode,
+  untrackNode,
   type Verdict,
+  verdictOf,
 } from './judge.ts';
 import { LeaseRenewals } from './lease-renewals.ts';
 import { leastVersionOf } from './least-version.ts';
@@ -66,12 +68,14 @@ export class Detector {
     this.#judging = new JudgingClock(options.clock, tickMs);
     this.#state = createJudgeState(0);
     this.#listener = new BeatListener({
-      ...options,
-      onBeat: (node, dataPlaneVersion, awaitedVersion) => {
-        hear(this.#state, node, this.#judging.nowMs, dataPlaneVersion);
-        this.#answers.hear(node, awaitedVersion);
+      ...{ ...options, slots: this.#state.slots },
+      onBeat: (slot, dataPlaneVersion, awaitedVersion) => {
+        hear(this.#state, slot, this.#judging.nowMs, dataPlaneVersion);
+        if (awaitedVersion === undefined && !this.#answers.isAwaited) return;
+        this.#answers.hear(this.#nameOf(slot), awaitedVersion);
+        options.source.hurry(this.#answers.isAwaited);
       },
-      onRenewal: (node, sequence, load) => this.#renewals?.hear(node, sequence, load),
+      onRenewal: (slot, sequence, load) => this.#renewals?.hear(this.#nameOf(slot), sequence, load),
     });
     this.#answers = new VersionAnswers({
       clock: options.clock,
@@ -83,9 +87,10 @@ export class Detector {
       onAdd: (node) => this.#track(node),
       onUpdate: (_previous, node) => this.#track(node),
       onDelete: ({ metadata }) => {
-        this.#listener.forget(metadata.name);
+        const slot = this.#state.slots.slotOf(metadata.name);
+        if (slot !== undefined) this.#listener.forget(slot);
         this.#answers.forget(metadata.name);
-        this.#state.nodes.delete(metadata.name);
+        untrackNode(this.#state, metadata.name);
       },
     });
   }
@@ -134,11 +139,15 @@ export class Detector {
 
   #track(node: Node): void {
     const { name, annotations } = node.metadata;
-    this.#listener.expect(name);
-    trackNode(this.#state, name, {
+    const slot = trackNode(this.#state, name, {
       hasGuard: annotations?.[guardAnnotation] !== undefined,
       isDead: hasTaint(node, nodeDeadTaint),
     });
+    this.#listener.expect(slot);
+  }
+
+  #nameOf(slot: number): string {
+    return this.#state.slots.nameOf(slot) ?? '';
   }
 
   /** Undefined until every live node has had the time to beat: a few of them are not the least of all. */
@@ -166,7 +175,7 @@ export class Detector {
 
   #verdictOf(node: string): Verdict {
     if (isListening(this.#state, this.#judging.nowMs)) return 'unknown';
-    return this.#state.nodes.get(node)?.verdict ?? 'unknown';
+    return verdictOf(this.#state, node);
   }
 
   #judge(marker: NodeMarker): void {
@@ -190,7 +199,7 @@ export class Detector {
       await delay(this.#options.clock, statisticsEveryMs, signal);
       const { received, accepted } = this.#listener.counters;
       const renewed = this.#renewals?.stored ?? 0;
-      this.#options.logger.info({ received, accepted, renewed, nodes: this.#state.nodes.size }, 'beats');
+      this.#options.logger.info({ received, accepted, renewed, nodes: this.#state.slots.size }, 'beats');
     }
   }
 }

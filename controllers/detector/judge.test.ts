@@ -9,7 +9,9 @@ import {
   judgePolicy,
   listenAnew,
   trackNode,
+  untrackNode,
   type Verdict,
+  verdictOf,
 } from './judge.ts';
 
 const tickMs = 50;
@@ -32,14 +34,14 @@ function pass(
   const verdicts: string[] = [];
   for (let now = fromMs; now <= toMs; now += tickMs) {
     if (now % 500 === 0)
-      for (const node of state.nodes.keys()) if (!mute.includes(node)) hear(state, node, now);
+      for (const [node, slot] of state.slots.entries()) if (!mute.includes(node)) hear(state, slot, now);
     for (const { node, verdict } of judge(state, now, policy).changes) verdicts.push(`${node} ${verdict}`);
   }
   return verdicts;
 }
 
 const verdictsOf = (state: JudgeState): Record<string, Verdict> =>
-  Object.fromEntries([...state.nodes].map(([node, { verdict }]) => [node, verdict]));
+  Object.fromEntries([...state.slots.entries()].map(([node]) => [node, verdictOf(state, node)]));
 
 describe('judge', () => {
   it('calls a node silent after two missed beats, dead after four, alive at the next', () => {
@@ -88,6 +90,17 @@ describe('judge', () => {
     expect(verdictsOf(state)).toEqual({ a: 'dead', b: 'dead', c: 'alive' });
   });
 
+  it('forgets a node that is gone, also for the next one in its place', () => {
+    const state = aState(['a', 'b', 'c']);
+    pass(state, 0, 5_000);
+    expect(pass(state, 5_050, 9_000, ['a'])).toEqual(['a silent', 'a dead']);
+    untrackNode(state, 'a');
+    trackNode(state, 'd', { hasGuard: false, isDead: false });
+    expect(pass(state, 9_050, 60_000, ['d'])).toEqual([]);
+    expect(verdictsOf(state)).toEqual({ b: 'alive', c: 'alive', d: 'unknown' });
+    expect(verdictOf(state, 'a')).toBe('unknown');
+  });
+
   it('keeps deaths that an earlier detector declared, and does not count them as silent together', () => {
     const state = aState(['b', 'c']);
     trackNode(state, 'a', { hasGuard: true, isDead: true });
@@ -120,7 +133,7 @@ function faultsOf(plan: readonly Silence[], policy: JudgePolicy): string[] {
     for (const [i, name] of names.entries()) {
       const mute = plan.some(({ node, atMs, forMs }) => node === i && now >= atMs && now < atMs + forMs);
       if (mute || (now + i * 50) % 500 !== 0) continue;
-      hear(state, name, now);
+      hear(state, state.slots.take(name), now);
       lastBeat.set(name, now);
     }
     const { changes } = judge(state, now, policy);

@@ -9,11 +9,12 @@ export function leastVersionOf(
   nowMs: number,
   policy: JudgePolicy = judgePolicy,
 ): number | undefined {
-  let least: number | undefined;
-  for (const { heardAtMs, dataPlaneVersion } of state.nodes.values()) {
-    if (nowMs - heardAtMs >= policy.silentAfterMs) continue;
-    if (dataPlaneVersion > 0 && dataPlaneVersion < (least ?? Number.POSITIVE_INFINITY))
-      least = dataPlaneVersion;
+  let least = Number.POSITIVE_INFINITY;
+  const { slots, heardAtMs, dataPlaneVersion } = state;
+  for (let slot = 0; slot < slots.limit; slot += 1) {
+    const version = dataPlaneVersion[slot] ?? 0;
+    if (version === 0 || version >= least) continue;
+    if (nowMs - (heardAtMs[slot] ?? 0) < policy.silentAfterMs) least = version;
   }
-  return least;
+  return Number.isFinite(least) ? least : undefined;
 }

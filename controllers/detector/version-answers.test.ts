@@ -7,8 +7,8 @@ import { VersionAnswers } from './version-answers.ts';
 function aState(versions: Readonly<Record<string, number>>, heardAtMs = 0): JudgeState {
   const state = createJudgeState(0);
   for (const [node, version] of Object.entries(versions)) {
-    trackNode(state, node, { hasGuard: true, isDead: false });
-    hear(state, node, heardAtMs, version);
+    const slot = trackNode(state, node, { hasGuard: true, isDead: false });
+    hear(state, slot, heardAtMs, version);
   }
   return state;
 }
@@ -21,7 +21,7 @@ describe('leastVersionOf', () => {
   it('is not held back by nodes that are silent, unheard or without a data plane', () => {
     const state = aState({ a: 384, late: 128, fresh: 0 });
     trackNode(state, 'unheard', { hasGuard: true, isDead: false });
-    hear(state, 'a', 1_200, 384);
+    hear(state, state.slots.take('a'), 1_200, 384);
     expect(leastVersionOf(state, 1_199)).toBe(128);
     expect(leastVersionOf(state, 1_200)).toBe(384);
   });
@@ -52,7 +52,7 @@ describe('VersionAnswers', () => {
       clock,
       told,
       beat: (node, dataPlaneVersion, awaitedVersion) => {
-        hear(state, node, 0, dataPlaneVersion);
+        hear(state, state.slots.take(node), 0, dataPlaneVersion);
         answers.hear(node, awaitedVersion);
       },
     };

@@ -16,6 +16,8 @@ const lagMs = 500;
 export class EndpointsController implements ControlLoop {
   readonly #context: ControllerContext;
   readonly #loop: ReconcileLoop;
+  /** Services that were seen to go: Endpoints of their name go, too, whoever made them. */
+  readonly #gone = new Set<string>();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -31,7 +33,10 @@ export class EndpointsController implements ControlLoop {
     services.addHandler({
       onAdd: (service) => later(keyOf(service)),
       onUpdate: (_previous, service) => later(keyOf(service)),
-      onDelete: (service) => later(keyOf(service)),
+      onDelete: (service) => {
+        this.#gone.add(keyOf(service));
+        later(keyOf(service));
+      },
     });
     endpointSlices.addHandler({
       onAdd: laterOwner,
@@ -50,7 +55,8 @@ export class EndpointsController implements ControlLoop {
     const { services, endpointSlices, endpoints: informer } = this.#context.informers;
     const service = services.lister.get(namespace, name);
     const current = informer.lister.get(namespace, name);
-    if (service === undefined) return this.#deleteOrphan(current);
+    if (service === undefined) return this.#deleteOrphan(key, current);
+    this.#gone.delete(key);
     if (Object.keys(service.spec.selector ?? {}).length === 0 || service.spec.type === 'ExternalName') return;
     const slices = endpointSlices.lister
       .byIndex(serviceIndex, key)
@@ -76,13 +82,15 @@ export class EndpointsController implements ControlLoop {
     }
   }
 
-  /** Endpoints carry no owner reference; those that this loop made go with their service. */
-  async #deleteOrphan(current: Endpoints | undefined): Promise<undefined> {
-    if (current?.metadata.labels?.['endpoints.kubernetes.io/managed-by'] !== 'endpoint-controller') return;
+  /** Endpoints carry no owner reference: they go with their service. After a restart only those that are ours are known. */
+  async #deleteOrphan(key: string, current: Endpoints | undefined): Promise<undefined> {
+    const isOurs = current?.metadata.labels?.['endpoints.kubernetes.io/managed-by'] === 'endpoint-controller';
     try {
-      await this.#context.client.delete(endpoints, current.metadata, { uid: current.metadata.uid });
+      if (current !== undefined && (isOurs || this.#gone.has(key)))
+        await this.#context.client.delete(endpoints, current.metadata, { uid: current.metadata.uid });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+    this.#gone.delete(key);
   }
 }

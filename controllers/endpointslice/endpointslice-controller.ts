@@ -9,6 +9,7 @@ import { runBounded } from '../batches.ts';
 import { type ControllerContext, loopOptions } from '../context.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
 import { nodeHealth, zoneLabel } from '../node-state.ts';
+import { isNamespaceTerminating } from '../pod-creation.ts';
 import { serviceIndex } from '../shared-informers.ts';
 import { type EndpointNode, planEndpoints } from './endpoint.ts';
 import { managedByLabel, managedByUs, planSlices } from './plan-slices.ts';
@@ -18,6 +19,8 @@ import { watchServices } from './triggers.ts';
 const workers = 8;
 /** A service that changes again within this time of its last write waits: a burst becomes few writes. */
 const coalesceMs = 30;
+/** How often to look whether the cache shows the last write at last: its watch may be broken. */
+const staleMs = 150;
 
 /**
  * Keeps the EndpointSlices of every service with a selector at what its pods are. The first change is written at once.
@@ -70,7 +73,7 @@ export class EndpointSliceController implements ControlLoop {
     const seen = Number(this.#context.informers.endpointSlices.lastResourceVersion ?? 0);
     const recentMs = written.atMs + coalesceMs - this.#context.clock.monotonicMs();
     if (recentMs > 0) return recentMs;
-    return seen < written.version ? coalesceMs : 0;
+    return seen < written.version ? staleMs : 0;
   }
 
   async #reconcile(key: string, service: Service): Promise<void> {
@@ -86,6 +89,8 @@ export class EndpointSliceController implements ControlLoop {
       });
       await runBounded(plan.toDelete, (slice) => this.#delete(slice));
     } catch (error) {
+      // The service goes with its namespace, and there is no need to say so.
+      if (isNamespaceTerminating(error)) return;
       const message = `Error updating Endpoint Slices for Service ${key}: ${messageOf(error)}`;
       this.#events.event({
         object: service,

@@ -8,6 +8,7 @@ import { type ControllerContext, loopOptions } from '../context.ts';
 import { type ControlLoop, ReconcileLoop } from '../loop.ts';
 import { isControlledBy, toControllerReference } from '../ownership.ts';
 import { isPodTerminal, isTerminating } from '../pod-state.ts';
+import { claimIndex } from '../shared-informers.ts';
 
 const workers = 4;
 
@@ -25,10 +26,16 @@ export class EphemeralVolumeController implements ControlLoop {
       ...{ ...loopOptions(context, 'ephemeral-volume', workers), needs: [podInformer, volumeClaims] },
       sync: (key) => this.#sync(key),
     });
+    // One that was deleted is made again for a pod that still waits for it.
+    volumeClaims.addHandler({
+      onDelete: (claim) => {
+        for (const pod of podInformer.lister.byIndex(claimIndex, keyOf(claim)))
+          if (hasEphemeral(pod)) this.#loop.enqueue(keyOf(pod));
+      },
+    });
     podInformer.addHandler({
       onAdd: (pod) => {
-        if ((pod.spec.volumes ?? []).some(({ ephemeral }) => ephemeral !== undefined))
-          this.#loop.enqueue(keyOf(pod));
+        if (hasEphemeral(pod)) this.#loop.enqueue(keyOf(pod));
       },
     });
   }
@@ -83,3 +90,6 @@ export class EphemeralVolumeController implements ControlLoop {
     }
   }
 }
+
+const hasEphemeral = ({ spec }: Pod): boolean =>
+  (spec.volumes ?? []).some(({ ephemeral }) => ephemeral !== undefined);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/core-v1.ts';
 import type { StorageClass } from '../../api/generated/storage-v1.ts';
-import { type ClaimView, planClaim } from './plan-claim.ts';
+import { type ClaimView, defaultClassOf, planClaim } from './plan-claim.ts';
 import { planVolume } from './plan-volume.ts';
 
 const meta = (name: string, annotations = {}): PersistentVolume['metadata'] => ({
@@ -33,9 +33,11 @@ const storageClass = (volumeBindingMode: string, provisioner = 'example.com/p'):
 function outcome(view: Partial<ClaimView>): string {
   const step = planClaim({
     ...{ claim: claim(), storageClass: undefined, named: undefined, volumes: [], consumer: undefined },
+    defaultClass: undefined,
     ...view,
   });
   if (step.kind === 'bind') return `bind ${step.volume.metadata.name}`;
+  if (step.kind === 'classify') return `classify ${step.className}`;
   return `${step.kind}: ${step.event?.reason ?? ''}`;
 }
 
@@ -52,6 +54,16 @@ describe('a claim', () => {
       'takes the smallest volume that is large enough',
       { volumes: [volume('big', '9Gi'), volume('fits', '3Gi'), volume('small', '1Gi')] },
       'bind fits',
+    ],
+    [
+      'that named no class gets the default one when there is one at last',
+      { defaultClass: 'c' },
+      'classify c',
+    ],
+    [
+      'that wants no class gets none',
+      { defaultClass: 'c', claim: claim({ storageClassName: '' }) },
+      'wait: FailedBinding',
     ],
     [
       'takes one that is reserved for it before all others',
@@ -173,4 +185,14 @@ describe('a volume', () => {
   ])('%s', (_, given, of, step) => {
     expect(planVolume(given, of)).toEqual(step);
   });
+});
+
+it('of several default classes the newest counts', () => {
+  const marked = (name: string, creationTimestamp: string): StorageClass => {
+    const metadata = meta(name, { 'storageclass.kubernetes.io/is-default-class': 'true' });
+    return { ...storageClass('Immediate'), metadata: { ...metadata, creationTimestamp } };
+  };
+  const [old, newer] = [marked('old', '2026-01-01T00:00:00Z'), marked('newer', '2026-01-02T00:00:00Z')];
+  expect(defaultClassOf([old, newer, storageClass('Immediate')])).toBe('newer');
+  expect(defaultClassOf([storageClass('Immediate')])).toBeUndefined();
 });

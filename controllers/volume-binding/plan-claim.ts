@@ -6,6 +6,7 @@ import {
   bindCompletedAnnotation,
   isReservedFor,
   isSuitable,
+  oldClassAnnotation,
   selectedNodeAnnotation,
   storageClassOf,
 } from '../../api/volume-claim.ts';
@@ -21,7 +22,9 @@ export type ClaimStep =
   /** Somebody else makes the volume. */
   | { readonly kind: 'provision'; readonly provisioner: string; readonly event: ClaimEvent }
   | { readonly kind: 'wait'; readonly event?: ClaimEvent }
-  | { readonly kind: 'lose'; readonly event: ClaimEvent };
+  | { readonly kind: 'lose'; readonly event: ClaimEvent }
+  /** It named no class when there was no default one; now there is. */
+  | { readonly kind: 'classify'; readonly className: string };
 
 export interface ClaimView {
   readonly claim: PersistentVolumeClaim;
@@ -29,6 +32,8 @@ export interface ClaimView {
   /** The volume that the claim names. */
   readonly named: PersistentVolume | undefined;
   readonly volumes: readonly PersistentVolume[];
+  /** The name of the default class. */
+  readonly defaultClass: string | undefined;
   /** A pod that waits for the claim. */
   readonly consumer: string | undefined;
 }
@@ -50,7 +55,7 @@ export function planClaim(view: ClaimView): ClaimStep {
   );
 }
 
-function planUnbound({ claim, storageClass, volumes, consumer }: ClaimView): ClaimStep {
+function planUnbound({ claim, storageClass, volumes, defaultClass, consumer }: ClaimView): ClaimStep {
   const delays =
     storageClass?.volumeBindingMode === 'WaitForFirstConsumer' &&
     claim.metadata.annotations?.[selectedNodeAnnotation] === undefined;
@@ -60,6 +65,7 @@ function planUnbound({ claim, storageClass, volumes, consumer }: ClaimView): Cla
     claim,
   );
   if (found !== undefined) return { kind: 'bind', volume: found };
+  if (isUnclassed(claim) && defaultClass !== undefined) return { kind: 'classify', className: defaultClass };
   if (delays)
     return consumer === undefined
       ? wait('Normal', 'WaitForFirstConsumer', 'waiting for first consumer to be created before binding')
@@ -102,6 +108,26 @@ function planBound(claim: PersistentVolumeClaim, named: PersistentVolume | undef
   if (named.spec?.claimRef === undefined || isReservedFor(named, claim))
     return { kind: 'bind', volume: named };
   return lose('ClaimMisbound', 'Two claims are bound to the same volume, this one is bound incorrectly');
+}
+
+/** Names no class at all; one that names the empty class wants none. */
+const isUnclassed = ({ metadata, spec }: PersistentVolumeClaim): boolean =>
+  spec?.storageClassName === undefined && metadata.annotations?.[oldClassAnnotation] === undefined;
+
+const defaultMarks = [
+  'storageclass.kubernetes.io/is-default-class',
+  'storageclass.beta.kubernetes.io/is-default-class',
+];
+
+/** Of several default classes the newest counts. */
+export function defaultClassOf(classes: readonly StorageClass[]): string | undefined {
+  const [newest] = classes
+    .filter(({ metadata }) => defaultMarks.some((mark) => metadata.annotations?.[mark] === 'true'))
+    .sort(
+      ({ metadata: a }, { metadata: b }) =>
+        b.creationTimestamp.localeCompare(a.creationTimestamp) || a.name.localeCompare(b.name),
+    );
+  return newest?.metadata.name;
 }
 
 const wait = (type: ClaimEvent['type'], reason: string, message: string): ClaimStep => ({

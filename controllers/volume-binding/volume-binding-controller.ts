@@ -1,5 +1,6 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
 import { persistentvolumeclaims, persistentvolumes } from '../../api/generated/resources.ts';
+import { isNotFound } from '../../api/status-error.ts';
 import {
   bindCompletedAnnotation,
   boundByControllerAnnotation,
@@ -12,7 +13,7 @@ import { type ControllerContext, loopOptions } from '../context.ts';
 import { type ControlLoop, ReconcileLoop, type SyncResult } from '../loop.ts';
 import { claimIndex, claimsOf } from '../shared-informers.ts';
 import { isSame } from '../structural-equality.ts';
-import { type ClaimEvent, planClaim } from './plan-claim.ts';
+import { type ClaimEvent, defaultClassOf, planClaim } from './plan-claim.ts';
 import { planVolume } from './plan-volume.ts';
 
 const workers = 4;
@@ -91,6 +92,7 @@ export class VolumeBindingController implements ControlLoop {
       storageClass: storageClasses.lister.get(undefined, storageClassOf(claim)),
       named: volumeName === '' ? undefined : volumes.lister.get(undefined, volumeName),
       volumes: volumeName === '' ? volumes.lister.list() : [],
+      defaultClass: defaultClassOf(storageClasses.lister.list()),
       consumer: this.#consumerOf(key),
     });
     switch (step.kind) {
@@ -107,6 +109,11 @@ export class VolumeBindingController implements ControlLoop {
         this.#report(claim, step.event);
         await this.#annotate(claim, step.provisioner);
         return { requeueAfterMs: waitingMs };
+      case 'classify':
+        await this.#context.client.update(persistentvolumeclaims, {
+          ...{ ...claim, spec: { ...claim.spec, storageClassName: step.className } },
+        });
+        return undefined;
       case 'wait':
         if (step.event !== undefined) this.#report(claim, step.event);
         return { requeueAfterMs: waitingMs };
@@ -188,8 +195,11 @@ export class VolumeBindingController implements ControlLoop {
     const volume = volumes.lister.get(undefined, name);
     if (volume === undefined) return;
     const { namespace, name: claimName = '' } = volume.spec?.claimRef ?? {};
-    const claim = claimName === '' ? undefined : volumeClaims.lister.get(namespace, claimName);
-    const step = planVolume(volume, claim);
+    const cached = claimName === '' ? undefined : volumeClaims.lister.get(namespace, claimName);
+    let step = planVolume(volume, cached);
+    // What is released may be deleted with all that is in it: the cache does not decide over that.
+    if (claimName !== '' && step.kind === 'phase' && step.phase === 'Released' && !isReleased(volume))
+      step = planVolume(volume, await this.#liveClaim(namespace, claimName));
     switch (step.kind) {
       case 'phase':
         await this.#setPhase(volume, { phase: step.phase });
@@ -205,6 +215,15 @@ export class VolumeBindingController implements ControlLoop {
       }
       case 'nothing':
         return;
+    }
+  }
+
+  async #liveClaim(namespace: string | undefined, name: string): Promise<PersistentVolumeClaim | undefined> {
+    try {
+      return await this.#context.client.get(persistentvolumeclaims, { namespace, name });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
     }
   }
 
@@ -232,3 +251,6 @@ export class VolumeBindingController implements ControlLoop {
     this.#events.event({ object, ...event });
   }
 }
+
+const isReleased = ({ status }: PersistentVolume): boolean =>
+  status?.phase === 'Released' || status?.phase === 'Failed';

@@ -1,5 +1,9 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
-import { persistentvolumeclaims, persistentvolumes } from '../../api/generated/resources.ts';
+import {
+  persistentvolumeclaims,
+  persistentvolumes,
+  pods as podsType,
+} from '../../api/generated/resources.ts';
 import type { ApiObject, ResourceType } from '../../api/kind-info.ts';
 import { isNotFound } from '../../api/status-error.ts';
 import { keyOf, splitKey } from '../../client/object-key.ts';
@@ -52,11 +56,19 @@ export class VolumeProtectionController implements ControlLoop {
     const { volumeClaims, pods } = this.#context.informers;
     const claim = volumeClaims.lister.get(namespace, name);
     if (claim === undefined) return;
-    // A pod that no node has yet will not get a claim that is being deleted.
-    const isUsed = pods.lister
-      .byIndex(claimIndex, key)
-      .some((pod) => (pod.spec.nodeName ?? '') !== '' && !isPodTerminal(pod));
+    const isUsed =
+      pods.lister.byIndex(claimIndex, key).some(holdsClaims) || (await this.#isUsedUnseen(claim, key));
     await this.#setFinalizer(persistentvolumeclaims, claim, claimFinalizer, isUsed);
+  }
+
+  /** Before a claim is let go: our cache may be what has not seen the pod that uses it. */
+  async #isUsedUnseen(claim: PersistentVolumeClaim, key: string): Promise<boolean> {
+    const { informers, client } = this.#context;
+    const { namespace, resourceVersion, finalizers = [] } = claim.metadata;
+    if (!isTerminating(claim) || !finalizers.includes(claimFinalizer)) return false;
+    if (Number(informers.pods.lastResourceVersion ?? '0') >= Number(resourceVersion)) return false;
+    const { items } = await client.list(podsType, { namespace });
+    return items.some((pod) => holdsClaims(pod) && claimsOf(pod).includes(key));
   }
 
   async #syncVolume(name: string): Promise<undefined> {
@@ -87,6 +99,9 @@ export class VolumeProtectionController implements ControlLoop {
     }
   }
 }
+
+/** A pod that no node has yet will not get a claim that is being deleted. */
+const holdsClaims = (pod: Pod): boolean => (pod.spec.nodeName ?? '') !== '' && !isPodTerminal(pod);
 
 const enqueueTo = (
   loop: ReconcileLoop,

@@ -1,7 +1,8 @@
+import type { AnyObject } from '../../api/kind-info.ts';
 import { StatusError } from '../../api/status-error.ts';
 import { usageError } from '../cli-error.ts';
-import { type Command, outputFlag } from '../command.ts';
-import { placementFlags } from '../placement/flags.ts';
+import type { Command } from '../command.ts';
+import { answerFormatFlag, answerPrinter, placementFlags } from '../placement/flags.ts';
 import { parseOne } from '../targets.ts';
 
 async function unlessForbidden<V>(read: () => Promise<V>): Promise<V | undefined> {
@@ -15,32 +16,60 @@ async function unlessForbidden<V>(read: () => Promise<V>): Promise<V | undefined
 
 export const whyCommand: Command = {
   name: 'why',
-  usage: 'why POD',
-  summary: 'Say why a pod is where it is, or why no node takes it',
-  flags: [outputFlag, ...placementFlags],
+  usage: 'why (POD | TYPE/NAME)',
+  summary: 'Say why a pod, or the pods of a workload, are where they are, or why no node takes them',
+  flags: [answerFormatFlag, ...placementFlags],
   async run({ session, flags, args }) {
+    const print = await answerPrinter(flags);
+    if (args.length === 0 || args.length > 2 || (args.length === 2 && args[0]?.includes('/') === true))
+      throw usageError('why takes one pod, or what makes pods: why pod/NAME, why deploy/NAME');
     const { kind, name } = await parseOne(args, await session.kinds(), 'pods');
-    if (args.length === 0 || kind.kind !== 'Pod') throw usageError('why needs a pod: why pod/NAME');
-    const format = flags.text('output') ?? '';
-    if (format !== '' && format !== 'json') throw usageError(`why: -o is json, not "${format}"`);
-    const namespace = await session.namespaceFor(kind);
-    const pod = await (await session.api()).get({ kind, namespace, name });
+    if (kind.kind !== 'Pod' && !explained.has(kind.kind))
+      throw usageError(
+        `why is for pods and what makes them, not for a ${kind.kind}: why pod/NAME, why deploy/NAME`,
+      );
+    const place = { kind, namespace: await session.namespaceFor(kind), name };
+    const object = await (await session.api()).get(place);
     // The scheduler's core is loaded only where it is asked.
     const { readSnapshot } = await import('../placement/live-snapshot.ts');
-    const { whyText } = await import('../placement/why.ts');
+    if (kind.kind !== 'Pod') {
+      const { explainWorkload, workloadText } = await import('../placement/why-workload.ts');
+      const { replicaSetsFor } = await import('../placement/live-change.ts');
+      const makers = { workload: object, replicaSets: await replicaSetsFor(session, object) };
+      const answer = explainWorkload(await readSnapshot(session), makers);
+      session.io.out(print(answer, () => workloadText(answer)));
+      return undefined;
+    }
     const snapshot = await unlessForbidden(() => readSnapshot(session));
     if (snapshot === undefined) {
       // Whoever may not look at the nodes may be allowed to ask the scheduler.
-      const placement = await (await session.api()).get({ kind, namespace, name, subresource: 'placement' });
-      session.io.out(
-        format === 'json' ? `${JSON.stringify(placement, undefined, 4)}\n` : `${placement['text']}`,
-      );
+      const placement = await (await session.api()).get({ ...place, subresource: 'placement' });
+      session.io.out(print(placement, () => String(placement['text'])));
       return undefined;
     }
-    const known = snapshot.pods.get(pod.metadata.uid ?? '');
-    if (known === undefined)
-      throw usageError(`pod ${namespace}/${name} is over: it takes no room on any node`);
-    session.io.out(whyText(snapshot, known, format === 'json'));
+    const known = snapshot.pods.get(object.metadata.uid ?? '');
+    if (known === undefined) throw usageError(overMessage(object));
+    const { explainPod } = await import('../../scheduler/explanation/explain-pod.ts');
+    const { explanationText } = await import('../../scheduler/explanation/explanation-text.ts');
+    const answer = explainPod(snapshot.judge, known);
+    session.io.out(print(answer, () => explanationText(answer)));
     return undefined;
   },
 };
+
+/** Makers of pods whose pods are looked at together. */
+const explained: ReadonlySet<string> = new Set([
+  'Deployment',
+  'ReplicaSet',
+  'ReplicationController',
+  'StatefulSet',
+  'DaemonSet',
+  'Job',
+]);
+
+function overMessage({ metadata, ...rest }: AnyObject): string {
+  const { phase = 'over' }: { readonly phase?: string } = Object(rest['status']);
+  const { nodeName }: { readonly nodeName?: string } = Object(rest['spec']);
+  const where = nodeName === undefined ? '' : `, it ran on ${nodeName}`;
+  return `pod ${metadata.namespace}/${metadata.name} is over (${phase})${where}: it takes no room on any node`;
+}

@@ -42,7 +42,7 @@ export const together = (changes: readonly Change[]): Change => ({
 /** Names that one line gives; of more it says how many. */
 const maxNamed = 8;
 
-export function named(names: readonly string[]): string {
-  const rest = names.length - maxNamed;
-  return rest > 0 ? `${names.slice(0, maxNamed).join(', ')} and ${rest} more` : names.join(', ');
+export function named(names: readonly string[], most: number = maxNamed): string {
+  const rest = names.length - most;
+  return rest > 0 ? `${names.slice(0, most).join(', ')} and ${rest} more` : names.join(', ');
 }

@@ -79,7 +79,8 @@ function claimNotes({ kind, metadata, ...rest }: AnyObject): readonly string[] {
 
 const kindOfMaker = ({ kind }: AnyObject): string => (kind === 'Deployment' ? 'ReplicaSet' : kind);
 
-async function replicaSetsFor(
+/** Those among which a Deployment's own are; none for other kinds. */
+export async function replicaSetsFor(
   session: Session,
   { kind, metadata }: AnyObject,
 ): Promise<readonly AnyObject[]> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../base/random.ts';
 import { explainPod } from '../../scheduler/explanation/explain-pod.ts';
+import { explanationText } from '../../scheduler/explanation/explanation-text.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { aNode, aPod, type NodeDraft, type PodDraft } from '../../test/support/scheduling-objects.ts';
 import type { Change } from './change.ts';
@@ -11,7 +12,6 @@ import { nodeChange } from './node-change.ts';
 import { planRebalancing, rebalancingText } from './rebalancing.ts';
 import { type NodeScenario, toNodeScenario } from './scenario.ts';
 import { Snapshot } from './snapshot.ts';
-import { whyText } from './why.ts';
 import { surplusOf } from './workload-change.ts';
 
 interface Draft extends PodDraft {
@@ -46,7 +46,8 @@ function podNamed(snapshot: Snapshot, wanted: string): KnownPod {
   return found;
 }
 
-const why = (snapshot: Snapshot, name: string): string => whyText(snapshot, podNamed(snapshot, name), false);
+const why = (snapshot: Snapshot, name: string): string =>
+  explanationText(explainPod(snapshot.judge, podNamed(snapshot, name)));
 
 const whatIf = (snapshot: Snapshot, scenario: NodeScenario): Forecast =>
   forecast(snapshot, nodeChange(snapshot, scenario));

@@ -31,6 +31,17 @@ export const workloadKinds: ReadonlySet<string> = new Set([
 
 export const specOf = (object: AnyObject): WorkloadSpec => Object(object['spec']);
 
+interface WorkloadStatus {
+  readonly conditions?: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly reason?: string;
+    readonly message?: string;
+  }[];
+}
+
+export const statusOf = (object: AnyObject): WorkloadStatus => Object(object['status']);
+
 export function replicasOf(object: AnyObject): number {
   const { replicas = 1, parallelism = 1, completions } = specOf(object);
   return object.kind === 'Job' ? Math.min(parallelism, completions ?? parallelism) : replicas;

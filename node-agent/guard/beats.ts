@@ -8,6 +8,7 @@ import {
   firstBeatSequence,
   minBeatGapMs,
   nextBeatSequence,
+  type Origin,
 } from '../../base/beat.ts';
 import type { LoadFigures } from '../../base/beat-renewal.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -38,6 +39,8 @@ export interface BeatsOptions {
   /** This node's own key, derived from the cluster's. */
   readonly key: Buffer;
   readonly detectors: readonly Detector[];
+  /** This node's, by which detectors answer. */
+  readonly address: string;
   readonly content: () => BeatContent;
   /** Told while something is awaited: the least version of all live nodes. */
   readonly onLeastVersion: (version: number) => void;
@@ -61,6 +64,8 @@ export class Beats {
   readonly #renewals: Renewals;
   readonly #outOfTurn: Throttle;
   #socket: Socket | undefined;
+  /** The socket's; 0 before it has one. */
+  #port = 0;
   #sequence: number;
 
   constructor(options: BeatsOptions) {
@@ -105,6 +110,10 @@ export class Beats {
       const socket = createSocket('udp4');
       this.#socket = socket;
       socket.on('error', (error) => logger.warn({ err: error }, 'heartbeat socket'));
+      socket.on('listening', () => {
+        this.#port = socket.address().port;
+      });
+      socket.bind(0);
       socket.on('message', (datagram, from) => this.#receive(datagram, `${from.address}:${from.port}`));
       const startMs = clock.monotonicMs();
       const tick = (): void => {
@@ -133,17 +142,17 @@ export class Beats {
     // What waits for its turn goes with this one.
     this.#outOfTurn.cancel();
     const { dataPlaneVersion, awaitedVersion } = content();
-    this.#sendNext((sequence) => {
-      const beat = { sequence, dataPlaneVersion };
-      return encodeBeat(this.#nodeId, awaitedVersion === undefined ? beat : { ...beat, awaitedVersion }, key);
+    this.#sendNext((sequence, origin) => {
+      const asks = awaitedVersion === undefined ? undefined : { awaitedVersion, origin };
+      return encodeBeat(this.#nodeId, { sequence, dataPlaneVersion, asks }, key);
     });
   }
 
   /** @param to `address:port` of one detector; all when left out */
-  #sendNext(encode: (sequence: number) => Buffer, to?: string): void {
-    const { detectors, clock, logger } = this.#options;
+  #sendNext(encode: (sequence: number, origin: Origin) => Buffer, to?: string): void {
+    const { detectors, address: own, clock, logger } = this.#options;
     this.#sequence = nextBeatSequence(this.#sequence, clock.nowMs());
-    const datagram = encode(this.#sequence);
+    const datagram = encode(this.#sequence, { address: own, port: this.#port });
     for (const { address, port } of detectors) {
       if (to !== undefined && to !== `${address}:${port}`) continue;
       this.#socket?.send(datagram, port, address, (error) => {

@@ -31,6 +31,7 @@ async function runGuard(flags: GuardFlags, logger: Logger, signal: AbortSignal):
     nodeName: flags.nodeName,
     key: flags.beatKey,
     detectors: flags.detectors,
+    address: flags.nodeIp,
     content: () => state,
     onLeastVersion: (leastVersion) => socket.tell({ leastVersion }),
     onRenewed: (renewed) => socket.tell({ renewed }),

@@ -26,7 +26,7 @@ function aGuard(firstSequence = 0xffff_fffe): Guard {
   const renewals = new Renewals({
     ...{ nodeName: 'host-1', key, clock },
     send: (encode, to) => {
-      const datagram = encode(next >>> 0);
+      const datagram = encode(next >>> 0, { address: '10.9.0.1', port: 5_000 });
       next += 1;
       sent.push(`${sequenceIn(datagram)} to ${to ?? 'all'}`);
       loads.push(loadIn(datagram));

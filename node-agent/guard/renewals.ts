@@ -1,4 +1,4 @@
-import { beatNodeId, deriveAnswerKey, isNewerSequence } from '../../base/beat.ts';
+import { beatNodeId, deriveAnswerKey, isNewerSequence, type Origin } from '../../base/beat.ts';
 import {
   askAgainAfterMs,
   decodeConfirmation,
@@ -19,8 +19,8 @@ interface Asked {
 export interface RenewalsOptions {
   readonly nodeName: string;
   readonly key: Buffer;
-  /** Sends what `encode` makes of the next sequence, to one detector or to all. */
-  readonly send: (encode: (sequence: number) => Buffer, to: string | undefined) => void;
+  /** Sends what `encode` makes of the next sequence and of where to answer, to one detector or to all. */
+  readonly send: (encode: (sequence: number, origin: Origin) => Buffer, to: string | undefined) => void;
   readonly onRenewed: (id: number) => void;
   readonly clock: Clock;
 }
@@ -75,10 +75,10 @@ export class Renewals {
 
   #send(asked: Asked): void {
     const { key, send } = this.#options;
-    send((sequence) => {
+    send((sequence, origin) => {
       asked.firstSequence ??= sequence;
       asked.lastSequence = sequence;
-      return encodeRenewal(this.#nodeId, { sequence, load: asked.load }, key);
+      return encodeRenewal(this.#nodeId, { sequence, load: asked.load, origin }, key);
     }, this.#leader);
   }
 }

@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { beatPeriodMs, encodeBeat, nextBeatSequence, nodeIdIn } from '../../base/beat.ts';
+import { once } from 'node:events';
+import { beatPeriodMs, encodeBeat, nextBeatSequence, nodeIdIn, type Origin } from '../../base/beat.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { AwaitedRenewal } from '../guard/awaited-renewal.ts';
@@ -34,6 +35,7 @@ export class HollowBeats {
   readonly #options: HollowBeatsOptions;
   readonly #byId = new Map<number, Renewing>();
   #socket: Socket | undefined;
+  #origin: Origin = { address: '0.0.0.0', port: 0 };
 
   constructor(options: HollowBeatsOptions) {
     this.#options = options;
@@ -50,11 +52,14 @@ export class HollowBeats {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { nodes, clock, logger } = this.#options;
+    const { nodes, detectors, clock, logger } = this.#options;
     const socket = createSocket('udp4');
     socket.on('error', (error) => logger.warn({ err: error }, 'heartbeat socket'));
     socket.on('listening', () => socket.setRecvBufferSize(receiveBufferBytes));
     socket.on('message', (datagram, from) => this.#receive(datagram, `${from.address}:${from.port}`));
+    socket.bind(0);
+    await once(socket, 'listening');
+    this.#origin = { address: await ownAddress(detectors[0]), port: socket.address().port };
     this.#socket = socket;
     const visit = (index: number): void => {
       const node = nodes[index];
@@ -85,11 +90,11 @@ export class HollowBeats {
   }
 
   /** @param to `address:port` of one detector; all when left out */
-  #send(node: HollowNode, encode: (sequence: number) => Buffer, to?: string): void {
+  #send(node: HollowNode, encode: (sequence: number, origin: Origin) => Buffer, to?: string): void {
     const { detectors, clock } = this.#options;
     if (node.power !== 'on') return;
     node.beatSequence = nextBeatSequence(node.beatSequence, clock.nowMs());
-    const datagram = encode(node.beatSequence);
+    const datagram = encode(node.beatSequence, this.#origin);
     // What cannot be sent is lost: the next one is due in half a second.
     for (const { address, port } of detectors)
       if (to === undefined || to === `${address}:${port}`)
@@ -100,6 +105,18 @@ export class HollowBeats {
     if (datagram.length < leastAnswerBytes) return;
     const renewing = this.#byId.get(nodeIdIn(datagram));
     if (renewing?.node.power === 'on') renewing.renewals.receive(datagram, detector);
+  }
+}
+
+/** By which the detector reaches this process: the nodes' own addresses are nobody's. */
+async function ownAddress(detector: Detector | undefined): Promise<string> {
+  const socket = createSocket('udp4');
+  try {
+    socket.connect(detector?.port ?? 1, detector?.address ?? '127.0.0.1');
+    await once(socket, 'connect');
+    return socket.address().address;
+  } finally {
+    socket.close();
   }
 }
 

@@ -78,7 +78,9 @@ export class PlacementAnswers {
     const isKnown = judge.groups.has(uid);
     if (!isKnown) judge.groups.setPod(pod, podClass);
     try {
-      return ask({ uid, namespace, name, podClass, nodeName, gates });
+      const isLive = pod.metadata.deletionTimestamp === undefined;
+      const isStatic = pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
+      return ask({ uid, namespace, name, podClass, nodeName, gates, isLive, isStatic });
     } finally {
       if (!isKnown) judge.groups.removePod(uid);
     }

@@ -15,6 +15,10 @@ export interface AskedPod {
   readonly podClass: PodClass;
   readonly nodeName: string | undefined;
   readonly gates: readonly string[];
+  /** False while it is being deleted. */
+  readonly isLive?: boolean;
+  /** Made by a node's agent for itself. */
+  readonly isStatic?: boolean;
 }
 
 export interface Explanation {
@@ -23,6 +27,8 @@ export interface Explanation {
   /** Where it is, or would go now. */
   readonly node?: string | undefined;
   readonly message: string;
+  /** How the scheduler chooses among the nodes that would do. */
+  readonly strategy?: string | undefined;
   /** Every node's, the best first. */
   readonly verdicts: readonly Verdict[];
 }
@@ -34,37 +40,70 @@ export type Outlook =
       readonly state: 'Unschedulable' | 'Gated' | 'NotOurs';
       readonly node?: undefined;
       readonly message: string;
+      /** What it would do about it. */
+      readonly evicts?: { readonly node: string; readonly pods: number } | undefined;
     };
 
 export function explainPod(judge: Judge, pod: AskedPod): Explanation {
   const { uid, podClass, nodeName } = pod;
-  const head = { pod: `${pod.namespace}/${pod.name}`, node: nodeName };
   const profile = judge.profileOf(podClass);
-  if (profile === undefined) return { ...head, state: 'NotOurs', message: notServed(podClass), verdicts: [] };
+  const strategy = profile?.strategy.name;
+  const head = { pod: `${pod.namespace}/${pod.name}`, node: nodeName, strategy };
   if (nodeName !== undefined) {
-    const verdicts = withoutPod(judge, uid, () => explain(profile.context, podClass));
-    return { ...head, state: 'Placed', message: `is on ${nodeName}`, verdicts };
+    const isChosen = profile !== undefined && pod.isStatic !== true;
+    const verdicts = isChosen ? withoutPod(judge, uid, () => explain(profile.context, podClass)) : [];
+    const words = [`is on ${nodeName}`, ...remarksOn(judge, pod, nodeName)].join('');
+    return { ...head, state: isChosen ? 'Placed' : 'NotOurs', message: words, verdicts };
   }
+  if (profile === undefined) return { ...head, state: 'NotOurs', message: notServed(podClass), verdicts: [] };
   return withoutNomination(judge, pod, (nominatedFor) => {
     let verdicts: readonly Verdict[] | undefined;
     const outlook = outlookOf(judge, profile, pod, (stuck) => {
       verdicts = explain(profile.context, stuck);
     });
-    const waits = nominatedFor === undefined ? '' : ` It waits for evicted pods to leave ${nominatedFor}.`;
     const { state, node } = outlook;
     const message =
       outlook.state === 'Schedulable'
         ? `fits now and goes to ${outlook.node} at the next turn`
-        : `${outlook.message}${waits}`;
+        : `${outlook.message}${evictionWords(outlook, nominatedFor)}`;
     return { ...head, state, node, message, verdicts: verdicts ?? explain(profile.context, podClass) };
   });
+}
+
+/** What else is to be known of a pod that has a node. */
+function remarksOn(
+  judge: Judge,
+  { podClass, isLive = true, isStatic = false }: AskedPod,
+  nodeName: string,
+): readonly string[] {
+  return [
+    ...(isStatic ? [': a static pod, which the agent of its node runs whatever the scheduler thinks'] : []),
+    ...(!isStatic && judge.profileOf(podClass) === undefined ? [`; ${notServed(podClass)}`] : []),
+    ...(judge.cluster.node(nodeName) === undefined ? [', which is no node of this cluster'] : []),
+    ...(isLive ? [] : ['; it is ending']),
+  ];
+}
+
+/** `nominatedFor`: it has evicted already. */
+function evictionWords(
+  { evicts }: Extract<Outlook, { readonly message: string }>,
+  nominatedFor: string | undefined,
+): string {
+  if (nominatedFor !== undefined) return ` It waits for evicted pods to leave ${nominatedFor}.`;
+  if (evicts === undefined) return '';
+  const { pods, node } = evicts;
+  return ` It would evict ${pods === 1 ? '1 pod' : `${pods} pods`} of lower priority and go to ${node}.`;
 }
 
 /** As `explainPod`, without a look at each node when there is one that fits. */
 export function foresee(judge: Judge, pod: AskedPod): Outlook {
   const profile = judge.profileOf(pod.podClass);
   if (profile === undefined) return { state: 'NotOurs', message: notServed(pod.podClass) };
-  return withoutNomination(judge, pod, () => outlookOf(judge, profile, pod));
+  return withoutNomination(judge, pod, () => {
+    const outlook = outlookOf(judge, profile, pod);
+    if (outlook.state === 'Schedulable') return outlook;
+    return { ...outlook, message: `${outlook.message}${evictionWords(outlook, undefined)}` };
+  });
 }
 
 const notServed = ({ schedulerName }: PodClass): string =>
@@ -82,9 +121,10 @@ function outlookOf(
   const group = judge.groups.heldGroupOf(uid);
   if (group !== undefined) return outlookOfGroup(judge, group, uid, whileStuck);
   const node = schedule(profile.context, podClass, profile.strategy)?.name;
-  return node === undefined
-    ? { state: 'Unschedulable', message: judge.messageFor(profile, podClass) }
-    : { state: 'Schedulable', node };
+  if (node !== undefined) return { state: 'Schedulable', node };
+  const plan = judge.preemptionFor(profile, podClass);
+  const evicts = plan?.node === undefined ? undefined : { node: plan.node, pods: plan.victims.length };
+  return { state: 'Unschedulable', message: judge.messageFor(profile, podClass), evicts };
 }
 
 function outlookOfGroup(

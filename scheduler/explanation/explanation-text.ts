@@ -5,7 +5,8 @@ import { fitsOf, groupedRefusals, refusalsOf, scoreTable } from './verdict-text.
 
 export function explanationText(explanation: Explanation): string {
   const { pod, state, node, message, verdicts } = explanation;
-  const head = state === 'Placed' ? `pod ${pod} ${message}` : `pod ${pod} is pending: ${message}`;
+  const isPlaced = node !== undefined && state !== 'Schedulable';
+  const head = isPlaced ? `pod ${pod} ${message}` : `pod ${pod} is pending: ${message}`;
   return [head, ...(state === 'Placed' ? placedLines(node, verdicts) : []), ...tail(explanation), ''].join(
     '\n',
   );
@@ -17,13 +18,15 @@ function placedLines(node: string | undefined, verdicts: readonly Verdict[]): st
   return [`${node} would not take it today: ${own.plugin}: ${own.reasons.join(', ')}`];
 }
 
-function tail({ state, node, verdicts }: Explanation): string[] {
+function tail({ state, node, strategy, verdicts }: Explanation): string[] {
   const fits = fitsOf(verdicts);
   const refusals = refusalsOf(verdicts);
   const isPlaced = state === 'Placed';
-  const intro = isPlaced
-    ? 'Points of the nodes that would take it, as things stand now (* is its own):'
-    : 'Points of the nodes that would take it:';
+  const when = isPlaced ? ', as things stand now (* is its own)' : '';
+  const intro =
+    strategy === undefined || strategy === 'least-loaded'
+      ? `Points of the nodes that would take it${when}:`
+      : `Nodes that would take it${when}; the strategy ${strategy} chooses among them whatever their points:`;
   return [
     ...(fits.length === 0 ? [] : ['', intro, scoreTable(fits, node).trimEnd()]),
     ...(refusals.length === 0 ? [] : ['', 'Nodes that would not:', ...groupedRefusals(verdicts)]),

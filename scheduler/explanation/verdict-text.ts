@@ -62,9 +62,14 @@ function shortfallLines({ node, shortfalls = [], change = '' }: Refusal): string
 /** The node that lacks the least, measured by what is needed. */
 function nearestBy(group: readonly Refusal[]): Refusal | undefined {
   let nearest: Refusal | undefined;
-  for (const refusal of group)
-    if (nearest === undefined || lackOf(refusal) < lackOf(nearest)) nearest = refusal;
+  for (const refusal of group) if (nearest === undefined || isNearer(refusal, nearest)) nearest = refusal;
   return nearest;
+}
+
+/** Of equals the first by name, so that whoever asks is told the same. */
+function isNearer(one: Refusal, other: Refusal): boolean {
+  const difference = lackOf(one) - lackOf(other);
+  return difference < 0 || (difference === 0 && one.node < other.node);
 }
 
 const lackOf = ({ shortfalls = [] }: Refusal): number =>
@@ -86,18 +91,33 @@ const maxAlike = 3;
  */
 export function scoreTable(fits: readonly Fit[], chosen: string | undefined): string {
   const plugins = [...new Set(fits.flatMap(({ points }) => Object.keys(points)))].sort();
-  const cells = ({ total, points }: Fit): string[] =>
-    [total, ...plugins.map((plugin) => points[plugin] ?? 0)].map((value) => value.toFixed(1));
-  const header = ['NODE', 'TOTAL', ...plugins.map((plugin) => plugin.toUpperCase())];
+  const [first] = fits;
+  const pointsOf = (fit: Fit | undefined, plugin: string): string => (fit?.points[plugin] ?? 0).toFixed(1);
+  const telling = plugins.filter((plugin) =>
+    fits.length === 1
+      ? pointsOf(first, plugin) !== '0.0'
+      : fits.some((fit) => pointsOf(fit, plugin) !== pointsOf(first, plugin)),
+  );
+  const alike = plugins.filter((plugin) => !telling.includes(plugin) && pointsOf(first, plugin) !== '0.0');
+  const cells = (fit: Fit): string[] => [
+    fit.total.toFixed(1),
+    ...telling.map((plugin) => pointsOf(fit, plugin)),
+  ];
+  const header = ['NODE', 'TOTAL', ...telling.map((plugin) => plugin.toUpperCase())];
   const rows = alikeRows(fits, (fit) => (fit.node === chosen ? '*' : cells(fit).join()));
-  const shown = rows.filter(([first], i) => i < maxRows || first?.node === chosen);
+  const shown = rows.filter(([fit], i) => i < maxRows || fit?.node === chosen);
   const count = (all: typeof rows): number => all.reduce((sum, row) => sum + row.length, 0);
   const rest = count(rows) - count(shown);
   const table = aligned([
     header,
-    ...shown.flatMap((row) => row.slice(0, 1).map((first) => [rowName(row, chosen), ...cells(first)])),
+    ...shown.flatMap((row) => row.slice(0, 1).map((fit) => [rowName(row, chosen), ...cells(fit)])),
   ]);
-  return rest === 0 ? table : `${table}and ${rest} more\n`;
+  const same = alike.map((plugin) => `${plugin} ${pointsOf(first, plugin)}`);
+  return [
+    table,
+    rest === 0 ? '' : `and ${rest} more\n`,
+    same.length === 0 ? '' : `On each of them: ${same.join(', ')}\n`,
+  ].join('');
 }
 
 /** Nodes that share a row; each alone where they are few. */

@@ -8,7 +8,7 @@ const on = (host: string, name: string): AvailableVolume => ({
   terms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [host] }] }],
 });
 const wants = (volumes: AvailableVolume[], more: Partial<UnboundClaim> = {}): UnboundClaim => ({
-  ...{ volumes, provisioned: undefined, selectedNode: undefined, ...more },
+  ...{ claim: 'default/c', volumes, provisioned: undefined, selectedNode: undefined, ...more },
 });
 
 describe('the volumes that claims take on a node', () => {

@@ -28,6 +28,8 @@ export interface DriverVolume {
 
 /** A claim that takes one of these volumes, the first that is free, or has one made. */
 export interface UnboundClaim {
+  /** `namespace/name` */
+  readonly claim: string;
   readonly volumes: readonly AvailableVolume[];
   /** Where one can be made: everywhere for no terms; undefined: nobody makes any. */
   readonly provisioned: readonly NodeSelectorTerm[] | undefined;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GroupWorld, type MemberDraft } from '../../test/support/group-world.ts';
-import { aNode } from '../../test/support/scheduling-objects.ts';
+import { SchedulerWorld } from '../../test/support/scheduler-world.ts';
+import { aNode, aPod } from '../../test/support/scheduling-objects.ts';
 import { foresee } from '../explanation/explain-pod.ts';
 
 function worldOf(...cpus: string[]): GroupWorld {
@@ -112,16 +113,69 @@ describe('a group', () => {
     expect(world.bound('g-')).toHaveLength(4);
   });
 
-  it('tries a member again whose binding was refused, without the others being taken back', async () => {
+  it('is bound whole or not at all: when one binding is refused it is decided anew, after the back-off of that one', async () => {
     const world = worldOf('4');
     world.setMinCount('g', 3);
     world.refused.add('g-1');
     addMembers(world, 'g', 3);
     await world.settle();
-    expect(world.bound('g-')).toHaveLength(2);
+    expect(world.bound('g-')).toEqual([]);
+    expect(messageOf(world, 'g-0')).toBe('waiting for members of pod group "g" whose binding was refused');
+    // Nothing is held meanwhile.
+    expect(world.cluster.podCount).toBe(0);
     await world.clock.advance(2_000);
     await world.settle();
     expect(world.bound('g-')).toHaveLength(3);
+  });
+
+  it('lets no later member count on those whose binding is under way', async () => {
+    const world = new SchedulerWorld();
+    world.nodes.upsert(aNode({ name: 'n0', cpu: '9' }));
+    world.setMinCount('g', 3);
+    const add = (name: string): void =>
+      world.setPod(aPod({ name, cpu: '1', labels: { 'scheduling.x-k8s.io/pod-group': 'g' } }));
+    for (const name of ['a', 'b', 'c']) add(name);
+    await world.clock.advance(10);
+    world.removePod('a');
+    for (const name of ['d', 'e']) add(name);
+    await world.clock.advance(10);
+    const sent = (): string[] =>
+      world.bindings.map((together) => together.map(({ pod }) => pod.metadata.name).join());
+    expect(sent()).toEqual(['a,b,c']);
+    world.endBinding('bound', '');
+    await world.clock.advance(10);
+    expect(sent()).toEqual(['b,c,d,e']);
+    world.endBinding('bound', '');
+    add('f');
+    await world.clock.advance(10);
+    expect(sent()).toEqual(['f']);
+    await world.stop();
+  });
+
+  it('goes without a member whose binding is refused when there are enough others', async () => {
+    const world = worldOf('4');
+    world.setMinCount('g', 2);
+    world.refused.add('g-1');
+    addMembers(world, 'g', 3);
+    await world.settle();
+    expect(world.bound('g-')).toEqual(['g-0', 'g-2']);
+    await world.clock.advance(2_000);
+    await world.settle();
+    expect(world.bound('g-')).toHaveLength(3);
+  });
+
+  it('sends no more members together than a transaction holds, unless it needs them', async () => {
+    const sent = async (min: number): Promise<number[]> => {
+      const world = worldOf('100', '100');
+      world.setMinCount('g', min);
+      const parts: number[] = [];
+      world.onBinding = (count) => void parts.push(count);
+      addMembers(world, 'g', 130, { cpu: '1' });
+      await world.settle();
+      return parts;
+    };
+    expect((await sent(3)).slice(0, 2)).toEqual([127, 1]);
+    expect(await sent(130)).toEqual([130]);
   });
 
   it('leaves gated members out of the count until their gates are gone', async () => {

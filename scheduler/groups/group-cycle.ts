@@ -1,7 +1,8 @@
 /**
  * Decides for a held group as a whole: in one turn either as many members as it needs get a node, and go to the binder
  * together, or none does and nothing is held while the group waits. So it needs no time-out, and two groups cannot
- * hold what the other one lacks.
+ * hold what the other one lacks. Their bindings stand or fall together, too: when one is refused the group is decided
+ * anew.
  *
  * A scheduler that takes over finds some members bound, perhaps: it needs nodes for the rest only.
  */
@@ -22,6 +23,8 @@ import type { GroupState, PodGroups } from './pod-groups.ts';
 
 /** A group that did not fit is tried again when changes call for it, but takes a tenth of the time at most. */
 const restPerWork = 9;
+/** What the API server binds in one transaction: beyond that only as many as the group needs stand or fall together. */
+const maxTogether = 127;
 /** Groups whose rest is remembered. */
 const maxRemembered = 1_024;
 /** Members of a larger group are told no more often than this how many of them fit. */
@@ -42,8 +45,14 @@ export interface GroupCycleOptions {
   readonly clock: Clock;
 }
 
-/** Sends a decided pod to the binder; the cluster counts it already. */
-export type StartBinding = (queued: QueuedPod, nodeName: string) => void;
+/** A decided pod; the cluster counts it already. */
+export interface Decision {
+  readonly queued: QueuedPod;
+  readonly nodeName: string;
+}
+
+/** Sends what was decided to the binder: all of it or none. */
+export type StartBinding = (decisions: readonly Decision[]) => void;
 
 interface Member extends Candidate {
   readonly queued: QueuedPod;
@@ -63,6 +72,11 @@ export class GroupCycle {
     const { groups, clock, queue } = this.#options;
     const group = groups.heldGroupOf(queued.uid);
     if (group === undefined) return false;
+    if (group.underWay > 0) {
+      // Whether it may go alone or they are decided anew is known when they are settled, which wakes it.
+      queue.parkUnschedulable(queued.uid);
+      return true;
+    }
     const startMs = clock.monotonicMs();
     const restMs = (this.#restUntilMs.get(group.key) ?? 0) - startMs;
     if (restMs > 0) {
@@ -73,6 +87,13 @@ export class GroupCycle {
     const isPlaced = this.#decideGroup(group, queued, bind);
     this.#rest(group.key, isPlaced ? 0 : restPerWork * (clock.monotonicMs() - startMs));
     return true;
+  }
+
+  /** What was sent to be bound together has its outcome, and the pod its place in the queue. */
+  settled(uid: string): void {
+    const { groups, queue } = this.#options;
+    const key = groups.endBinding(uid);
+    if (key !== undefined) for (const member of groups.waitingIn(key)) queue.wakeOne(member);
   }
 
   #decideGroup(group: GroupState, first: QueuedPod, bind: StartBinding): boolean {
@@ -100,11 +121,16 @@ export class GroupCycle {
       this.#park(group, members, message, this.#makeRoom(question));
       return false;
     }
-    for (const { candidate, node } of found.placed) {
+    const decisions = found.placed.map(({ candidate, node }): Decision => {
       this.#count(candidate, 'scheduled');
       if (candidate.nominatedFor !== node) this.#giveUp(candidate);
-      bind(candidate.queued, node);
-    }
+      return { queued: candidate.queued, nodeName: node };
+    });
+    // One more than a transaction holds need not go with those that the group cannot do without.
+    const together = Math.max(needed, Math.min(decisions.length, maxTogether));
+    this.#options.groups.beginBinding(decisions.slice(0, together).map(({ queued: { uid } }) => uid));
+    bind(decisions.slice(0, together));
+    for (const decision of decisions.slice(together)) bind([decision]);
     // The group stands without them: they go alone from now on.
     for (const candidate of found.left) {
       this.#giveUp(candidate);

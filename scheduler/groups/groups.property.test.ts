@@ -31,6 +31,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('node' as const), node }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), at: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('disband' as const), group }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('refuse' as const), at: fc.nat(20) }) },
 );
 const scenario = fc.record({
   cpus: fc.record({ g: cpu, h: cpu, i: cpu }),
@@ -48,6 +49,10 @@ type Scenario = typeof scenario extends fc.Arbitrary<infer S> ? S : never;
 type GroupName = keyof Scenario['mins'];
 const names = ['g', 'h', 'i'] as const;
 
+interface RunFaults {
+  readonly bindsApart?: boolean;
+}
+
 class Run {
   readonly faults: string[] = [];
   readonly #scenario: Scenario;
@@ -58,8 +63,9 @@ class Run {
   readonly #robbed = new Set<string>();
   #lastNumber = 0;
 
-  constructor(drawn: Scenario) {
+  constructor(drawn: Scenario, faults: RunFaults) {
     this.#scenario = drawn;
+    this.#world.bindsApart = faults.bindsApart === true;
     this.#mins = { ...drawn.mins };
     for (const each of drawn.nodes) this.#addNode(each);
     for (const [i, each] of drawn.others.entries()) this.#world.addPod({ name: `other-${i}`, cpu: each });
@@ -104,6 +110,13 @@ class Run {
         if (name !== undefined) this.#remove(name);
         break;
       }
+      case 'refuse': {
+        const waiting = [...world.pods.keys()].filter((name) => world.nodeOf(name) === undefined);
+        const next = waiting[each.at % Math.max(1, waiting.length)];
+        // Of one that is there, or of the next one that comes.
+        world.refused.add(next ?? `${names[each.at % 3]}-${this.#lastNumber + 1}`);
+        break;
+      }
       case 'disband':
         for (const name of [...world.pods.keys()].filter((pod) => pod.startsWith(`${each.group}-`)))
           this.#remove(name);
@@ -123,6 +136,12 @@ class Run {
 
   async #look(): Promise<void> {
     await this.#world.settle();
+    // Those whose binding was refused: meanwhile no other member goes alone.
+    for (const name of names) this.#lookForParts(name);
+    if (this.#world.queue.counts.backoff > 0) {
+      await this.#world.clock.advance(longestBackoffMs);
+      await this.#world.settle();
+    }
     const world = this.#seen();
     for (const each of this.#nodes) {
       const on = world.placed.filter(({ nodeName }) => nodeName === each.metadata.name);
@@ -141,14 +160,21 @@ class Run {
     const members = [...this.#world.pods.values()].filter(({ metadata }) =>
       metadata.name.startsWith(`${name}-`),
     );
-    const bound = this.#world.bound(`${name}-`).length;
+    const bound = this.#lookForParts(name);
     const min = this.#mins[name];
-    if (bound > 0 && bound < min && !this.#robbed.has(name)) this.faults.push(`half placed ${name}`);
     const waiting = members.find(({ spec }) => spec.nodeName === undefined);
     if (waiting === undefined) return;
     const needed = Math.max(1, min - bound);
     const isWhole = members.length >= min;
     if (isWhole && roomFor(seen, waiting) >= needed) this.faults.push(`waits in vain ${name}`);
+  }
+
+  /** @returns how many are bound */
+  #lookForParts(name: GroupName): number {
+    const bound = this.#world.bound(`${name}-`).length;
+    const isPart = bound > 0 && bound < this.#mins[name];
+    if (isPart && !this.#robbed.has(name)) this.faults.push(`half placed ${name}`);
+    return bound;
   }
 
   #seen(): World {
@@ -159,9 +185,11 @@ class Run {
   }
 }
 
-async function holds(numRuns: number): Promise<void> {
+const longestBackoffMs = 10_000;
+
+async function holds(numRuns: number, faults: RunFaults = {}): Promise<void> {
   const property = fc.asyncProperty(scenario, async (drawn) => {
-    const run = new Run(drawn);
+    const run = new Run(drawn, faults);
     await run.play();
     expect(run.faults.join()).toBe('');
   });
@@ -171,6 +199,10 @@ async function holds(numRuns: number): Promise<void> {
 describe('groups', () => {
   it('are bound whole or not at all, never beyond what nodes have, and as soon as they fit', () =>
     holds(300));
+
+  it('are found out when their bindings do not stand or fall together', async () => {
+    await expect(holds(300, { bindsApart: true })).rejects.toThrow(/half placed/);
+  });
 
   it.each([
     [
@@ -186,7 +218,7 @@ describe('groups', () => {
     ],
     [
       'does not take back what did not come about',
-      /waits in vain/,
+      /half placed|waits in vain/,
       () => void vi.spyOn(Cluster.prototype, 'undo').mockImplementation(() => undefined),
     ],
     [

@@ -7,6 +7,7 @@ import type { Cluster, PlacedPod } from '../cache/cluster.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import { fitsOn, type SchedulingContext, schedule } from '../schedule.ts';
 import type { Strategy } from '../strategies/strategy.ts';
+import { VolumesInThought } from './volumes-in-thought.ts';
 
 export interface Candidate {
   readonly uid: string;
@@ -25,6 +26,7 @@ export interface GroupProfile {
 export interface GroupAttempt<C extends Candidate> {
   /** They count in the cluster until `takeBack`. */
   readonly placed: readonly { readonly candidate: C; readonly node: string }[];
+  /** Each as it would have to be placed beside the others. */
   readonly left: readonly C[];
 }
 
@@ -62,29 +64,42 @@ export function takeBack<C extends Candidate>(cluster: Cluster, { placed }: Grou
 function attempt<C extends Candidate>(question: GroupQuestion<C>, candidates: readonly C[]): GroupAttempt<C> {
   const placed: { candidate: C; node: string }[] = [];
   const left: C[] = [];
+  const volumes = new VolumesInThought();
   for (const candidate of candidates) {
     const mayMakeRoom = placed.length < question.needed;
-    const node = nodeFor(question, candidate) ?? (mayMakeRoom ? question.makeRoom?.(candidate) : undefined);
+    const beside = { ...candidate, podClass: volumes.narrow(candidate.podClass) };
+    const node =
+      nodeFor(question, candidate, beside.podClass) ??
+      (mayMakeRoom ? question.makeRoom?.(beside) : undefined);
     if (node === undefined) {
-      left.push(candidate);
+      left.push(beside);
       // Room is made for enough of them or not at all.
       if (question.makeRoom !== undefined && candidates.length - left.length < question.needed) break;
       continue;
     }
+    const info = question.cluster.node(node);
+    if (info !== undefined) volumes.take(beside.podClass, info);
     question.cluster.setPod(toAssumed(candidate, node));
     placed.push({ candidate, node });
   }
   return { placed, left };
 }
 
-function nodeFor<C extends Candidate>(question: GroupQuestion<C>, candidate: C): string | undefined {
-  const { podClass, nominatedFor } = candidate;
+/** @param beside the class narrowed by what those before it take */
+function nodeFor<C extends Candidate>(
+  question: GroupQuestion<C>,
+  { podClass, nominatedFor }: C,
+  beside: PodClass,
+): string | undefined {
   const profile = question.profileOf(podClass);
   if (profile === undefined) return undefined;
   const { context, strategy } = profile;
   const nominated = nominatedFor === undefined ? undefined : context.cluster.node(nominatedFor);
-  if (nominated !== undefined && fitsOn(context, podClass, nominated)) return nominated.name;
-  return schedule(context, podClass, strategy)?.name;
+  if (nominated !== undefined && fitsOn(context, beside, nominated)) return nominated.name;
+  // The class that others share knows its nodes already; mostly its choice will do.
+  const node = schedule(context, podClass, strategy);
+  if (node === undefined || beside === podClass || fitsOn(context, beside, node)) return node?.name;
+  return schedule(context, beside, strategy)?.name;
 }
 
 export const toAssumed = ({ uid, name, podClass }: Candidate, nodeName: string): PlacedPod => ({

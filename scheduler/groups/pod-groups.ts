@@ -22,8 +22,10 @@ export interface GroupState {
   readonly name: string;
   /** Undefined: nobody has said it yet. */
   readonly minCount: number | undefined;
-  /** Members that have a node, or are done. */
+  /** Members that have a node, or are done. Those whose binding is under way do not count yet. */
   readonly settled: number;
+  /** Members whose binding is under way: it stands or falls with that of others. */
+  readonly underWay: number;
   /** Without a node, the highest priority first, then the oldest. */
   readonly waiting: readonly GroupMember[];
 }
@@ -37,6 +39,7 @@ interface Member extends Omit<GroupMember, 'podClass'> {
 interface Group {
   readonly name: string;
   readonly members: Map<string, Member>;
+  readonly underWay: Set<string>;
   /** From the PodGroup, and else from a member. */
   minCount: number | undefined;
   minOfMembers: number | undefined;
@@ -46,6 +49,8 @@ export class PodGroups {
   readonly #cluster: Cluster;
   readonly #groups = new Map<string, Group>();
   readonly #keys = new Map<string, string>();
+  /** Of pods whose binding is under way, which may be gone by now. */
+  readonly #underWay = new Map<string, string>();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -116,7 +121,29 @@ export class PodGroups {
     const settled = this.#settledOf(group);
     if (minCount !== undefined && settled >= minCount) return undefined;
     const waiting = [...group.members.values()].filter((member) => this.#waits(member)).sort(byTurn);
-    return { key, name: group.name, minCount, settled, waiting };
+    return { key, name: group.name, minCount, settled, underWay: group.underWay.size, waiting };
+  }
+
+  /** They are about to be bound together: until that is done nobody may count on them. */
+  beginBinding(uids: readonly string[]): void {
+    for (const uid of uids) {
+      const key = this.#keys.get(uid);
+      if (key === undefined) continue;
+      this.#underWay.set(uid, key);
+      this.#groups.get(key)?.underWay.add(uid);
+    }
+  }
+
+  /** @returns the group when this was the last one under way */
+  endBinding(uid: string): string | undefined {
+    const key = this.#underWay.get(uid);
+    const group = key === undefined ? undefined : this.#groups.get(key);
+    this.#underWay.delete(uid);
+    if (key === undefined || group === undefined) return undefined;
+    group.underWay.delete(uid);
+    const isLast = group.underWay.size === 0;
+    this.#dropIfUnused(key);
+    return isLast ? key : undefined;
   }
 
   /** Members without a node. */
@@ -125,15 +152,13 @@ export class PodGroups {
     return [...members].filter((member) => this.#waits(member)).map(({ uid }) => uid);
   }
 
-  #settledOf({ members }: Group): number {
+  #settledOf({ members, underWay }: Group): number {
     let count = 0;
-    for (const member of members.values()) if (member.state === 'done' || this.#isPlaced(member)) count += 1;
+    for (const { uid, state } of members.values()) {
+      const isAssumed = state === 'waiting' && !underWay.has(uid) && this.#cluster.pod(uid) !== undefined;
+      if (state === 'done' || state === 'placed' || isAssumed) count += 1;
+    }
     return count;
-  }
-
-  /** A decision that is not yet confirmed counts. */
-  #isPlaced({ uid, state }: Member): boolean {
-    return state === 'placed' || (state === 'waiting' && this.#cluster.pod(uid) !== undefined);
   }
 
   #waits(member: Member): member is Member & GroupMember {
@@ -144,14 +169,18 @@ export class PodGroups {
   #groupOf(key: string, name: string): Group {
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
-    const group: Group = { name, members: new Map(), minCount: undefined, minOfMembers: undefined };
+    const group: Group = {
+      ...{ name, members: new Map(), underWay: new Set() },
+      ...{ minCount: undefined, minOfMembers: undefined },
+    };
     this.#groups.set(key, group);
     return group;
   }
 
   #dropIfUnused(key: string): void {
     const group = this.#groups.get(key);
-    if (group?.members.size === 0 && group.minCount === undefined) this.#groups.delete(key);
+    if (group?.members.size === 0 && group.underWay.size === 0 && group.minCount === undefined)
+      this.#groups.delete(key);
   }
 }
 

@@ -18,7 +18,7 @@ import {
 } from '../../api/volume-claim.ts';
 import { type Clock, delay } from '../../base/clock.ts';
 import type { ObjectRef, Patch } from '../../client/client.ts';
-import type { Binder, BindOutcome } from '../binder.ts';
+import type { Binder, BindOutcome, Placement } from '../binder.ts';
 import type { SelectableNode } from '../framework/node-affinity-term.ts';
 import { chooseVolumes } from '../framework/volume-choice.ts';
 import { unboundClaimsOf } from '../volume-state.ts';
@@ -28,7 +28,7 @@ const maxWaiting = 1_000;
 /** As Kubernetes' `bindTimeoutSeconds`. */
 const bindTimeoutMs = 600_000;
 
-export type PodBinder = Pick<Binder, 'start' | 'hasRoom' | 'whenRoom' | 'drain'>;
+export type PodBinder = Pick<Binder, 'start' | 'startTogether' | 'hasRoom' | 'whenRoom' | 'drain'>;
 
 /** Claims and volumes as they are, and which of them are chosen. */
 export type VolumeSource = Pick<
@@ -91,6 +91,27 @@ export class VolumeBinder implements PodBinder {
       .then((outcome) => {
         if (outcome === undefined) next.start(pod, nodeName, signal, settle);
         else settle(outcome);
+      })
+      .finally(() => this.#waiting.delete(waiting));
+    this.#waiting.add(waiting);
+  }
+
+  /** All of them when the claims of all are bound, or none. */
+  startTogether(placements: readonly Placement[], signal: AbortSignal): void {
+    const { next, volumes } = this.#options;
+    const claims = placements.map(({ pod }) => unboundClaimsOf(volumes.claimsOf(pod)));
+    if (claims.every(({ length }) => length === 0)) {
+      next.startTogether(placements, signal);
+      return;
+    }
+    const binding = placements.map(({ pod, nodeName }, i) => {
+      const own = claims[i] ?? [];
+      return own.length === 0 ? undefined : this.#bindClaims(pod, own, nodeName, signal);
+    });
+    const waiting = Promise.all(binding)
+      .then((outcomes) => {
+        if (outcomes.every((outcome) => outcome === undefined)) next.startTogether(placements, signal);
+        else for (const [i, { settle }] of placements.entries()) settle(outcomeOf(outcomes, i));
       })
       .finally(() => this.#waiting.delete(waiting));
     this.#waiting.add(waiting);
@@ -192,6 +213,19 @@ export class VolumeBinder implements PodBinder {
     if (done.signal.aborted) return failure;
     return signal.aborted ? 'the scheduler stops' : 'binding volumes: context deadline exceeded';
   }
+}
+
+/**
+ * Of one whose own claims are fine or stood in another's way the group is decided anew at once. When nobody's claims
+ * were refused the first one waits for its back-off: so nothing goes round in a circle.
+ */
+function outcomeOf(outcomes: readonly (BindOutcome | undefined)[], at: number): BindOutcome {
+  const isTold = outcomes.some((outcome) => outcome !== undefined && outcome.outcome !== 'outdated');
+  const own = outcomes[at];
+  const isFirst = outcomes.findIndex((outcome) => outcome !== undefined) === at;
+  if (!isTold && isFirst)
+    return { outcome: 'refused', error: new Error('a volume was chosen for another claim meanwhile') };
+  return own ?? { outcome: 'outdated' };
 }
 
 function failureOf(

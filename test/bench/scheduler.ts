@@ -3,7 +3,7 @@
  * pure core by CPU time, and bindings through the API server with TLS and an etcd that writes through to its disk, by the
  * clock. Takes six minutes on a machine that does nothing else; figures are told on stderr as they come.
  *
- * `node test/bench/scheduler.ts core memory single backlog creation restart` measures the parts named, all by default;
+ * `node test/bench/scheduler.ts core beside memory single backlog creation restart` measures the parts named, all by default;
  * `core=Basic` and `backlog=Basic` the workloads whose names contain that. Nodes are objects that nobody plays.
  * `hollow=1000` (not by default) does the basic backlog twice with as many nodes: once more with objects, and once with
  * real hollow nodes and controllers, whose requests compete for the same processors.
@@ -16,6 +16,7 @@ import { nodeOptionsOf } from '../../deploy/node-options.ts';
 import { GoalTable } from './measure/goal-table.ts';
 import { type Backlog, SchedulingBench } from './measure/scheduling-api.ts';
 import { backlogCases, measureBacklog } from './measure/scheduling-backlogs.ts';
+import { turnsBeside } from './measure/scheduling-beside.ts';
 import { preemptionRate, rejectionRate } from './measure/scheduling-core.ts';
 import { fewNodes, growthOf } from './measure/scheduling-growth.ts';
 import { rewriteRate } from './measure/scheduling-limit.ts';
@@ -28,7 +29,7 @@ const restMs = 20;
 const creationTurns = 5;
 const podsPerTurn = 1_500;
 const hollowBacklog = 10_000;
-const parts = ['core', 'memory', 'single', 'backlog', 'creation', 'restart', 'hollow'] as const;
+const parts = ['core', 'beside', 'memory', 'single', 'backlog', 'creation', 'restart', 'hollow'] as const;
 type Part = (typeof parts)[number];
 const table = new GoalTable();
 
@@ -52,6 +53,11 @@ async function measureCore(): Promise<void> {
   if (!isChosen('core', '')) return;
   table.add({ name: 'core: Preemption', unit: '/s', values: [preemptionRate(nodeCount)], atLeast: 2_000 });
   table.add({ name: 'core: pods that fit nowhere', unit: '/s', values: [rejectionRate(nodeCount)] });
+}
+
+function measureBeside(): void {
+  for (const [name, values] of Object.entries(turnsBeside(nodeCount)))
+    table.add({ name: `150,000 pods: ${name}`, unit: 'ms', values });
 }
 
 function measureMemory(): void {
@@ -167,6 +173,7 @@ async function measureHollow(): Promise<void> {
 }
 
 if (isAsked('core')) await measureCore();
+if (isAsked('beside')) measureBeside();
 if (isAsked('memory')) measureMemory();
 if ((['single', 'backlog', 'creation', 'restart'] as const).some(isAsked)) await measureApi();
 if (isAsked('hollow')) await measureHollow();

@@ -193,12 +193,15 @@ describe('a node agent', () => {
     });
   });
 
-  it('is Running within half a second of the creation', async () => {
-    const startedMs = performance.now();
-    await host.createPod('quick', { containers: [shellContainer(untilTerm)] });
-    await until('quick', isReady);
-    const tookMs = performance.now() - startedMs;
-    console.log(`create to Ready: ${Math.round(tookMs)} ms`);
-    await remove('quick');
+  it('is Ready within half a second of the creation, when nothing else holds it up', async () => {
+    const tookMs: number[] = [];
+    while (tookMs.length < 5 && Math.min(...tookMs) >= 500) {
+      const startedMs = performance.now();
+      await host.createPod('quick', { containers: [shellContainer(untilTerm)] });
+      await until('quick', isReady);
+      tookMs.push(performance.now() - startedMs);
+      await remove('quick');
+    }
+    expect(Math.min(...tookMs), tookMs.join(' ')).toBeLessThan(500);
   });
 });

@@ -6,12 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { configmaps } from '../../api/generated/resources.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
 import { isTransportError } from '../../client/transport-error.ts';
 import { CertificateAuthority } from '../../deploy/pki.ts';
 import { eventually } from '../support/eventually.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+
+/** As the client has it. */
+const handshakeDeadlineMs = 8_000;
 
 let server: http2.Http2Server;
 let clock: ManualClock;
@@ -63,6 +67,34 @@ it('a watch that is aborted while it waits for a server ends, though another req
   expect(asked).toEqual(['/other']);
   client.close();
   await expect(other).rejects.toSatisfy(isTransportError);
+});
+
+it('a connection that is given up in the moment in which it stands is made anew', async () => {
+  let attempts = 0;
+  const hasty: Clock = {
+    nowMs: () => systemClock.nowMs(),
+    monotonicMs: () => systemClock.monotonicMs(),
+    setImmediate: (run) => systemClock.setImmediate(run),
+    setTimer(delayMs, run, options) {
+      const timer = systemClock.setTimer(delayMs, run, options);
+      const isDeadline = delayMs === handshakeDeadlineMs;
+      return {
+        cancel() {
+          timer.cancel();
+          if (!isDeadline) return;
+          attempts += 1;
+          if (attempts === 1) run();
+        },
+      };
+    },
+  };
+  const config = { server: `http://127.0.0.1:${port}` };
+  const other = createApiClient({ config, clock: hasty, logger: silentLogger, userAgent: 'test' });
+  const request = other.request({ method: 'GET', path: '/anew' });
+  await eventually(() => expect(asked).toEqual(['/anew']));
+  expect(attempts).toBeGreaterThan(1);
+  other.close();
+  await expect(request).rejects.toSatisfy(isTransportError);
 });
 
 it('a request that is aborted before it begins is not sent', async () => {

@@ -5,6 +5,7 @@ import {
   persistentvolumeclaims,
   pods,
   statefulsets,
+  storageclasses,
 } from '../../api/generated/resources.ts';
 import { isNotFound } from '../../api/status-error.ts';
 import type { ApiClient } from '../../client/client.ts';
@@ -113,6 +114,32 @@ describe('a stateful set', () => {
       await expect(admin.get(statefulsets, ref)).rejects.toSatisfy(isNotFound);
       expect(await names()).toEqual([]);
       expect(await claims()).toEqual(['data-db-2']);
+    });
+  });
+});
+
+describe('a claim that names no class', () => {
+  it('gets the default one that comes later', async () => {
+    const named = { namespace, name: 'early' };
+    const mark = async (isDefault: boolean): Promise<void> => {
+      const annotations = { 'storageclass.kubernetes.io/is-default-class': String(isDefault) };
+      const body = { metadata: { annotations } };
+      await eventually(() => admin.patch(storageclasses, { name: 'local-path' }, { type: 'merge', body }));
+    };
+    await mark(false);
+    await eventually(async () => {
+      const { spec } = await admin.create(persistentvolumeclaims, {
+        ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: named },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      });
+      // The server may not have heard yet that there is no default class.
+      if (spec?.storageClassName !== undefined) await admin.delete(persistentvolumeclaims, named);
+      expect(spec?.storageClassName).toBeUndefined();
+    });
+    await mark(true);
+    await eventually(async () => {
+      const { spec } = await admin.get(persistentvolumeclaims, named);
+      expect(spec?.storageClassName).toBe('local-path');
     });
   });
 });

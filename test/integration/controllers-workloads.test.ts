@@ -5,6 +5,7 @@ import {
   clusterroles,
   configmaps,
   deployments,
+  endpoints,
   endpointslices,
   events,
   namespaces,
@@ -240,6 +241,29 @@ describe('an owner in another namespace', () => {
     });
     await admin.get(clusterroles, { name });
     await admin.get(configmaps, { name, namespace: 'kube-system' });
+  });
+});
+
+describe('Endpoints made by hand', () => {
+  it('have slices, and go with their service', async () => {
+    const metadata = { name: 'outside', namespace: 'default' };
+    await admin.create(services, {
+      ...{ apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } },
+    });
+    await admin.create(endpoints, {
+      ...{ apiVersion: 'v1', kind: 'Endpoints', metadata },
+      subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80, protocol: 'TCP' }] }],
+    });
+    const slices = async (): Promise<number> => {
+      const labelSelector = 'kubernetes.io/service-name=outside';
+      return (await admin.list(endpointslices, { namespace: 'default', labelSelector })).items.length;
+    };
+    await eventually(async () => expect(await slices()).toBe(1));
+    await admin.delete(services, metadata);
+    await eventually(async () => {
+      await expect(admin.get(endpoints, metadata)).rejects.toSatisfy(isNotFound);
+      expect(await slices()).toBe(0);
+    });
   });
 });
 

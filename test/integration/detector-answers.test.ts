@@ -34,6 +34,7 @@ class TestGuard {
       nodeName,
       key: deriveBeatKey(clusterKey, keyName),
       detectors: [{ address: '127.0.0.1', port }],
+      address: '127.0.0.1',
       content: () => this.#content,
       onLeastVersion: (version) => this.told.push(version),
       onRenewed: () => undefined,
@@ -102,17 +103,21 @@ afterAll(async () => {
 test('the one that asks learns of each rise of the least version, within milliseconds', async () => {
   const [asking, second, third] = [guard('host-1'), guard('host-2'), guard('host-3')];
   for (const each of [asking, second, third]) each.rise(128);
-  asking.ask(512);
-  await eventually(() => expect(asking.told.at(-1)).toBe(128));
-  asking.rise(512);
-  second.rise(512);
-  third.rise(256);
-  await eventually(() => expect(asking.told.at(-1)).toBe(256));
-  const startMs = performance.now();
-  third.rise(512);
-  await eventually(() => expect(asking.told.at(-1)).toBe(512));
+  const tookMs: number[] = [];
+  for (let version = 512; version <= 7 * 512; version += 512) {
+    asking.ask(version);
+    asking.rise(version);
+    second.rise(version);
+    third.rise(version - 256);
+    await eventually(() => expect(asking.told.at(-1)).toBe(version - 256));
+    const startMs = performance.now();
+    third.rise(version);
+    await eventually(() => expect(asking.told.at(-1)).toBe(version));
+    tookMs.push(performance.now() - startMs);
+  }
   // The regular beats alone would bring it after 250 ms on the average, over three nodes.
-  expect(performance.now() - startMs).toBeLessThan(200);
+  const sorted = tookMs.toSorted((left, right) => left - right);
+  expect(sorted[sorted.length >> 1], tookMs.join(' ')).toBeLessThan(200);
   expect([second.told, third.told]).toEqual([[], []]);
 });
 

@@ -66,6 +66,7 @@ class TestAgent {
       nodeName: name,
       key: deriveBeatKey(clusterKey, keyName),
       detectors: ports.map((port) => ({ address: '127.0.0.1', port })),
+      address: '127.0.0.1',
       content: () => ({ dataPlaneVersion: 0, awaitedVersion: undefined, nodeCount: hosts.length }),
       onLeastVersion: () => undefined,
       onRenewed: (id) => this.#awaited.hear(id),

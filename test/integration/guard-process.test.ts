@@ -183,7 +183,7 @@ test('the guard has the Lease renewed when the agent asks, and does not without 
     });
     await eventually(() => expect(lines).toBe('ready\n'));
     expect(await host().network.renewLease(load)).toBe(true);
-    expect(lines.split('\n')[1]).toBe(JSON.stringify(load));
+    await eventually(() => expect(lines.split('\n')[1]).toBe(JSON.stringify(load)));
   } finally {
     detector.kill('SIGKILL');
   }

@@ -247,13 +247,16 @@ describe('a stolen token', () => {
 
   it('is of no use when it has ended or was deleted, and then nothing is signed with it', async () => {
     const ended: BootstrapToken = { id: 'ended0', secret: '0123456789abcdef' };
-    await createToken(ended, { expiration: toTime(systemClock.nowMs() + 1_500) });
+    await createToken(ended, { expiration: toTime(systemClock.nowMs() + 3_600_000) });
     const client = withToken(ended);
     const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
     expect((await client.request({ method: 'GET', path })).status).toBe(200);
+    const stringData = { expiration: toTime(systemClock.nowMs() + 1_500) };
+    const ref = { namespace: 'kube-system', name: 'bootstrap-token-ended0' };
+    await admin.patch(secrets, ref, { type: 'merge', body: { stringData } });
     await eventually(async () => {
       expect((await client.request({ method: 'GET', path })).status).toBe(401);
-      const secret = admin.get(secrets, { namespace: 'kube-system', name: 'bootstrap-token-ended0' });
+      const secret = admin.get(secrets, ref);
       expect(isNotFound(await secret.catch((error: unknown) => error))).toBe(true);
       const info = await admin.get(configmaps, { namespace: clusterInfoNamespace, name: clusterInfoName });
       expect(Object.keys(info.data ?? {}).sort()).toEqual(['jws-kubeconfig-abcdef', 'kubeconfig']);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { podgroups, pods } from '../../api/generated/resources.ts';
+import { revisionOf } from '../../apiserver/storage/version.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { TransportError } from '../../client/transport-error.ts';
 import { eventually } from '../support/eventually.ts';
@@ -25,9 +26,11 @@ async function addGroup(name: string, minMember: number): Promise<void> {
   });
 }
 
+const membersOf = (group: string) => ({ 'scheduling.x-k8s.io/pod-group': group });
+
 async function addMembers(group: string, count: number, cpu = '1'): Promise<string[]> {
   const names = Array.from({ length: count }, (_, i) => `${group}-${i}`);
-  const labels = { 'scheduling.x-k8s.io/pod-group': group };
+  const labels = membersOf(group);
   await Promise.all(names.map((name) => cluster.addPod({ name, cpu, labels })));
   return names;
 }
@@ -37,6 +40,18 @@ async function boundOf(group: string): Promise<number> {
   return items.filter(
     ({ metadata, spec }) => metadata.name.startsWith(`${group}-`) && spec.nodeName !== undefined,
   ).length;
+}
+
+/** How many members the first transaction has bound that bound one. */
+async function firstWith(group: string): Promise<number> {
+  const { items } = await cluster.client.list(pods, { namespace: 'default' });
+  const counts = new Map<number, number>();
+  for (const { metadata, spec } of items) {
+    if (!metadata.name.startsWith(`${group}-`) || spec.nodeName === undefined) continue;
+    const revision = revisionOf(Number(metadata.resourceVersion));
+    counts.set(revision, (counts.get(revision) ?? 0) + 1);
+  }
+  return counts.get(Math.min(...counts.keys())) ?? 0;
 }
 
 const kubectlLite = async (...args: string[]): Promise<string> =>
@@ -67,24 +82,81 @@ describe('a group of pods', () => {
     await eventually(async () => expect(await boundOf('g')).toBe(8));
   });
 
-  it('is finished by the next scheduler when its own dies in the middle of binding it', async () => {
+  it('is bound whole by one request, and stays so when its scheduler dies before the answer comes', async () => {
     for (const name of ['a', 'b']) await cluster.addNode({ name, cpu: '100' });
-    const size = 150;
+    const size = 100;
+    dying = new DyingClient(await cluster.server.client('scheduler'));
+    await cluster.addScheduler({ client: dying });
     await addGroup('g', size);
     await addMembers('g', size, '1');
-    const own = await cluster.server.client('scheduler');
-    // Its second request never goes out: what is bound is the first hundred.
-    dying = new DyingClient(own);
-    await cluster.addScheduler({ client: dying });
-    await eventually(async () =>
-      expect([(dying?.bulkRequests ?? 0) >= 2, await boundOf('g')]).toEqual([true, 100]),
-    );
-    await cluster.addScheduler();
     await eventually(async () => expect(await boundOf('g')).toBe(size));
+    await cluster.addScheduler();
+    await cluster.addPod({ name: 'later-0', cpu: '1' });
+    await eventually(() => expect(cluster.nodeOf('later-0')).toBeDefined());
+    expect(await firstWith('g')).toBe(size);
+  });
+
+  it('is bound by one transaction whatever becomes of its members meanwhile, with two schedulers at it', async () => {
+    for (const name of ['a', 'b', 'c']) await cluster.addNode({ name, cpu: '100' });
+    for (let i = 0; i < 2; i += 1) await cluster.addScheduler();
+    const size = 12;
+    const groups = Array.from({ length: 8 }, (_, i) => `g${i}x`);
+    const disturb = async (group: string, i: number): Promise<void> => {
+      await addGroup(group, size);
+      const names = await addMembers(group, size, '500m');
+      const name = names[(5 * i) % size] ?? '';
+      await cluster.removeEnded(name);
+      await cluster.addPod({ name: `${name}-again`, cpu: '500m', labels: membersOf(group) });
+    };
+    await Promise.all(groups.map(disturb));
+    for (const group of groups) await eventually(async () => expect(await boundOf(group)).toBe(size));
+    // Of those that are gone by now one may have been among the first.
+    for (const group of groups) expect(await firstWith(group)).toBeGreaterThanOrEqual(size - 1);
   });
 });
 
-/** Sends the first bulk binding; of the others no answer ever comes, as when the process is killed. */
+describe('bindings that stand or fall together', () => {
+  const bind = async (names: readonly string[], more: object = {}): Promise<number[]> => {
+    const items = names.map((name) => ({
+      ...{ namespace: 'default', name, node: 'a' },
+      uid: cluster.pod(name)?.metadata.uid ?? 'gone',
+    }));
+    const { body } = await cluster.client.request({
+      ...{ method: 'POST', path: '/apis/coracle.dev/v1/bulkbindings' },
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ together: true, items, ...more }),
+    });
+    const { results = [], code } = JSON.parse(body.toString());
+    return code === undefined ? results.map((each: { readonly code: number }) => each.code) : [code];
+  };
+  const addSeen = async (group: string, count: number): Promise<string[]> => {
+    const names = await addMembers(group, count);
+    await eventually(() => expect(names.every((name) => cluster.pod(name) !== undefined)).toBe(true));
+    return names;
+  };
+
+  it('are all refused when one is, and else made by one transaction as long as it has room', async () => {
+    await cluster.addNode({ name: 'a', cpu: '1' });
+    const few = await addSeen('few', 3);
+    expect(await bind([...few, 'missing'])).toEqual([409, 409, 409, 404]);
+    expect(await boundOf('few')).toBe(0);
+    expect(await bind([...few, 'few-0'])).toEqual([400]);
+    expect(await bind(few, { together: 'yes' })).toEqual([400]);
+    expect(await bind(few)).toEqual([201, 201, 201]);
+    expect(await bind(few)).toEqual([409, 409, 409]);
+    const many = await addSeen('many', 127);
+    expect(new Set(await bind(many))).toEqual(new Set([201]));
+    expect(await firstWith('many')).toBe(127);
+    // More are judged together, but written in parts.
+    const more = await addSeen('more', 130);
+    expect(new Set(await bind([...more, 'missing']))).toEqual(new Set([409, 404]));
+    expect(await boundOf('more')).toBe(0);
+    expect(new Set(await bind(more))).toEqual(new Set([201]));
+    expect(await boundOf('more')).toBe(130);
+  });
+});
+
+/** The first bulk binding goes out, and no answer ever comes, as when the process is killed. */
 class DyingClient implements ApiClient {
   bulkRequests = 0;
   readonly #end = new AbortController();
@@ -117,7 +189,7 @@ class DyingClient implements ApiClient {
   request(request: Parameters<ApiClient['request']>[0]): ReturnType<ApiClient['request']> {
     if (!request.path.endsWith('/bulkbindings')) return this.#client.request(request);
     this.bulkRequests += 1;
-    if (this.bulkRequests === 1) return this.#client.request(request);
+    if (this.bulkRequests === 1) void this.#client.request(request);
     return new Promise((_, reject) => {
       this.#end.signal.addEventListener('abort', () => reject(new TransportError('the process is gone')));
     });

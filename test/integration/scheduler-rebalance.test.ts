@@ -149,10 +149,14 @@ describe('a move', () => {
   it('ends by itself when whoever began it dies: the mark runs out', async () => {
     const { pod } = await firstMove();
     const [namespace = '', name = ''] = pod.name.split('/');
-    const until = toTime(systemClock.nowMs() + 2_000);
-    const body = { metadata: { annotations: { [movingAnnotation]: until } } };
-    await cluster.admin.patch(pods, { namespace, name }, { type: 'merge', body });
+    const mark = (leftMs: number): Promise<Pod> => {
+      const until = toTime(systemClock.nowMs() + leftMs);
+      const body = { metadata: { annotations: { [movingAnnotation]: until } } };
+      return cluster.admin.patch(pods, { namespace, name }, { type: 'merge', body });
+    };
+    await mark(60_000);
     await eventually(async () => expect(await webPods()).toHaveLength(replicas + 1));
+    await mark(1_000);
     expect((await settled()).map(({ metadata }) => metadata.uid)).not.toContain(pod.uid);
     expect(most).toBe(replicas + 1);
   });

@@ -12,6 +12,7 @@ import {
   encodeBeat,
   firstBeatSequence,
   nextBeatSequence,
+  type Origin,
 } from '../../base/beat.ts';
 import type { LoadFigures } from '../../base/beat-renewal.ts';
 import { delay, toTime } from '../../base/clock.ts';
@@ -43,6 +44,8 @@ interface Container {
 const forever: AbortSignal = new AbortController().signal;
 const workers = 4;
 /** Between agent and guard. */
+/** Of each guard, at its own address. */
+const guardPort = 1;
 const socketMs = 0.05;
 
 /** What of a host outlives its agent, and ends with its power. */
@@ -140,10 +143,10 @@ export class ModelNode {
     const id = beatNodeId(this.name);
     const key = deriveBeatKey(this.#world.beatKey, this.name);
     let sequence = firstBeatSequence(guard.nowMs());
-    const send = (encode: (next: number) => Buffer, to?: string): void => {
+    const send = (encode: (next: number, origin: Origin) => Buffer, to?: string): void => {
       sequence = nextBeatSequence(sequence, guard.nowMs());
-      const datagram = encode(sequence);
-      if (!this.#isCut) this.#world.beat(datagram, { address: this.address, port: 0 }, to);
+      const datagram = encode(sequence, { address: this.address, port: guardPort });
+      if (!this.#isCut) this.#world.beat(datagram, to);
     };
     this.#renewals = new Renewals({
       ...{ nodeName: this.name, key, send, clock: guard },

@@ -4,12 +4,13 @@
  */
 import type { AnyObject } from '../../api/kind-info.ts';
 import { MemoryStorage } from '../../apiserver/storage/memory-storage.ts';
+import type { Origin } from '../../base/beat.ts';
 import { messageOf } from '../../base/invariant.ts';
 import { type Logger, silentLogger } from '../../base/logger.ts';
 import { type Random, seededRandom } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
 import { createApiClientOver } from '../../client/http-client.ts';
-import type { BeatSource, Origin } from '../../controllers/detector/beat-source.ts';
+import type { BeatSource } from '../../controllers/detector/beat-source.ts';
 import { History } from './history.ts';
 import { ModelNode } from './model-node.ts';
 import { type ProgramName, programs } from './programs.ts';
@@ -42,7 +43,7 @@ export interface RunningProgram {
   readonly program: ProgramName;
   readonly index: number;
   process: SimulatedProcess;
-  receiveBeat: ((datagram: Buffer, from: Origin) => void) | undefined;
+  receiveBeat: ((datagram: Buffer) => void) | undefined;
 }
 
 const bootMs = 3_000;
@@ -155,17 +156,18 @@ export class World {
         return new Promise(() => undefined);
       },
       send: (datagram, to) => this.#answer(running, datagram, to),
-      hurry: () => () => undefined,
+      readAll: () => false,
+      hurry: () => undefined,
     };
     this.spawn(process, programs[running.program]({ ...common, source, beatKey: this.beatKey }));
   }
 
   /** A guard's datagram to one detector, or to every one. One in two hundred is lost. */
-  beat(datagram: Buffer, from: Origin, to?: string): void {
+  beat(datagram: Buffer, to?: string): void {
     for (const { program, process, receiveBeat } of this.programs) {
       if (program !== 'detector' || (to ?? process.name) !== process.name) continue;
       if (this.random.next() < lostDatagrams) continue;
-      process.arrive(0.1 + this.random.next(), () => receiveBeat?.(datagram, from));
+      process.arrive(0.1 + this.random.next(), () => receiveBeat?.(datagram));
     }
   }
 

@@ -5,7 +5,7 @@ import type { ConditionReport } from '../../scheduler/condition-writer.ts';
 import { Judge } from '../../scheduler/explanation/judge.ts';
 import { NodeFeed, PodFeed } from '../../scheduler/feed.ts';
 import { noVolumeNeeds } from '../../scheduler/framework/volume-needs.ts';
-import { GroupCycle } from '../../scheduler/groups/group-cycle.ts';
+import { type Decision, GroupCycle } from '../../scheduler/groups/group-cycle.ts';
 import { PodGroups } from '../../scheduler/groups/pod-groups.ts';
 import { onceATurn } from '../../scheduler/once-a-turn.ts';
 import { Preemptor } from '../../scheduler/preemption/preemptor.ts';
@@ -21,6 +21,9 @@ export interface MemberDraft extends PodDraft {
   readonly on?: string | undefined;
   readonly priority?: number | undefined;
 }
+
+/** Of some hundred pods, each tried a few times. */
+const maxDecided = 5_000;
 
 const ended = async (): Promise<void> => undefined;
 
@@ -38,6 +41,10 @@ export class GroupWorld {
   readonly judge: Judge;
   /** Bindings that the server refuses, by name of the pod. */
   readonly refused: Set<string> = new Set();
+  /** Planted on purpose: each member is bound for itself. */
+  bindsApart = false;
+  /** How many pods each request binds. */
+  onBinding: (count: number) => void = () => undefined;
   readonly #cycle: GroupCycle;
 
   constructor() {
@@ -102,11 +109,14 @@ export class GroupWorld {
 
   /** Until nobody is active and nothing is due at once. */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < 100; turn += 1) {
+    for (let turn = 0, decided = 0; turn < 100 && decided < maxDecided; turn += 1) {
       await this.clock.advance(1);
       const next = this.queue.pop();
       if (next === undefined && turn > 1) return;
-      for (let queued = next; queued !== undefined; queued = this.queue.pop()) this.#decide(queued);
+      for (let queued = next; queued !== undefined && decided < maxDecided; queued = this.queue.pop()) {
+        this.#decide(queued);
+        decided += 1;
+      }
     }
     throw new Error('never comes to rest');
   }
@@ -120,8 +130,7 @@ export class GroupWorld {
   }
 
   #decide(queued: QueuedPod): void {
-    const bind = (one: QueuedPod, node: string): void => this.#bind(one, node);
-    if (this.#cycle.decide(queued, bind)) return;
+    if (this.#cycle.decide(queued, (decisions) => this.#bindTogether(decisions))) return;
     const { uid, podClass, pod } = queued;
     const profile = this.judge.profileOf(podClass);
     const node = profile && schedule(profile.context, podClass, profile.strategy)?.name;
@@ -129,15 +138,25 @@ export class GroupWorld {
     else {
       const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
       this.cluster.setPod({ uid, name, podClass, nodeName: node, isLive: true, isAssumed: true });
-      this.#bind(queued, node);
+      this.#bindTogether([{ queued, nodeName: node }]);
     }
   }
 
-  #bind({ uid, pod }: QueuedPod, nodeName: string): void {
-    if (this.refused.delete(pod.metadata.name)) {
-      this.cluster.forget(uid);
-      this.queue.retryLater(uid);
-    } else this.#tell({ ...pod, spec: { ...pod.spec, nodeName } });
+  #bindTogether(decisions: readonly Decision[]): void {
+    this.onBinding(decisions.length);
+    if (this.bindsApart && decisions.length > 1) {
+      for (const decision of decisions) this.#bindTogether([decision]);
+      return;
+    }
+    const culprits = new Set(decisions.filter(({ queued }) => this.refused.delete(queued.pod.metadata.name)));
+    for (const decision of decisions) {
+      const { uid, pod } = decision.queued;
+      if (culprits.size === 0) this.#tell({ ...pod, spec: { ...pod.spec, nodeName: decision.nodeName } });
+      else this.cluster.forget(uid);
+      if (culprits.has(decision)) this.queue.retryLater(uid);
+      else if (culprits.size > 0) this.queue.putBack(uid);
+      this.#cycle.settled(uid);
+    }
   }
 
   #tell(pod: Pod): void {

@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { seededRandom } from '../../base/random.ts';
-import type { BindOutcome } from '../../scheduler/binder.ts';
+import type { BindOutcome, Placement } from '../../scheduler/binder.ts';
 import { Cluster } from '../../scheduler/cache/cluster.ts';
 import { SchedulingCycle } from '../../scheduler/cycle.ts';
 import { Judge } from '../../scheduler/explanation/judge.ts';
@@ -17,12 +17,6 @@ import type { Waker } from '../../scheduler/waker.ts';
 import { createWaking } from '../../scheduler/waking.ts';
 import { ManualClock } from './manual-clock.ts';
 import { VolumeWorld } from './volume-world.ts';
-
-interface Binding {
-  readonly pod: Pod;
-  readonly node: string;
-  readonly settle: (outcome: BindOutcome) => void;
-}
 
 export type BindingEnd = 'bound' | 'seen later' | 'elsewhere' | 'gone' | 'outdated' | 'refused';
 export type EvictionEnd = 'ending' | 'gone' | 'refused';
@@ -59,7 +53,8 @@ export class SchedulerWorld {
   readonly nodes: NodeFeed;
   /** As the server has them, by name. */
   readonly pods: Map<string, Pod> = new Map();
-  readonly bindings: Binding[] = [];
+  /** Those of one entry stand or fall together. */
+  readonly bindings: (readonly Placement[])[] = [];
   readonly evictions: { readonly eviction: Eviction; readonly victim: Eviction['victims'][number] }[] = [];
   attempts = 0;
   readonly #stop = new AbortController();
@@ -115,7 +110,8 @@ export class SchedulerWorld {
         node: (name) => cluster.node(name),
         next: {
           ...{ hasRoom: true, whenRoom: nothing, drain: nothing },
-          start: (pod, node, _, settle) => void this.bindings.push({ pod, node, settle }),
+          start: (pod, nodeName, _, settle) => void this.bindings.push([{ pod, nodeName, settle }]),
+          startTogether: (placements) => void this.bindings.push(placements),
         },
       }),
     });
@@ -153,25 +149,37 @@ export class SchedulerWorld {
     for (const uid of this.groups.waitingIn(key)) this.queue.wakeOne(uid);
   }
 
-  /** Ends the oldest binding. */
+  /** Ends the oldest binding; of those that stand or fall together, `end` befalls the first, or all. */
   endBinding(end: BindingEnd, elsewhere: string): void {
-    const binding = this.bindings.shift();
-    if (binding === undefined) return;
-    const { pod, settle } = binding;
-    const { name } = pod.metadata;
+    const [first, ...others] = this.bindings.shift() ?? [];
+    if (first === undefined) return;
+    const missing = [first, ...others].find(({ pod }) => !this.pods.has(pod.metadata.name));
+    const isStored = missing === undefined && (end === 'bound' || end === 'seen later');
+    if (missing !== undefined) this.#refuse(missing, 'gone', elsewhere);
+    else if (isStored) this.#store(first, end);
+    else this.#refuse(first, end, elsewhere);
+    for (const other of [first, ...others])
+      if (other === (missing ?? first)) continue;
+      else if (isStored) this.#store(other, end);
+      else other.settle({ outcome: 'outdated' });
+  }
+
+  #store({ pod, nodeName, settle }: Placement, end: BindingEnd): void {
+    if (end === 'seen later') settle({ outcome: 'bound' });
+    this.#place(pod, nodeName);
+    if (end === 'bound') settle({ outcome: 'bound' });
+  }
+
+  #refuse({ pod, settle }: Placement, end: BindingEnd, elsewhere: string): void {
+    const refused: BindOutcome = { outcome: 'refused', error: new Error(end) };
+    if (end === 'gone') this.removePod(pod.metadata.name);
+    if (end === 'elsewhere') this.#place(pod, elsewhere);
+    settle(end === 'gone' || end === 'outdated' ? { outcome: end } : refused);
+  }
+
+  #place({ metadata: { name } }: Pod, nodeName: string): void {
     const current = this.pods.get(name);
-    if (current === undefined || end === 'gone') {
-      this.removePod(name);
-      settle({ outcome: 'gone' });
-    } else if (end === 'outdated') settle({ outcome: 'outdated' });
-    else if (end === 'refused') settle({ outcome: 'refused', error: new Error('refused') });
-    else {
-      const node = end === 'elsewhere' ? elsewhere : binding.node;
-      if (end === 'seen later') settle({ outcome: 'bound' });
-      this.setPod({ ...current, spec: { ...current.spec, nodeName: node } });
-      if (end === 'bound') settle({ outcome: 'bound' });
-      if (end === 'elsewhere') settle({ outcome: 'refused', error: new Error('it has a node') });
-    }
+    if (current !== undefined) this.setPod({ ...current, spec: { ...current.spec, nodeName } });
   }
 
   /** Ends the oldest eviction. */

@@ -58,7 +58,7 @@ export class GoalTable {
     return [
       '',
       ...noted.flatMap((each) => [`${each.name}:`, ...(each.notes ?? []).map((note) => `  ${note}`)]),
-      `${met} of ${judged.length} goals are met.`,
+      ...(judged.length === 0 ? [] : [`${met} of ${judged.length} goals are met.`]),
     ];
   }
 }

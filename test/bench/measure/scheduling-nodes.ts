@@ -16,7 +16,8 @@ import { inParallel } from './api-load.ts';
 import { zoneKey } from './scheduling-workloads.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const readyDeadlineMs = 90_000;
+const readyDeadlineMs = 60_000;
+const readyDeadlinePerNodeMs = 60;
 export const requestsInFlight = 64;
 
 /** scheduler_perf's node. */
@@ -70,11 +71,14 @@ export class HollowNodes {
       ...[`--beat-key-file=${keyFile}`, `--power-dir=${join(directory, 'power')}`, '--memory=32Gi'],
     ]);
     const hollow = new HollowNodes(controllers, agents);
-    await eventually(async () => {
-      const { items } = await client.list(nodes, {});
-      const ready = items.filter(takesPods).length;
-      if (ready < count) throw new Error(`${ready} of ${count} hollow nodes take pods`);
-    }, readyDeadlineMs);
+    await eventually(
+      async () => {
+        const { items } = await client.list(nodes, {});
+        const ready = items.filter(takesPods).length;
+        if (ready < count) throw new Error(`${ready} of ${count} hollow nodes take pods`);
+      },
+      readyDeadlineMs + count * readyDeadlinePerNodeMs,
+    );
     return hollow;
   }
 

@@ -1,0 +1,80 @@
+/** Which pods of a bulk binding can be written, and how. */
+import type { Pod } from '../../api/generated/core-v1.ts';
+import type { AnyObject } from '../../api/kind-info.ts';
+import { notFound, StatusError } from '../../api/status-error.ts';
+import { topologyLabels } from '../admission/topology-labels.ts';
+import type { WriteDependencies } from '../http/writes.ts';
+import { keyOf } from '../storage/keys.ts';
+import type { StoragePut } from '../storage/storage.ts';
+import type { CurrentObject } from '../store/request.ts';
+import { type BindingOrder, bindPod } from './binding.ts';
+import type { BindingFence } from './binding-fence.ts';
+import type { BindingLedger, BindingView, BindingWish } from './binding-ledger.ts';
+import { type BulkResult, type BulkResults, refusal } from './bulk-request.ts';
+
+export const itemKeys = ['namespace', 'name', 'uid', 'node'] as const;
+export type BulkItem = Readonly<Record<(typeof itemKeys)[number], string>>;
+
+/** What keeps several schedulers apart. */
+export interface BindingGuard {
+  readonly ledger: BindingLedger;
+  readonly fence: BindingFence;
+}
+
+/** Who asks for what. */
+export interface BulkRequest {
+  readonly view: BindingView;
+  readonly items: readonly BulkItem[];
+}
+
+const podStorage = { resource: '/pods' };
+
+/** One item that can be written, and where its result belongs. */
+export interface Planned extends BindingWish {
+  readonly at: number;
+  readonly put: StoragePut;
+}
+
+/** Of what has no result yet; what cannot be written gets one. */
+export async function planAll(
+  deps: WriteDependencies,
+  items: readonly BulkItem[],
+  results: BulkResults,
+  isRepeated: boolean,
+): Promise<Planned[]> {
+  const { source } = deps.store.dependencies;
+  const planned: Planned[] = [];
+  for (const [at, item] of items.entries()) {
+    if (results[at] !== undefined) continue;
+    let pod = source.cached(podStorage, item.namespace, item.name);
+    if (isRepeated || pod === undefined) pod = await source.stored(podStorage, item.namespace, item.name);
+    const labels = topologyLabels(deps.cache, item.node);
+    const plan = planPut({ ...item, labels }, pod, deps.clock.nowMs());
+    if ('put' in plan) planned.push({ at, node: item.node, pod: plan.pod, put: plan.put });
+    else if (pod?.cached !== true) results[at] = plan.result;
+  }
+  return planned;
+}
+
+export const outdated = (until: number): BulkResult => ({
+  ...{ code: 409, reason: 'Conflict' },
+  message: 'other schedulers have bound pods that concern this one and that its scheduler had not seen',
+  until: String(until),
+});
+
+function planPut(
+  item: BulkItem & Pick<BindingOrder, 'labels'>,
+  pod: CurrentObject | undefined,
+  nowMs: number,
+): Pick<Planned, 'put' | 'pod'> | { readonly result: BulkResult } {
+  try {
+    if (pod === undefined) throw notFound({ group: '', plural: 'pods' }, item.name);
+    const object = bindPod(pod.object, item, nowMs);
+    const key = keyOf('/pods', item.namespace, item.name);
+    return { pod: object as Pod & AnyObject, put: { type: 'put', key, object, expected: pod.version } };
+  } catch (error) {
+    // One pod's refusal is its result, not the batch's.
+    if (!(error instanceof StatusError)) throw error;
+    return { result: refusal(error) };
+  }
+}
