@@ -197,8 +197,6 @@ export class Connection {
         reject(new Error(`no answer within ${connectTimeoutMs} ms`));
       });
       session.once('connect', () => {
-        // A handshake that was given up in the moment that it stood: its `close` follows.
-        if (session.destroyed) return;
         timer.cancel();
         // Given up in this very moment, e.g. for a newer attempt; `close` tells it.
         if (session.destroyed) return;
