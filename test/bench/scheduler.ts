@@ -55,8 +55,8 @@ async function measureCore(): Promise<void> {
   table.add({ name: 'core: pods that fit nowhere', unit: '/s', values: [rejectionRate(nodeCount)] });
 }
 
-function measureBeside(): void {
-  for (const [name, values] of Object.entries(turnsBeside(nodeCount)))
+async function measureBeside(): Promise<void> {
+  for (const [name, values] of Object.entries(await turnsBeside(nodeCount)))
     table.add({ name: `150,000 pods: ${name}`, unit: 'ms', values });
 }
 
@@ -173,7 +173,7 @@ async function measureHollow(): Promise<void> {
 }
 
 if (isAsked('core')) await measureCore();
-if (isAsked('beside')) measureBeside();
+if (isAsked('beside')) await measureBeside();
 if (isAsked('memory')) measureMemory();
 if ((['single', 'backlog', 'creation', 'restart'] as const).some(isAsked)) await measureApi();
 if (isAsked('hollow')) await measureHollow();

@@ -35,7 +35,7 @@ function timed(work: () => unknown): number {
   return (user + system) / 1_000;
 }
 
-export function turnsBeside(nodeCount: number): TurnTimes {
+export async function turnsBeside(nodeCount: number): Promise<TurnTimes> {
   const cluster = new Cluster();
   const clock = new ManualClock();
   const classes = new PodClasses();
@@ -67,7 +67,7 @@ export function turnsBeside(nodeCount: number): TurnTimes {
   };
   place();
   for (let round = 0; round < rounds; round += 1) {
-    clock.advance(roundMs);
+    await clock.advance(roundMs);
     note('reports of load of all nodes', () => {
       for (let i = 0; i < nodeCount; i += 1) loads.upsert(reportOf(i, round));
     });
