@@ -1,6 +1,7 @@
 /** Bodies within the limit of their size that would cost far more than their size. */
 import { expect, test } from 'vitest';
 import { readApplied } from '../patch/apply/apply.ts';
+import { updateManagedFields } from '../patch/apply/managed-fields.ts';
 import { applyJsonPatch } from '../patch/json-patch.ts';
 import { applyStrategicMerge } from '../patch/strategic-merge.ts';
 import { validatePodUpdate } from '../registry/pod-update.ts';
@@ -10,7 +11,8 @@ import { parseJson } from './json-text.ts';
 import { TypedReader } from './walk.ts';
 import { readYaml } from './yaml-text.ts';
 
-const { schemas } = createRegistry();
+const registry = createRegistry();
+const { schemas } = registry;
 const configMap = schemas.struct('io.k8s.api.core.v1.ConfigMap');
 
 /** Each takes at most a quarter of this; by comparing all with all it would take many times as long, or the memory would end. */
@@ -27,7 +29,23 @@ function withTolerations(keys: readonly string[]): Parameters<typeof validatePod
   return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [], tolerations } };
 }
 
+/** A ConfigMap with many fields, which as many programs claim to have written. */
+function updateByMany(count: number): void {
+  const strategy = registry.byResource('', 'v1', 'configmaps');
+  if (strategy === undefined) throw new TypeError('ConfigMaps are there');
+  const managedFields = names(count).map((name) => ({
+    ...{ manager: name, operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1' },
+    fieldsV1: { 'f:data': { [`f:${name}`]: {} } },
+  }));
+  const metadata = { name: 'c', uid: 'u', resourceVersion: '1', creationTimestamp: '' };
+  const current = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...metadata, managedFields } };
+  const data = Object.fromEntries(names(count).map((name) => [name, 'v']));
+  const next = { ...current, metadata: { ...metadata, managedFields }, data };
+  updateManagedFields(strategy, next, current, { fieldManager: 'm', subresource: '', nowMs: 0 });
+}
+
 test.each([
+  ['an object of many managers', () => updateByMany(12_000)],
   ['a mapping of many keys', () => readYaml(`{${many(50_000, (index) => `k${index}: v`)}}`)],
   [
     'an apply of many keys',

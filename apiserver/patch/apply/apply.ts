@@ -99,8 +99,7 @@ function prune(
   merged: unknown,
   owners: { readonly last: FieldSet; readonly managers: Managers },
 ): unknown {
-  let owned = new FieldSet();
-  for (const manager of owners.managers.values()) owned = owned.union(manager.fields);
+  const owned = FieldSet.unionOf([...owners.managers.values()].map(({ fields }) => fields));
   const dropped = owners.last.withParents().difference(owned.withParents());
   return removeParts(strategy.schema, merged, dropped);
 }

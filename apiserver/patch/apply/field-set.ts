@@ -53,6 +53,25 @@ export class FieldSet {
     return new FieldSet(result);
   }
 
+  /** Costs what is in all of them together. */
+  static unionOf(sets: readonly FieldSet[]): FieldSet {
+    const [only] = sets;
+    if (sets.length < 2) return only ?? none;
+    const parts = new Map<string, FieldNode[]>();
+    for (const set of sets)
+      for (const [element, node] of set.#nodes) {
+        const known = parts.get(element);
+        if (known === undefined) parts.set(element, [node]);
+        else known.push(node);
+      }
+    const nodes = new Map<string, FieldNode>();
+    for (const [element, found] of parts) {
+      const belows = found.map(({ below }) => below).filter((below) => !below.isEmpty);
+      nodes.set(element, { member: found.some(({ member }) => member), below: FieldSet.unionOf(belows) });
+    }
+    return new FieldSet(nodes);
+  }
+
   /** This set itself when nothing of it is in `other`. */
   difference(other: FieldSet): FieldSet {
     return this.#without(other, (node, excluded) => ({
@@ -64,9 +83,11 @@ export class FieldSet {
   intersection(other: FieldSet): FieldSet {
     if (this.isEmpty || other.isEmpty) return none;
     const result = new Map<string, FieldNode>();
-    for (const [element, right] of other.#nodes) {
+    const few = other.#nodes.size > manyNodes && this.#nodes.size < other.#nodes.size ? this : other;
+    for (const element of few.#nodes.keys()) {
       const left = this.#nodes.get(element);
-      if (left === undefined) continue;
+      const right = other.#nodes.get(element);
+      if (left === undefined || right === undefined) continue;
       const node = { member: left.member && right.member, below: left.below.intersection(right.below) };
       if (node.member || !node.below.isEmpty) result.set(element, node);
     }
@@ -83,9 +104,11 @@ export class FieldSet {
 
   #without(other: FieldSet, left: (node: FieldNode, excluded: FieldNode) => FieldNode): FieldSet {
     let result: Map<string, FieldNode> | undefined;
-    for (const [element, excluded] of other.#nodes) {
+    const few = this.#nodes.size < other.#nodes.size ? this : other;
+    for (const element of few.#nodes.keys()) {
       const node = this.#nodes.get(element);
-      if (node === undefined) continue;
+      const excluded = other.#nodes.get(element);
+      if (node === undefined || excluded === undefined) continue;
       const kept = left(node, excluded);
       if (kept.member === node.member && kept.below === node.below) continue;
       result ??= new Map(this.#nodes);
@@ -156,6 +179,9 @@ export interface FieldNode {
   readonly member: boolean;
   readonly below: FieldSet;
 }
+
+/** From here on the smaller of two sets is walked, and not the one whose order is told. */
+const manyNodes = 1_000;
 
 /** Never inserted into. */
 const none: FieldSet = new FieldSet();
