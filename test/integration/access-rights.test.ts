@@ -58,6 +58,23 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
+test('rules that are more rights than can be compared are refused at once', async () => {
+  await allow('granter', {
+    apiGroups: ['rbac.authorization.k8s.io'],
+    resources: ['roles'],
+    verbs: ['create'],
+  });
+  const list = (prefix: string): string[] => Array.from({ length: 3_000 }, (_, index) => `${prefix}${index}`);
+  const rule = { apiGroups: list('g'), resources: list('r'), verbs: list('v') };
+  const body = { metadata: { name: 'huge' }, rules: [rule] };
+  const path = `${rbac}/namespaces/default/roles`;
+  const { status, message } = await send({ user: 'granter', method: 'POST', path, body });
+  expect(status).toBe(403);
+  expect(message).toContain('give 27000000000 single rights');
+  // Who may escalate is not compared with anything.
+  expect((await send({ method: 'POST', path, body })).status).toBe(201);
+});
+
 test('who may change objects does not make them by a change', async () => {
   const rules = { apiGroups: ['', 'coordination.k8s.io'], resources: ['configmaps', 'leases'] };
   await allow('changer', { ...rules, verbs: ['get', 'patch', 'update'] });

@@ -53,6 +53,15 @@ export function missingRules(held: readonly Rule[], wanted: readonly Rule[]): Ru
   return wanted.flatMap(singleRights).filter((right) => !held.some((rule) => covers(rule, right)));
 }
 
+/** How many single rights there are in the rules. */
+export function countRights(rules: readonly Rule[]): number {
+  const lengthOf = (list: readonly string[] | undefined): number => list?.length ?? 0;
+  return rules.reduce((sum, { verbs, apiGroups, resources, resourceNames, nonResourceURLs }) => {
+    const things = lengthOf(apiGroups) * lengthOf(resources) * Math.max(1, lengthOf(resourceNames));
+    return sum + verbs.length * (things + lengthOf(nonResourceURLs));
+  }, 0);
+}
+
 /** Taken apart into rules of one verb, one group, one resource or path, and at most one name. */
 function singleRights(rule: Rule): Rule[] {
   const { apiGroups = none, resources = none, resourceNames = none, nonResourceURLs = none } = rule;
