@@ -20,7 +20,7 @@ const shortestMs = 2;
 const sampleMs = 250;
 /**
  * Of the buffer, at most: a page for its bytes, whatever their number, and what the kernel keeps of it. Over loopback it
- * takes 768, from most network cards 768 to 2,304.
+ * takes some 800, from most network cards up to 2,304.
  */
 const bytesEach = 4_352;
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { Throttle } from '../../base/throttle.ts';
 
-/** The least version is computed at most so often: a pass over 5,000 nodes costs 0.02 ms. */
+/** The least version is computed at most so often: a pass over 5,000 nodes costs 0.01 ms. */
 const minIntervalMs = 5;
 /** Answers cost up to 50 us each and are to take no more than a tenth of a core, however many wait. */
 const intervalPerWaitingMs = 0.5;
