@@ -38,6 +38,8 @@ export interface EventReport {
   /** Part of the object that is meant, e.g. `spec.containers{nginx}`. */
   readonly fieldPath?: string | undefined;
   readonly action?: string | undefined;
+  /** When it happened; left out: now. */
+  readonly atMs?: number | undefined;
 }
 
 /** What components depend on, so that a test may collect reports. */
@@ -93,7 +95,7 @@ export class EventRecorder implements EventSink {
     }
     const { object, type, reason, message, fieldPath } = report;
     const key = JSON.stringify([object.metadata.uid, type, reason, message, fieldPath]);
-    this.#queue.push({ key, report, atMs: clock.nowMs() });
+    this.#queue.push({ key, report, atMs: report.atMs ?? clock.nowMs() });
     this.#wake?.();
   }
 

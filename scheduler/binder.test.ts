@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Pod } from '../api/generated/core-v1.ts';
 import { pods } from '../api/generated/resources.ts';
 import { conflict, notFound } from '../api/status-error.ts';
+import { delay } from '../base/clock.ts';
 import { seededRandom } from '../base/random.ts';
 import { TransportError } from '../client/transport-error.ts';
 import { ManualClock } from '../test/support/manual-clock.ts';
@@ -54,6 +55,52 @@ describe('Binder', () => {
     const { outcomes, sent } = await bind(three, { bulk: () => ({ status: 200, body: { results } }) });
     expect(sent).toEqual(['bulk of 3']);
     expect(outcomes).toEqual(['a bound', 'b gone', 'c refused']);
+  });
+
+  it('says when the API server was asked', async () => {
+    const clock = new ManualClock();
+    const client: BinderOptions['client'] = {
+      createSubresource: async () => undefined,
+      get: async () => undefined as never,
+      request: async () => {
+        await delay(clock, 50);
+        return { status: 200, headers: {}, body: Buffer.from('{"results":[{"code":201}]}') };
+      },
+    };
+    const binder = new Binder({ client, clock, random: seededRandom(1) });
+    const [startMs, times] = [clock.nowMs(), [] as (number | undefined)[]];
+    binder.start(aPod({}), 'a', new AbortController().signal, (_, sentMs) => times.push(sentMs));
+    await clock.advance(100);
+    await binder.drain();
+    expect(times).toEqual([startMs]);
+  });
+
+  it('sends those that stand or fall together in one request, in the order of the decisions', async () => {
+    const sent: string[] = [];
+    const client: BinderOptions['client'] = {
+      createSubresource: async () => undefined,
+      get: async () => undefined as never,
+      request: async ({ body }) => {
+        const { items, together } = JSON.parse(String(body));
+        sent.push(`${items.length} ${together}`);
+        const refused = { code: 409, reason: 'Conflict', message: 'refused', together: true };
+        const results = together ? [{ code: 404 }, refused] : [{ code: 201 }];
+        return { status: 200, headers: {}, body: Buffer.from(JSON.stringify({ results })) };
+      },
+    };
+    const clock = new ManualClock();
+    const binder = new Binder({ client, clock, random: seededRandom(1) });
+    const outcomes: string[] = [];
+    const { signal } = new AbortController();
+    const settle = ({ outcome }: { readonly outcome: string }): void => void outcomes.push(outcome);
+    binder.start(aPod({ name: 'a' }), 'n', signal, settle);
+    const group = ['b', 'c'].map((name) => ({ pod: aPod({ name }), nodeName: 'n', settle }));
+    binder.startTogether(group, signal);
+    binder.start(aPod({ name: 'd' }), 'n', signal, settle);
+    await clock.advance(10);
+    await binder.drain();
+    expect(sent).toEqual(['1 false', '2 true', '1 false']);
+    expect(outcomes.sort()).toEqual(['bound', 'bound', 'gone', 'outdated']);
   });
 
   it('sends at most 100 in one request', async () => {

@@ -63,9 +63,11 @@ export interface BinderOptions {
 export interface Placement {
   readonly pod: Pod;
   readonly nodeName: string;
-  /** Called once. */
-  readonly settle: (outcome: BindOutcome) => void;
+  readonly settle: Settle;
 }
+
+/** Called once. `sentMs`: when the API server was asked. */
+export type Settle = (outcome: BindOutcome, sentMs?: number) => void;
 
 interface Order extends Placement {
   /** Up to which version all pods were known when it was decided. */
@@ -74,6 +76,7 @@ interface Order extends Placement {
   readonly answered: number;
   /** Ends only the search for an outcome. */
   readonly signal: AbortSignal;
+  sentMs?: number;
 }
 
 /** What goes in one request. */
@@ -126,7 +129,7 @@ export class Binder {
   }
 
   /** Starts a binding; `settle` gets its outcome. */
-  start(pod: Pod, nodeName: string, signal: AbortSignal, settle: (outcome: BindOutcome) => void): void {
+  start(pod: Pod, nodeName: string, signal: AbortSignal, settle: Settle): void {
     const last = this.#waiting.at(-1);
     const order = this.#orderOf({ pod, nodeName, settle }, signal);
     if (last !== undefined && !last.together && last.orders.length < maxPodsPerRequest)
@@ -188,6 +191,8 @@ export class Binder {
 
   async #send(batch: Batch): Promise<void> {
     const { orders } = batch;
+    const sentMs = this.#options.clock.nowMs();
+    for (const order of orders) order.sentMs = sentMs;
     if (this.#hasBulk) await this.#bindInBulk(batch);
     else for (const order of orders) this.#settle(order, await this.#bindOne(order));
   }
@@ -297,7 +302,7 @@ export class Binder {
 
   #settle(order: Order, outcome: BindOutcome): void {
     this.#unsettled -= 1;
-    order.settle(outcome);
+    order.settle(outcome, order.sentMs);
     for (const wake of [...this.#watchers]) wake();
   }
 

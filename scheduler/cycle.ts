@@ -101,14 +101,16 @@ export class SchedulingCycle {
 
   #bind(queued: QueuedPod, nodeName: string, signal: AbortSignal): void {
     const { binder } = this.#options;
-    binder.start(queued.pod, nodeName, signal, (outcome) => this.#settle(queued, nodeName, outcome));
+    binder.start(queued.pod, nodeName, signal, (outcome, sentMs) =>
+      this.#settle(queued, nodeName, outcome, sentMs),
+    );
   }
 
   #bindTogether(decisions: readonly Decision[], signal: AbortSignal): void {
     const placements = decisions.map(({ queued, nodeName }) => ({
       ...{ pod: queued.pod, nodeName },
-      settle: (outcome: BindOutcome): void => {
-        this.#settle(queued, nodeName, outcome);
+      settle: (outcome: BindOutcome, sentMs?: number): void => {
+        this.#settle(queued, nodeName, outcome, sentMs);
         this.#options.groups.settled(queued.uid);
       },
     }));
@@ -125,7 +127,7 @@ export class SchedulingCycle {
     const message = diagnosisMessage(
       cluster.nodeCount,
       { counts: diagnosis.counts, everywhere: preFilter(podClass)?.reasons[0] },
-      outcome.nominatedNodeName === undefined ? outcome.text : undefined,
+      outcome.text,
     );
     queue.parkUnschedulable(uid);
     conditions.report({ pod, reason: 'Unschedulable', message, nominatedNodeName: nominatedNodeName ?? '' });
@@ -139,7 +141,7 @@ export class SchedulingCycle {
     return memo;
   }
 
-  #settle(queued: QueuedPod, nodeName: string, outcome: BindOutcome): void {
+  #settle(queued: QueuedPod, nodeName: string, outcome: BindOutcome, sentMs?: number): void {
     const { queue, events, metrics, clock } = this.#options;
     const { uid, pod, sinceMs, attempts } = queued;
     switch (outcome.outcome) {
@@ -147,7 +149,9 @@ export class SchedulingCycle {
         queue.delete(uid);
         metrics.bound(attempts, (clock.monotonicMs() - sinceMs) / 1_000);
         const message = `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`;
-        events.event({ object: pod, type: 'Normal', reason: 'Scheduled', message, action: 'Binding' });
+        // Before anything that the node does with it, though the answer may come later.
+        const at = { atMs: sentMs, action: 'Binding' };
+        events.event({ object: pod, type: 'Normal', reason: 'Scheduled', message, ...at });
         return;
       }
       case 'gone':

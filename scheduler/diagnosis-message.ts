@@ -16,8 +16,11 @@ export function diagnosisMessage(
     everywhere === undefined
       ? summary(nodeCount, counts)
       : `0/${nodeCount} nodes are available: ${everywhere}.`;
-  return preemption === undefined ? text : `${text} preemption: ${preemption}`;
+  return preemption === undefined ? text : `${text} ${noDevices}, preemption: ${preemption}`;
 }
+
+/** What Kubernetes' DynamicResources, which comes before preemption, says of every pod without claims of devices. */
+const noDevices = 'no new claims to deallocate';
 
 /** How many nodes give which reason. */
 export function summary(nodeCount: number, counts: ReadonlyMap<string, number>): string {

@@ -4,7 +4,7 @@ import type { PodClass } from './framework/pod-class.ts';
 import { type SpreadConstraint, spreadConstraintsOf } from './framework/spread-constraint.ts';
 import { imageLocality } from './plugins/image-locality/image-locality.ts';
 import { interPodAffinity } from './plugins/inter-pod-affinity/inter-pod-affinity.ts';
-import { nodeAffinity, nodeAffinityScore } from './plugins/node-affinity/node-affinity.ts';
+import { namedNodes, nodeAffinity, nodeAffinityScore } from './plugins/node-affinity/node-affinity.ts';
 import { nodeName } from './plugins/node-name/node-name.ts';
 import { nodePorts } from './plugins/node-ports/node-ports.ts';
 import { nodeResourcesFit } from './plugins/node-resources/node-resources-fit.ts';
@@ -50,6 +50,7 @@ export function pluginsFor(choices: PluginChoices = noChoices): PluginSet {
   });
   return {
     nodeFilters: [
+      namedNodes,
       nodeUnschedulable,
       nodeName,
       taintToleration,

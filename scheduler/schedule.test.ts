@@ -21,6 +21,10 @@ import { RandomChoice } from './strategies/random-choice.ts';
 import { RoundRobin } from './strategies/round-robin.ts';
 import type { Strategy } from './strategies/strategy.ts';
 
+const required = (nodeSelectorTerms: object[]) => ({
+  requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms },
+});
+
 class Bench {
   readonly context: SchedulingContext;
   readonly #classes = new PodClasses();
@@ -266,6 +270,33 @@ describe('filters', () => {
     const node = aNode({ labels: { cores: '8' } });
     expect(one(node, requiring({ key: 'cores', operator: 'Gt', values: ['7'] }))).toBe('node-1');
     expect(one(node, requiring({ key: 'cores', operator: 'Lt', values: ['8'] }))).toBeUndefined();
+  });
+
+  it('compares integers of 64 bits, and nothing else', () => {
+    const fits = (value: string, operator: string, than: string): boolean => {
+      const bench = new Bench(aNode({ name: 'a', labels: { size: value } }));
+      const terms = [{ matchExpressions: [{ key: 'size', operator, values: [than] }] }];
+      return bench.place(aPod({ spec: { affinity: { nodeAffinity: required(terms) } } })) === 'a';
+    };
+    expect(fits('9007199254740993', 'Gt', '9007199254740992')).toBe(true);
+    expect(fits('+5', 'Gt', '4')).toBe(true);
+    expect(fits('9223372036854775808', 'Gt', '1')).toBe(false);
+    expect(fits('5.5', 'Gt', '1')).toBe(false);
+  });
+
+  it('does not look at other nodes than those that a pod names, as a DaemonSet does', () => {
+    const bench = new Bench(aNode({ name: 'a', cpu: '1' }), aNode({ name: 'b', unschedulable: true }));
+    const named = (...terms: object[]) =>
+      bench.message(aPod({ cpu: '2', spec: { affinity: { nodeAffinity: required(terms) } } }));
+    const field = (name: string) => ({
+      matchFields: [{ key: 'metadata.name', operator: 'In', values: [name] }],
+    });
+    expect(named(field('a'))).toBe(
+      "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't satisfy plugin(s) [NodeAffinity].",
+    );
+    expect(named(field('a'), { matchExpressions: [{ key: 'x', operator: 'Exists' }] })).toBe(
+      '0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable.',
+    );
   });
 
   it('matches the node name as a field', () => {

@@ -72,6 +72,23 @@ describe('a pod with a claim', () => {
     ).toBe("0/2 nodes are available: 2 node(s) didn't match PersistentVolume's node affinity.");
   });
 
+  it.each([
+    ['a node in no zone takes it', {}, true],
+    ['a node that says only its region does not', { 'topology.kubernetes.io/region': 'r' }, false],
+    ['an older label is met by the newer one', { 'topology.kubernetes.io/zone': 'z' }, true],
+    ['another zone does not', { 'topology.kubernetes.io/zone': 'y' }, false],
+  ])('has an old label of its zone: %s', (_, labels, fits) => {
+    const lookup = {
+      ...{ claim: () => claim('disk'), storageClass: () => undefined },
+      volume: () => volume({}, { 'failure-domain.beta.kubernetes.io/zone': 'z' }),
+    };
+    const cluster = new Cluster();
+    cluster.setNode(aNode({ name: 'a', labels }));
+    const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
+    const chosen = schedule(context, toPodClass(pod, volumeNeedsOf(pod, lookup)), leastLoaded);
+    expect(chosen !== undefined).toBe(fits);
+  });
+
   it('goes into the zone of its volume', () => {
     const zone = { 'topology.kubernetes.io/zone': 'zone-b__zone-c' };
     expect(outcome({ claim: () => claim('disk'), volume: () => volume({}, zone) })).toBe('b');

@@ -34,6 +34,7 @@ export function createWaking({ cluster, queue, clock, profiles, groups, evictor 
     evictor,
     // When the preempting pod has been parked, which may be helped by that already.
     onLeaving: onceATurn(() => waker.podsChanged()),
+    onDisplaced: (uid) => queue.wakeOne(uid),
     onStaying(node, uid) {
       queue.backOff(uid);
       waker.nodeChanged(node);

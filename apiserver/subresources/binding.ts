@@ -43,6 +43,8 @@ export function bindPod(current: AnyObject, order: BindingOrder, nowMs: number):
   if (nodeName !== '') throw refuse(`pod ${order.name} is already assigned to node "${nodeName}"`);
   if (schedulingGates.length > 0) throw refuse(`pod ${order.name} has non-empty .spec.schedulingGates`);
   const annotations = { ...pod.metadata.annotations, ...order.annotations };
+  // Where it waited for room says nothing any more.
+  const { nominatedNodeName: _, ...status } = pod.status ?? {};
   const conditions = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
   const scheduled = {
     type: 'PodScheduled',
@@ -58,7 +60,7 @@ export function bindPod(current: AnyObject, order: BindingOrder, nowMs: number):
       ...(order.labels === undefined ? {} : { labels: { ...pod.metadata.labels, ...order.labels } }),
     },
     spec: { ...pod.spec, nodeName: order.node },
-    status: { ...pod.status, conditions: [...conditions, scheduled] },
+    status: { ...status, conditions: [...conditions, scheduled] },
   };
 }
 

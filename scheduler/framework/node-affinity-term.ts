@@ -42,9 +42,17 @@ function matchesExpression({ operator, values = [] }: Expression, value: string 
 }
 
 const integer = /^[+-]?[0-9]+$/;
+const [leastInteger, greatestInteger] = [-(2n ** 63n), 2n ** 63n - 1n];
 
-/** Zero, which satisfies neither Gt nor Lt, unless both are integers. */
+/** Zero, which satisfies neither Gt nor Lt, unless both are integers of 64 bits. */
 function compareIntegers(left: string | undefined, right: string | undefined): number {
-  if (left === undefined || right === undefined || !integer.test(left) || !integer.test(right)) return 0;
-  return Math.sign(Number(left) - Number(right));
+  const [a, b] = [toInteger(left), toInteger(right)];
+  if (a === undefined || b === undefined || a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function toInteger(text: string | undefined): bigint | undefined {
+  if (text === undefined || !integer.test(text)) return undefined;
+  const value = BigInt(text.replace(/^\+/, ''));
+  return value < leastInteger || value > greatestInteger ? undefined : value;
 }

@@ -35,7 +35,7 @@ describe('a group', () => {
     addMembers(world, 'g', 2);
     await world.settle();
     expect(messageOf(world, 'g-4')).toBe(
-      '0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod. pod group "g": 4 of 5 fit.',
+      '0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod. pod group "g": 4 of 5 fit.',
     );
     expect(world.bound('g-')).toEqual([]);
     // Nothing is held meanwhile: others take the room.

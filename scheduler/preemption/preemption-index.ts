@@ -13,12 +13,14 @@ import type { NodeInfo } from '../framework/node-info.ts';
 import { infeasible } from '../framework/plugin.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import type { SchedulingContext } from '../schedule.ts';
-import type { DisruptionBudget } from './disruption-budget.ts';
-import { type Candidate, compareHarm, findVictims, type NoCandidate } from './victims.ts';
+import { type DisruptionBudget, violatingPods } from './disruption-budget.ts';
+import { byImportance, type Candidate, compareHarm, findVictims, type NoCandidate } from './victims.ts';
 
 const maxClasses = 16;
 /** Nodes on which constraints between pods are tried, the least harmful first. */
 const maxTried = 100;
+/** Of those on which it works the best of so many will do. */
+const enoughFound = 8;
 const notHelpful: NoCandidate = { reasons: ['Preemption is not helpful for scheduling'] };
 
 interface ClassCandidates {
@@ -66,13 +68,7 @@ export class PreemptionIndex {
     const candidate = this.#evaluate(pod, node.slot);
     if (candidate === undefined || !('node' in candidate)) return false;
     const hasRules = this.#context.index.placementOf(pod).rules.some(({ rule }) => rule.isHard);
-    return !hasRules || this.#victimsByTrying(pod, candidate, this.#lowerOn(pod, node)) !== undefined;
-  }
-
-  #lowerOn({ priority }: PodClass, { name }: NodeInfo): PlacedPod[] {
-    return [...this.#context.cluster.podsOn(name)]
-      .filter(({ podClass }) => podClass.priority < priority)
-      .sort((left, right) => right.podClass.priority - left.podClass.priority);
+    return !hasRules || this.#tryOn(pod, node) !== undefined;
   }
 
   #refresh(pod: PodClass): ClassCandidates {
@@ -108,31 +104,42 @@ export class PreemptionIndex {
       if (each === undefined || !('node' in each)) return [];
       return diagnosis.rejectionAt(each.node.slot)?.isFinal === true ? [] : [each];
     });
+    let best: Candidate | undefined;
+    let found = 0;
     for (const candidate of candidates.sort(compareHarm).slice(0, maxTried)) {
-      const victims = this.#victimsByTrying(pod, candidate, this.#lowerOn(pod, candidate.node));
-      if (victims !== undefined) return { ...candidate, victims };
+      // Constraints between pods only add to the harm.
+      if (best !== undefined && (found >= enoughFound || compareHarm(best, candidate) <= 0)) break;
+      const tried = this.#tryOn(pod, candidate.node);
+      if (tried === undefined) continue;
+      found += 1;
+      if (best === undefined || compareHarm(tried, best) < 0) best = tried;
     }
-    return undefined;
+    return best;
   }
 
-  /** Takes the pods away, asks, and puts all of them back: nobody else sees anything of it. */
-  #victimsByTrying(pod: PodClass, { node }: Candidate, lower: readonly PlacedPod[]): PlacedPod[] | undefined {
+  /** As `findVictims`, with the pods really away: asks, and puts all of them back. Nobody else sees anything of it. */
+  #tryOn(pod: PodClass, node: NodeInfo): Candidate | undefined {
     const { cluster, index } = this.#context;
     const fits = (): boolean => index.placementOf(pod).valueAt(node.slot) !== infeasible;
+    const lower = cluster.podsOn(node.name).filter(({ podClass }) => podClass.priority < pod.priority);
     for (const { uid } of lower) cluster.removePod(uid);
-    if (!fits()) {
-      for (const placed of lower) cluster.setPod(placed);
-      return undefined;
-    }
     const victims: PlacedPod[] = [];
-    for (const placed of lower) {
-      cluster.setPod(placed);
+    const isFit = fits();
+    const live = lower.filter(({ isLive }) => isLive).sort(byImportance);
+    const violating = violatingPods(live, this.#budgets);
+    const [hard, easy] = [
+      live.filter((each) => violating.has(each)),
+      live.filter((each) => !violating.has(each)),
+    ];
+    for (const placed of isFit ? [...hard, ...easy] : []) {
+      cluster.putBack(placed);
       if (fits()) continue;
       cluster.removePod(placed.uid);
       victims.push(placed);
     }
-    for (const placed of victims) cluster.setPod(placed);
-    return victims.filter(({ isLive }) => isLive);
+    for (const placed of lower) cluster.putBack(placed);
+    const violations = victims.filter((victim) => violating.has(victim)).length;
+    return isFit ? { node, victims: victims.sort(byImportance), violations } : undefined;
   }
 }
 

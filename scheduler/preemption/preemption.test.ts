@@ -161,4 +161,22 @@ describe('preemption', () => {
     expect(bench.outcome(web)).toBe('a: jealous');
     expect([...bench.cluster.podsOn('a')]).toHaveLength(2);
   });
+
+  it('does the least harm also where constraints between pods decide who is in the way', () => {
+    const bench = new Bench('a', 'b', 'c');
+    const labels = { app: 'db' };
+    bench.put('a', 'guarded', { cpu: '100m', labels: { app: 'db', is: 'guarded' } });
+    bench.put('b', 'precious', { cpu: '100m', labels, priority: 50 });
+    bench.put('c', 'cheap', { cpu: '100m', labels, priority: 1 });
+    bench.put('c', 'neighbour', { cpu: '100m' });
+    bench.budget({ selector: fromLabelSelector({ matchLabels: { is: 'guarded' } }) }, 'db');
+    const podAntiAffinity = {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { topologyKey: 'zone', labelSelector: { matchLabels: labels } },
+      ],
+    };
+    expect(bench.outcome({ ...important, cpu: '100m', spec: { affinity: { podAntiAffinity } } })).toBe(
+      'c: cheap',
+    );
+  });
 });

@@ -1,9 +1,12 @@
 import { expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
+import { seededRandom } from '../../base/random.ts';
 import { aNode, aPod } from '../../test/support/scheduling-objects.ts';
 import { Cluster, type PlacedPod } from '../cache/cluster.ts';
+import { DiagnosisMemo } from '../diagnosis-memo.ts';
 import { toPodClass } from '../framework/pod-class.ts';
+import { profilesOf } from '../profile.ts';
 import { type Eviction, Evictor } from './evictor.ts';
 import { hasEndingVictims, Preemptor } from './preemptor.ts';
 
@@ -25,6 +28,7 @@ it('nobody waits for the end of a victim that could not be evicted', () => {
       evictor,
       onLeaving: () => told.push('leaving'),
       onStaying: (node, uid) => told.push(`${uid} ${node}`),
+      onDisplaced: (uid) => told.push(`${uid} displaced`),
     },
   });
   preemptor.evict(cluster, high, { node: 'a', victims: [low('victim')] });
@@ -108,4 +112,33 @@ it('evicts one by one where the server does not know better', async () => {
   await evictor.drain();
   const names = victims.map(({ uid }) => uid).sort();
   expect([patched.sort(), deleted.sort()]).toEqual([names, names]);
+});
+
+it('pods of lower priority that waited for room on the node look for it elsewhere', () => {
+  const cluster = new Cluster();
+  cluster.setNode(aNode({ name: 'a', cpu: '2' }));
+  cluster.setPod(low('victim'));
+  const displaced: string[] = [];
+  const preemptor = new Preemptor({
+    evictor: { start: () => undefined, drain: () => Promise.resolve() },
+    ...{ onLeaving: () => undefined, onStaying: () => undefined },
+    onDisplaced: (uid) => displaced.push(uid),
+  });
+  const profiles = profilesOf({ cluster, strategy: 'least-loaded', random: seededRandom(1) });
+  const profile = profiles.get('default-scheduler');
+  if (profile === undefined) throw new Error('no profile');
+  const nominate = (uid: string, priority: number): void =>
+    cluster.nominate({ uid, podClass: toPodClass(aPod({ cpu: '100m', spec: { priority } })) }, 'a');
+  nominate('lower', 5);
+  nominate('higher', 20);
+  const podClass = toPodClass({
+    ...high,
+    spec: { ...high.spec, containers: aPod({ cpu: '1500m' }).spec.containers },
+  });
+  const queued = { uid: 'high', pod: high, podClass, sinceMs: 0, attempts: 1 };
+  const diagnosis = new DiagnosisMemo(profile.context).diagnosisOf(podClass);
+  const outcome = preemptor.attempt({ queued, profile, diagnosis, nominatedFor: undefined });
+  expect(outcome).toMatchObject({ nominatedNodeName: 'a', victims: 1 });
+  expect(displaced).toEqual(['lower']);
+  expect(cluster.node('a')?.nominations.map(({ uid }) => uid)).toEqual(['higher', 'high']);
 });

@@ -14,7 +14,7 @@ import { PreemptionIndex } from './preemption-index.ts';
 
 export type PreemptionOutcome =
   /** The pod waits for its victims to leave this node. */
-  | { readonly nominatedNodeName: string; readonly victims: number }
+  | { readonly nominatedNodeName: string; readonly victims: number; readonly text?: string }
   /** What the pod's message says of preemption. */
   | { readonly nominatedNodeName: undefined; readonly text: string };
 
@@ -32,6 +32,8 @@ export interface PreemptorOptions {
   readonly onLeaving: () => void;
   /** A victim on this node cannot be evicted and counts as before; this pod waited for its end. */
   readonly onStaying: (nodeName: string, preemptor: string) => void;
+  /** The pod is no longer nominated: one of higher priority goes where it was to go. */
+  readonly onDisplaced: (uid: string) => void;
 }
 
 export class Preemptor {
@@ -60,14 +62,25 @@ export class Preemptor {
     const isRuledOut = diagnosis.rejectionAt(cluster.node(nominatedFor ?? '')?.slot ?? -1)?.isFinal === true;
     if (nominatedFor !== undefined && !isRuledOut && hasEndingVictims(cluster, nominatedFor, podClass)) {
       cluster.nominate({ uid, podClass }, nominatedFor);
-      return { nominatedNodeName: nominatedFor, victims: 0 };
+      const text = 'not eligible due to a terminating pod on the nominated node.';
+      return { nominatedNodeName: nominatedFor, victims: 0, text };
     }
     const plan = this.#indexOf(profile.context).plan(podClass, diagnosis);
     if (plan.node === undefined)
       return { nominatedNodeName: undefined, text: summary(cluster.nodeCount, plan.reasons) };
+    this.#displace(cluster, podClass, plan.node);
     cluster.nominate({ uid, podClass }, plan.node);
     this.evict(cluster, pod, { node: plan.node, victims: plan.victims });
     return { nominatedNodeName: plan.node, victims: plan.victims.length };
+  }
+
+  /** Pods of lower priority that waited for room there look for it elsewhere at once, as in Kubernetes. */
+  #displace(cluster: Cluster, { priority }: PodClass, nodeName: string): void {
+    for (const { uid, podClass } of cluster.node(nodeName)?.nominations ?? []) {
+      if (podClass.priority >= priority) continue;
+      cluster.withdrawNomination(uid);
+      this.#options.onDisplaced(uid);
+    }
   }
 
   /** Lets the victims go; `preemptor` is tried again when one of them cannot. */

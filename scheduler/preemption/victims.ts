@@ -19,7 +19,7 @@ export interface NoCandidate {
 const noVictims: NoCandidate = { reasons: ['No preemption victims found for incoming pod'] };
 
 /** Higher priority first, then those that started earlier. */
-const byImportance = (left: PlacedPod, right: PlacedPod): number =>
+export const byImportance = (left: PlacedPod, right: PlacedPod): number =>
   right.podClass.priority - left.podClass.priority || startOf(left) - startOf(right);
 
 const startOf = ({ startMs }: PlacedPod): number => startMs ?? Number.MAX_SAFE_INTEGER;

@@ -18,7 +18,7 @@ import {
 } from '../../api/volume-claim.ts';
 import { type Clock, delay } from '../../base/clock.ts';
 import type { ObjectRef, Patch } from '../../client/client.ts';
-import type { Binder, BindOutcome, Placement } from '../binder.ts';
+import type { Binder, BindOutcome, Placement, Settle } from '../binder.ts';
 import type { SelectableNode } from '../framework/node-affinity-term.ts';
 import { chooseVolumes } from '../framework/volume-choice.ts';
 import { unboundClaimsOf } from '../volume-state.ts';
@@ -80,7 +80,7 @@ export class VolumeBinder implements PodBinder {
     await this.#options.next.drain();
   }
 
-  start(pod: Pod, nodeName: string, signal: AbortSignal, settle: (outcome: BindOutcome) => void): void {
+  start(pod: Pod, nodeName: string, signal: AbortSignal, settle: Settle): void {
     const { next, volumes } = this.#options;
     const claims = unboundClaimsOf(volumes.claimsOf(pod));
     if (claims.length === 0) {

@@ -96,7 +96,7 @@ describe('preemption', () => {
     const polite = await cluster.addPod({ name: 'polite', cpu: '2', spec: { priorityClassName: 'polite' } });
     await eventually(() =>
       expect(cluster.condition('polite', 'PodScheduled')?.message).toBe(
-        '0/2 nodes are available: 2 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never.',
+        '0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.',
       ),
     );
     await cluster.removeEnded('polite');

@@ -68,6 +68,7 @@ export class GroupWorld {
           evictor,
           onLeaving: onceATurn(() => waker.podsChanged()),
           onStaying: (_, uid) => queue.backOff(uid),
+          onDisplaced: (uid) => queue.wakeOne(uid),
         },
       }),
       conditions: { report: (report) => void this.reports.set(report.pod.metadata.name, report) },

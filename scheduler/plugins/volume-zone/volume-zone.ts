@@ -16,11 +16,20 @@ export const volumeZone: NodeFilter = {
   }),
 };
 
-/** A node without any such label is in no zone and takes every volume, as in Kubernetes. */
+const place = { zone: 'topology.kubernetes.io/zone', region: 'topology.kubernetes.io/region' };
+/** Older labels of the same. */
+const newer: Readonly<Record<string, string>> = {
+  'failure-domain.beta.kubernetes.io/zone': place.zone,
+  'failure-domain.beta.kubernetes.io/region': place.region,
+};
+const placeLabels = [...Object.keys(newer), ...Object.values(place)];
+
+/** A node without any such label is in no zone and takes every volume; one with some must have the volume's, too. */
 const isInZone = ({ volumes }: PodClass, node: NodeInfo): boolean =>
+  placeLabels.every((key) => labelOf(node, key) === undefined) ||
   volumes.zones.every((labels) =>
     Object.entries(labels).every(([key, values]) => {
-      const value = labelOf(node, key);
-      return value === undefined || values.split('__').includes(value);
+      const value = labelOf(node, key) ?? labelOf(node, newer[key] ?? key);
+      return value !== undefined && values.split('__').includes(value);
     }),
   );
