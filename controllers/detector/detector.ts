@@ -159,11 +159,12 @@ export class Detector {
 
   /** Judging time passes also while another one leads: the least version is over those that live by it. */
   async #tickUntil(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { clock, logger, source } = this.#options;
     while (!signal.aborted) {
       await delay(clock, tickMs, signal);
       // After a pause the beats of that time are in the socket: hear them before anyone is judged.
       await this.#listener.drain();
+      source.hurry(this.#answers.isAwaited);
       const stallMs = this.#judging.tick();
       if (stallMs > tickMs) logger.info({ stallMs: Math.round(stallMs) }, 'stood still, deadlines extended');
       if (this.#nodes.hasSynced) this.#knownSinceMs ??= this.#judging.nowMs;
