@@ -71,6 +71,8 @@ export const controllerIndex = 'controller';
 export const nodeIndex = 'node';
 /** Pods by each of their labels; see `labelTerm`. */
 export const labelIndex = 'label';
+/** Nodes by their InternalIPs, services by their cluster IPs. */
+export const addressIndex = 'address';
 /** EndpointSlices by `namespace/service`. */
 export const serviceIndex = 'service';
 
@@ -104,6 +106,9 @@ export function claimsOf({ metadata, spec }: Pod): readonly string[] {
     return claim === undefined ? [] : [`${metadata.namespace}/${claim}`];
   });
 }
+
+export const internalAddresses = ({ status }: Node): string[] =>
+  (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
 
 /** An informer as those see it who only need metadata. */
 export interface SharedInformer {
@@ -154,8 +159,10 @@ export class SharedInformers {
         [nodeIndex]: (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]),
       },
     });
-    this.nodes = this.#add(nodes, {});
-    this.services = this.#add(services, {});
+    this.nodes = this.#add(nodes, { indexers: { [addressIndex]: internalAddresses } });
+    this.services = this.#add(services, {
+      indexers: { [addressIndex]: ({ spec }) => spec.clusterIPs ?? [] },
+    });
     this.endpointSlices = this.#add(endpointslices, {
       indexers: {
         [serviceIndex]: ({ metadata }) => [

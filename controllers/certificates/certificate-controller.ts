@@ -22,6 +22,9 @@ import { SigningAuthority } from './signing-authority.ts';
 const workers = 5;
 /** Rights are given while requests wait: they are asked for again. */
 const askAgainMs = 60_000;
+/** Requests for serving certificates by who asks, requests to join by the node that they want to be. */
+const servingIndex = 'serving';
+const claimIndex = 'claim';
 
 type Request = CertificateSigningRequest;
 
@@ -44,7 +47,13 @@ export class CertificateController implements ControlLoop {
   constructor(context: ControllerContext) {
     this.#context = context;
     const { client, clock, random, logger, informers } = context;
-    this.#requests = new Informer({ client, clock, random, logger, type: certificatesigningrequests });
+    this.#requests = new Informer({
+      ...{ client, clock, random, logger, type: certificatesigningrequests },
+      indexers: {
+        [servingIndex]: ({ spec }) => (spec.signerName === kubeletServing ? [spec.username ?? ''] : []),
+        [claimIndex]: (request) => this.#claimedNames(request),
+      },
+    });
     this.#loop = new ReconcileLoop({
       ...loopOptions(context, 'certificate', workers),
       needs: [this.#requests, informers.nodes, informers.services, informers.endpointSlices],
@@ -68,17 +77,22 @@ export class CertificateController implements ControlLoop {
     });
   }
 
+  #claimedNames(request: Request): readonly string[] {
+    const claim = this.#names.claimOf(request);
+    return claim === undefined ? [] : [claim.node];
+  }
+
   /** Serving certificates are for what the Node says of itself: requests may wait for that. */
   #nodeChanged({ metadata }: Node): void {
     const user = `${nodePrefix}${metadata.name}`;
-    for (const { spec, metadata: request } of this.#requests.lister.list())
-      if (spec.signerName === kubeletServing && spec.username === user) this.#loop.enqueue(request.name);
+    for (const request of this.#requests.lister.byIndex(servingIndex, user))
+      this.#loop.enqueue(request.metadata.name);
   }
 
   /** Another machine may have the name now: what was given to the last one is removed. */
   #freeName(node: string): void {
-    for (const request of this.#requests.lister.list())
-      if (this.#names.claimOf(request)?.node === node && isDecided(request)) {
+    for (const request of this.#requests.lister.byIndex(claimIndex, node))
+      if (isDecided(request)) {
         this.#freed.add(request.metadata.uid);
         this.#loop.enqueue(request.metadata.name);
       }
@@ -132,7 +146,11 @@ export class CertificateController implements ControlLoop {
     // Asked of the API itself: a Node that has just been registered counts.
     if (await this.#exists(claim.node))
       return `node "${claim.node}" exists: delete it before another machine joins by its name, or join by another name`;
-    const holder = this.#names.holderOf(request, claim, this.#requests.lister.list());
+    const holder = this.#names.holderOf(
+      request,
+      claim,
+      this.#requests.lister.byIndex(claimIndex, claim.node),
+    );
     if (holder !== undefined)
       return `request "${holder}" of another machine that joins as "${claim.node}" was approved: delete it first, or join by another name`;
     this.#names.give(request, claim);

@@ -128,7 +128,7 @@ interface Named {
 }
 const listed = <T extends Named>(objects: readonly T[]) => ({
   lister: {
-    list: () => objects,
+    byIndex: () => objects,
     get: (_namespace: string | undefined, name: string) =>
       objects.find(({ metadata }) => metadata.name === name),
   },

@@ -44,7 +44,7 @@ export const isNodeName = (name: string): boolean => /^[a-z0-9]([-a-z0-9.]{0,242
 export class NodeNames {
   /** Approved in this process; that the API shows it too may take a moment. */
   readonly #approved = new Map<string, NameClaim>();
-  /** Reading a request costs a third of a millisecond, and all that are there are looked at for each that comes. */
+  /** Reading a request costs a third of a millisecond. */
   readonly #claims = new WeakMap<CertificateSigningRequest, NameClaim | null>();
 
   /** As `nameClaimOf`, read once. */
@@ -56,7 +56,7 @@ export class NodeNames {
     return claim;
   }
 
-  /** @param others every request that is there */
+  /** @param others every request for that name that is there */
   holderOf(
     request: CertificateSigningRequest,
     claim: NameClaim,

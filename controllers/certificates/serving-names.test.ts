@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Node, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { internalAddresses } from '../shared-informers.ts';
 import { mayServeAs } from './serving-names.ts';
 
 const metadata = (name: string) => ({ name, uid: name, resourceVersion: '1', creationTimestamp: '' });
@@ -21,16 +22,20 @@ const service: Service = {
   ...{ apiVersion: 'v1', kind: 'Service', metadata: metadata('kubernetes') },
   spec: { clusterIPs: ['10.96.0.1'] },
 };
-const listed = <T extends Node | Service | EndpointSlice>(objects: readonly T[]) => ({
+const listed = <T extends Node | Service | EndpointSlice>(
+  objects: readonly T[],
+  addressesOf: (object: T) => readonly string[] = () => [],
+) => ({
   lister: {
-    list: () => objects,
+    byIndex: (_index: string, address: string) =>
+      objects.filter((object) => addressesOf(object).includes(address)),
     get: (_namespace: string | undefined, name: string) =>
       objects.find((object) => object.metadata.name === name),
   },
 });
 const clusterOf = (...nodes: Node[]) => ({
-  nodes: listed(nodes),
-  services: listed([service]),
+  nodes: listed(nodes, internalAddresses),
+  services: listed([service], ({ spec }) => spec.clusterIPs ?? []),
   endpointSlices: listed([apiServers]),
 });
 

@@ -5,12 +5,13 @@
  */
 import type { Node, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { addressIndex, internalAddresses } from '../shared-informers.ts';
 import type { RequestFacts } from './request-facts.ts';
 
 interface Listed<T> {
   readonly lister: {
     get(namespace: string | undefined, name: string): T | undefined;
-    list(): readonly T[];
+    byIndex(index: string, value: string): readonly T[];
   };
 }
 
@@ -40,19 +41,19 @@ export function mayServeAs(
   );
 }
 
+/** Two look-ups for each address, however many nodes and services there are. */
 function isUsed(
   addresses: ReadonlySet<string>,
   name: string,
   { nodes, services, endpointSlices }: ClusterAddresses,
 ): boolean {
-  const has = (all: readonly string[]): boolean => all.some((address) => addresses.has(address));
   const apiServers = endpointSlices.lister.get('default', 'kubernetes')?.endpoints ?? [];
   return (
-    apiServers.some((endpoint) => has(endpoint.addresses)) ||
-    services.lister.list().some(({ spec }) => has(spec?.clusterIPs ?? [])) ||
-    nodes.lister.list().some((other) => other.metadata.name !== name && has(internalAddresses(other)))
+    apiServers.some((endpoint) => endpoint.addresses.some((address) => addresses.has(address))) ||
+    [...addresses].some(
+      (address) =>
+        services.lister.byIndex(addressIndex, address).length > 0 ||
+        nodes.lister.byIndex(addressIndex, address).some(({ metadata }) => metadata.name !== name),
+    )
   );
 }
-
-const internalAddresses = ({ status }: Node): string[] =>
-  (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
