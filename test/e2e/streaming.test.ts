@@ -218,34 +218,16 @@ describe('kubectl', () => {
 
   it('reads logs of many: with their names, of all containers, since a time, with times, on and on', async () => {
     const pod = await firstPod();
-    await cluster.kubectlOut(
-      'exec',
-      pod,
-      '-c',
-      'nginx',
-      '--',
-      'wget',
-      '-qO',
-      '/dev/null',
-      'http://127.0.0.1/',
-    );
+    const fetch = ['exec', pod, '-c', 'nginx', '--', 'wget', '-qO', '/dev/null'];
+    const visit = (path: string): Promise<string> => cluster.kubectlOut(...fetch, `http://127.0.0.1${path}`);
+    await visit('/');
     const follower = start(
       realClient('kubectl'),
       ['logs', '-f', '--prefix', '-l', 'app=web', '--tail=5', '--all-containers'],
       'true',
     );
     await eventually(() => expect(follower.text()).toMatch(new RegExp(`\\[pod/${pod}/nginx\\] .*GET /`)));
-    await cluster.kubectlOut(
-      'exec',
-      pod,
-      '-c',
-      'nginx',
-      '--',
-      'wget',
-      '-qO',
-      '/dev/null',
-      'http://127.0.0.1/?2',
-    );
+    await visit('/?2');
     await eventually(() => expect(follower.text()).toContain('GET /?2'));
     follower.child.kill('SIGINT');
     const timed = await cluster.kubectlOut(
