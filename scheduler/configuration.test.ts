@@ -40,6 +40,23 @@ const scoredBy = (scoringStrategy: object): object => ({
   pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy } }],
 });
 
+/** As kube-scheduler writes its defaults. */
+const asDumped = [
+  { name: 'DefaultPreemption', args: { minCandidateNodesAbsolute: 100, minCandidateNodesPercentage: 10 } },
+  { name: 'DynamicResources', args: { filterTimeout: '10s' } },
+  {
+    name: 'InterPodAffinity',
+    args: { hardPodAffinityWeight: 1, ignorePreferredTermsOfExistingPods: false },
+  },
+  { name: 'NodeAffinity', args: { kind: 'NodeAffinityArgs' } },
+  { name: 'PodTopologySpread', args: { defaultingType: 'System' } },
+  { name: 'VolumeBinding', args: { bindTimeoutSeconds: 600 } },
+];
+const args = (name: string, fields: object): string => file({ pluginConfig: [{ name, args: fields }] });
+const enforced = (expression: object) => ({
+  requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [expression] }] },
+});
+
 describe('configuration', () => {
   it.each([
     ['LeastAllocated', {}, 'empty'],
@@ -78,6 +95,28 @@ describe('configuration', () => {
     expect(placeBy({ plugins: { filter: { disabled: [{ name: 'NodeResourcesFit' }] } } }, big)).toBeDefined();
   });
 
+  it('asks of nodes what it adds to every pod, and prefers what it says', () => {
+    const adding = (addedAffinity: object) => ({
+      pluginConfig: [{ name: 'NodeAffinity', args: { addedAffinity } }],
+    });
+    const isFull = { key: 'kubernetes.io/hostname', operator: 'In', values: ['full'] };
+    expect(placeBy(adding(enforced(isFull)))).toBe('full');
+    expect(placeBy(adding(enforced({ key: 'gpu', operator: 'Exists' })))).toBeUndefined();
+    const preferred = [{ weight: 1, preference: { matchExpressions: [isFull] } }];
+    const plugins = { score: { enabled: [{ name: 'NodeAffinity', weight: 100 }] } };
+    const preferring = adding({ preferredDuringSchedulingIgnoredDuringExecution: preferred });
+    expect(placeBy({ ...preferring, plugins })).toBe('full');
+  });
+
+  it('ignores extended resources by name and by group', () => {
+    const spec = { containers: [{ name: 'a', resources: { requests: { 'example.com/fpga': '1' } } }] };
+    const ignoring = (fields: object) => ({ pluginConfig: [{ name: 'NodeResourcesFit', args: fields }] });
+    expect(placeBy({}, { spec })).toBeUndefined();
+    expect(placeBy(ignoring({ ignoredResources: ['example.com/fpga'] }), { spec })).toBe('empty');
+    expect(placeBy(ignoring({ ignoredResourceGroups: ['example.com'] }), { spec })).toBe('empty');
+    expect(placeBy(ignoring({ ignoredResourceGroups: ['example.org'] }), { spec })).toBeUndefined();
+  });
+
   it('spreads pods without constraints by its own', () => {
     const defaultConstraints = [{ topologyKey: 'zone', maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule' }];
     const profile = {
@@ -109,6 +148,9 @@ describe('configuration', () => {
         podMaxBackoffSeconds: 10,
         extenders: [],
       },
+      profiles: [
+        { pluginConfig: asDumped, plugins: { multiPoint: { enabled: [{ name: 'DynamicResources' }] } } },
+      ],
     };
     expect(parseConfiguration(whole(fields)).map(({ schedulerName }) => schedulerName)).toEqual([
       'default-scheduler',
@@ -120,9 +162,20 @@ describe('configuration', () => {
     [file({ strategy: 'best' }), /profiles\[0\]\.strategy: must be least-loaded/],
     [file({ plugins: { score: { enabled: [{ name: 'Nonsense' }] } } }), /there is no plugin "Nonsense"/],
     [file({ plugins: { score: { enabled: [{ name: 'ImageLocality', weight: 101 }] } } }), /0 to 100/],
+    [args('NodeAffinity', { addedAffinity: { required: [] } }), /addedAffinity: "required" is not supported/],
     [
-      file({ pluginConfig: [{ name: 'NodeAffinity', args: { addedAffinity: {} } }] }),
-      /"addedAffinity" is not supported/,
+      args('NodeAffinity', { addedAffinity: enforced({ key: 'zone', operator: 'Near' }) }),
+      /nodeSelectorTerms\[0\]\.matchExpressions\[0\]\.operator: must be In or/,
+    ],
+    [args('VolumeBinding', { bindTimeoutSeconds: 5 }), /bindTimeoutSeconds: is always 600/],
+    [args('InterPodAffinity', { hardPodAffinityWeight: 5 }), /hardPodAffinityWeight: is always 1/],
+    [args('DefaultPreemption', { minCandidateNodesPercentage: 101 }), /0 to 100/],
+    [args('NodeResourcesFit', { ignoredResourceGroups: ['a/b'] }), /"a\/b" has a "\/"/],
+    [
+      args('PodTopologySpread', {
+        defaultConstraints: [{ topologyKey: 'zone', maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway' }],
+      }),
+      /need defaultingType: List/,
     ],
     [file({ plugins: { bind: { disabled: [{ name: '*' }] } } }), /cannot be disabled/],
     [file(scoredBy({ type: 'RequestedToCapacityRatio' })), /must be a list/],

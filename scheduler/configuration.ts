@@ -5,9 +5,18 @@
  */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import type { TopologySpreadConstraint } from '../api/generated/core-v1.ts';
 import { messageOf } from '../base/invariant.ts';
+import {
+  allowOnly,
+  expectOneOf,
+  type Fields,
+  fieldsOf,
+  listOf,
+  numberOf,
+  textOf,
+} from './configuration-fields.ts';
 import { UsageError } from './options.ts';
+import { argumentsOf } from './plugin-arguments.ts';
 import {
   type PluginChoices,
   type Point,
@@ -15,7 +24,6 @@ import {
   pluginNames,
   scorePlugins,
 } from './plugin-registry.ts';
-import type { ScoringStrategy, WeighedResource } from './plugins/node-resources/resource-scores.ts';
 import {
   defaultRebalanceSettings,
   type RebalanceMode,
@@ -30,8 +38,6 @@ export interface ProfileConfiguration {
   readonly choices: PluginChoices;
   readonly rebalancing?: RebalanceMode | undefined;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** @throws UsageError for a file that cannot be read or says what cannot be done */
 export const readConfiguration = (path: string): readonly ProfileConfiguration[] =>
@@ -183,129 +189,4 @@ function knownPlugin(value: unknown, at: string): string {
       `${at}.name: there is no plugin "${name}" (there are ${[...pluginNames, ...plainPlugins].sort().join(', ')})`,
     );
   return name;
-}
-
-function argumentsOf(list: readonly unknown[], at: string): Omit<PluginChoices, 'disabled' | 'weights'> {
-  let choices: Omit<PluginChoices, 'disabled' | 'weights'> = {};
-  for (const [i, value] of list.entries()) {
-    const where = `${at}[${i}]`;
-    const entry = fieldsOf(value, where);
-    allowOnly(entry, ['name', 'args'], where);
-    const { name, args } = entry;
-    const fields = fieldsOf(args ?? {}, `${where}.args`);
-    const known = ['apiVersion', 'kind'];
-    switch (name) {
-      case 'NodeResourcesFit':
-        allowOnly(fields, [...known, 'scoringStrategy'], `${where}.args`);
-        choices = {
-          ...choices,
-          fit: toStrategy(fieldsOf(fields['scoringStrategy'] ?? {}, where), `${where}.args.scoringStrategy`),
-        };
-        break;
-      case 'NodeResourcesBalancedAllocation':
-        allowOnly(fields, [...known, 'resources'], `${where}.args`);
-        choices = { ...choices, balanced: toResources(fields['resources'], `${where}.args.resources`) };
-        break;
-      case 'PodTopologySpread':
-        allowOnly(fields, [...known, 'defaultingType', 'defaultConstraints'], `${where}.args`);
-        choices = {
-          ...choices,
-          spread: toConstraints(fields['defaultConstraints'], `${where}.args.defaultConstraints`),
-        };
-        break;
-      default:
-        allowOnly(fields, known, `${where}.args of ${textOf(name, `${where}.name`)}`);
-    }
-  }
-  return choices;
-}
-
-function toStrategy(fields: Fields, at: string): ScoringStrategy {
-  allowOnly(fields, ['type', 'resources', 'requestedToCapacityRatio'], at);
-  const type = textOf(fields['type'] ?? 'LeastAllocated', `${at}.type`);
-  const resources = toResources(fields['resources'], `${at}.resources`);
-  switch (type) {
-    case 'LeastAllocated':
-    case 'MostAllocated':
-      return { type, resources };
-    case 'RequestedToCapacityRatio':
-      return {
-        type,
-        resources,
-        shape: toShape(fields['requestedToCapacityRatio'], `${at}.requestedToCapacityRatio`),
-      };
-    default:
-      throw new UsageError(
-        `${at}.type: LeastAllocated, MostAllocated or RequestedToCapacityRatio, not "${type}"`,
-      );
-  }
-}
-
-function toShape(value: unknown, at: string): { utilization: number; score: number }[] {
-  const shape = listOf(fieldsOf(value ?? {}, at)['shape'], `${at}.shape`).map((each, i) => {
-    const { utilization, score } = fieldsOf(each, `${at}.shape[${i}]`);
-    return {
-      utilization: numberOf(utilization, `${at}.shape[${i}].utilization`, [0, 100]),
-      score: numberOf(score, `${at}.shape[${i}].score`, [0, 10]),
-    };
-  });
-  if (
-    shape.length === 0 ||
-    shape.some((point, i) => i > 0 && point.utilization <= (shape[i - 1]?.utilization ?? 0))
-  )
-    throw new UsageError(`${at}.shape: at least one point, by rising utilization`);
-  return shape;
-}
-
-const toResources = (value: unknown, at: string): WeighedResource[] =>
-  listOf(value ?? [{ name: 'cpu' }, { name: 'memory' }], at).map((each, i) => {
-    const { name, weight = 1 } = fieldsOf(each, `${at}[${i}]`);
-    return {
-      name: textOf(name, `${at}[${i}].name`),
-      weight: numberOf(weight, `${at}[${i}].weight`, [1, 100]),
-    };
-  });
-
-function toConstraints(value: unknown, at: string): TopologySpreadConstraint[] {
-  return listOf(value ?? [], at).map((each, i) => {
-    const fields = fieldsOf(each, `${at}[${i}]`);
-    allowOnly(fields, ['topologyKey', 'maxSkew', 'whenUnsatisfiable'], `${at}[${i}]`);
-    const whenUnsatisfiable = textOf(fields['whenUnsatisfiable'], `${at}[${i}].whenUnsatisfiable`);
-    expectOneOf(whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway'], `${at}[${i}].whenUnsatisfiable`);
-    return {
-      topologyKey: textOf(fields['topologyKey'], `${at}[${i}].topologyKey`),
-      maxSkew: numberOf(fields['maxSkew'], `${at}[${i}].maxSkew`, [1, 1_000_000]),
-      whenUnsatisfiable,
-    };
-  });
-}
-
-function fieldsOf(value: unknown, at: string): Fields {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  throw new UsageError(`${at}: must be an object`);
-}
-
-function listOf(value: unknown, at: string): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  throw new UsageError(`${at}: must be a list`);
-}
-
-function textOf(value: unknown, at: string): string {
-  if (typeof value === 'string' && value !== '') return value;
-  throw new UsageError(`${at}: must be a text`);
-}
-
-function numberOf(value: unknown, at: string, [least, most]: readonly [number, number]): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new UsageError(`${at}: must be a whole number from ${least} to ${most}`);
-}
-
-function expectOneOf(value: unknown, allowed: readonly string[], at: string): void {
-  if (!allowed.some((each) => each === value))
-    throw new UsageError(`${at}: must be ${allowed.join(' or ')}, not ${JSON.stringify(value)}`);
-}
-
-function allowOnly(fields: Fields, allowed: readonly string[], at: string): void {
-  const unknown = Object.keys(fields).find((key) => !allowed.includes(key));
-  if (unknown !== undefined) throw new UsageError(`${at}: "${unknown}" is not supported`);
 }

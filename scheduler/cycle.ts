@@ -123,13 +123,16 @@ export class SchedulingCycle {
     const diagnosis = this.#memoOf(profile).diagnosisOf(podClass);
     const outcome = preemptor.attempt({ queued, profile, diagnosis, nominatedFor });
     const { nominatedNodeName } = outcome;
+    queue.parkUnschedulable(uid);
+    // Its victims are still leaving: all has been said, and each of them may wake it.
+    if (nominatedNodeName !== undefined && nominatedNodeName === nominatedFor && outcome.victims === 0)
+      return;
     if (podClass.mayPreempt) metrics.preempted(nominatedNodeName === undefined ? 0 : outcome.victims);
     const message = diagnosisMessage(
       cluster.nodeCount,
       { counts: diagnosis.counts, everywhere: preFilter(podClass)?.reasons[0] },
-      outcome.text,
+      outcome.nominatedNodeName === undefined ? outcome.text : undefined,
     );
-    queue.parkUnschedulable(uid);
     conditions.report({ pod, reason: 'Unschedulable', message, nominatedNodeName: nominatedNodeName ?? '' });
     events.event({ object: pod, type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' });
   }

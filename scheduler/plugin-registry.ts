@@ -4,10 +4,21 @@ import type { PodClass } from './framework/pod-class.ts';
 import { type SpreadConstraint, spreadConstraintsOf } from './framework/spread-constraint.ts';
 import { imageLocality } from './plugins/image-locality/image-locality.ts';
 import { interPodAffinity } from './plugins/inter-pod-affinity/inter-pod-affinity.ts';
-import { namedNodes, nodeAffinity, nodeAffinityScore } from './plugins/node-affinity/node-affinity.ts';
+import {
+  type AddedAffinity,
+  enforcedAffinity,
+  namedNodes,
+  nodeAffinity,
+  nodeAffinityScore,
+  nodeAffinityScoreWith,
+} from './plugins/node-affinity/node-affinity.ts';
 import { nodeName } from './plugins/node-name/node-name.ts';
 import { nodePorts } from './plugins/node-ports/node-ports.ts';
-import { nodeResourcesFit } from './plugins/node-resources/node-resources-fit.ts';
+import {
+  fitIgnoring,
+  type IgnoredResources,
+  nodeResourcesFit,
+} from './plugins/node-resources/node-resources-fit.ts';
 import {
   balancedAllocation,
   cpuAndMemory,
@@ -35,13 +46,17 @@ export interface PluginChoices {
   readonly balanced?: readonly WeighedResource[];
   /** For pods without constraints of their own; they select the pods of the same owner. */
   readonly spread?: readonly TopologySpreadConstraint[];
+  /** Extended resources that the fit does not look at. */
+  readonly ignored?: IgnoredResources;
+  /** What every pod of the profile asks of nodes. */
+  readonly addedAffinity?: AddedAffinity;
 }
 
 const noChoices: PluginChoices = { disabled: { filter: new Set(), score: new Set() }, weights: new Map() };
 
 /** Filters are asked in this order, and the first to refuse a node is the one that is named. */
 export function pluginsFor(choices: PluginChoices = noChoices): PluginSet {
-  const { disabled, weights, fit, balanced, spread } = choices;
+  const { disabled, weights, fit, balanced, spread, ignored, addedAffinity } = choices;
   const isOn = (point: Point, name: string): boolean =>
     !disabled[point].has(name) && !disabled[point].has('*');
   const weighed = <P extends { readonly name: string; readonly weight: number }>(plugin: P): P => ({
@@ -54,9 +69,10 @@ export function pluginsFor(choices: PluginChoices = noChoices): PluginSet {
       nodeUnschedulable,
       nodeName,
       taintToleration,
+      ...(addedAffinity === undefined ? [] : [enforcedAffinity(addedAffinity)]),
       nodeAffinity,
       nodePorts,
-      nodeResourcesFit,
+      ignored === undefined ? nodeResourcesFit : fitIgnoring(ignored),
       nodeVolumeLimits,
       volumeBinding,
       volumeZone,
@@ -66,7 +82,7 @@ export function pluginsFor(choices: PluginChoices = noChoices): PluginSet {
       .map(weighed),
     nodeScores: [
       taintTolerationScore,
-      nodeAffinityScore,
+      addedAffinity === undefined ? nodeAffinityScore : nodeAffinityScoreWith(addedAffinity),
       resourceFitScore(fit ?? { type: 'LeastAllocated', resources: cpuAndMemory }),
       balancedAllocation(balanced),
       imageLocality,
@@ -101,6 +117,8 @@ export const pluginNames: readonly string[] = [
 export const plainPlugins: readonly string[] = [
   'DefaultBinder',
   'DefaultPreemption',
+  'DynamicResources',
+  'GangScheduling',
   'PrioritySort',
   'SchedulingGates',
 ];

@@ -14,7 +14,7 @@ import { PreemptionIndex } from './preemption-index.ts';
 
 export type PreemptionOutcome =
   /** The pod waits for its victims to leave this node. */
-  | { readonly nominatedNodeName: string; readonly victims: number; readonly text?: string }
+  | { readonly nominatedNodeName: string; readonly victims: number }
   /** What the pod's message says of preemption. */
   | { readonly nominatedNodeName: undefined; readonly text: string };
 
@@ -62,8 +62,7 @@ export class Preemptor {
     const isRuledOut = diagnosis.rejectionAt(cluster.node(nominatedFor ?? '')?.slot ?? -1)?.isFinal === true;
     if (nominatedFor !== undefined && !isRuledOut && hasEndingVictims(cluster, nominatedFor, podClass)) {
       cluster.nominate({ uid, podClass }, nominatedFor);
-      const text = 'not eligible due to a terminating pod on the nominated node.';
-      return { nominatedNodeName: nominatedFor, victims: 0, text };
+      return { nominatedNodeName: nominatedFor, victims: 0 };
     }
     const plan = this.#indexOf(profile.context).plan(podClass, diagnosis);
     if (plan.node === undefined)

@@ -1,3 +1,4 @@
+import type { NodeSelectorTerm } from '../../../api/generated/core-v1.ts';
 import { labelOf, matchesNodeSelectorTerm } from '../../framework/node-affinity-term.ts';
 import type { NodeInfo } from '../../framework/node-info.ts';
 import { maxScore, type NodeFilter, type NodeScore } from '../../framework/plugin.ts';
@@ -69,13 +70,40 @@ export const nodeAffinityScore: NodeScore = {
   isStanding: true,
   weight: 2,
   concerns: ({ preferredNodes }) => preferredNodes.length > 0,
-  score(pod, node) {
-    let matched = 0;
-    let total = 0;
-    for (const { preference, weight } of pod.preferredNodes) {
-      total += weight;
-      if (matchesNodeSelectorTerm(preference, node)) matched += weight;
-    }
-    return total === 0 ? 0 : (maxScore * matched) / total;
-  },
+  score: (pod, node) => shareMatched(pod.preferredNodes, node),
 };
+
+/** What a profile asks of nodes beside the pod itself. */
+export interface AddedAffinity {
+  readonly required: readonly NodeSelectorTerm[] | undefined;
+  readonly preferred: PodClass['preferredNodes'];
+}
+
+export const enforcedAffinity = ({ required }: AddedAffinity): NodeFilter => ({
+  name: 'NodeAffinity',
+  isStanding: true,
+  concerns: () => required !== undefined,
+  admits: (_, node) => required?.some((term) => matchesNodeSelectorTerm(term, node)) !== false,
+  reject: () => ({
+    reasons: ["node(s) didn't match scheduler-enforced node affinity"],
+    isFinal: true,
+    change: "labels on the node that the profile's addedAffinity asks for",
+  }),
+});
+
+/** The profile's terms count like the pod's own. */
+export const nodeAffinityScoreWith = ({ preferred }: AddedAffinity): NodeScore => ({
+  ...nodeAffinityScore,
+  concerns: ({ preferredNodes }) => preferredNodes.length + preferred.length > 0,
+  score: (pod, node) => shareMatched([...preferred, ...pod.preferredNodes], node),
+});
+
+function shareMatched(terms: PodClass['preferredNodes'], node: NodeInfo): number {
+  let matched = 0;
+  let total = 0;
+  for (const { preference, weight } of terms) {
+    total += weight;
+    if (matchesNodeSelectorTerm(preference, node)) matched += weight;
+  }
+  return total === 0 ? 0 : (maxScore * matched) / total;
+}

@@ -33,6 +33,34 @@ export const nodeResourcesFit: NodeFilter = {
   },
 };
 
+/** Extended resources by name, or by the domain before the slash. */
+export interface IgnoredResources {
+  readonly names: ReadonlySet<string>;
+  readonly groups: ReadonlySet<string>;
+}
+
+/** For profiles whose pods' extended resources somebody else looks after. */
+export function fitIgnoring({ names, groups }: IgnoredResources): NodeFilter {
+  const seen = new WeakMap<PodClass, PodClass>();
+  const isCounted = (name: string): boolean => {
+    const [group = '', local] = name.split('/');
+    return !names.has(name) && (local === undefined || !groups.has(group));
+  };
+  const strip = (pod: PodClass): PodClass => {
+    const known = seen.get(pod);
+    if (known !== undefined) return known;
+    const scalars = new Map([...pod.requests.scalars].filter(([name]) => isCounted(name)));
+    const stripped = { ...pod, requests: { ...pod.requests, scalars } };
+    seen.set(pod, stripped);
+    return stripped;
+  };
+  return {
+    ...nodeResourcesFit,
+    admits: (pod, node) => nodeResourcesFit.admits(strip(pod), node),
+    reject: (pod, node) => nodeResourcesFit.reject(strip(pod), node),
+  };
+}
+
 const mebi = 1024 * 1024;
 
 function more({ resource, needed, free, allocatable }: Need): string {
