@@ -1,4 +1,5 @@
 import { discoveredKinds } from '../../api/generated/kinds.ts';
+import { peers } from '../../api/peer.ts';
 import {
   exponentialBounds,
   HistogramFamily,
@@ -38,6 +39,8 @@ const streamed: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 
 const readingVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head', 'options']);
 const resources: ReadonlySet<string> = new Set([
   '///',
+  // Ours alone: watched for longer than anything else, and counted while that lasts.
+  `${peers.group}/${peers.version}/${peers.plural}/`,
   ...discoveredKinds.flatMap(({ group, version, plural, subresources }) =>
     ['', ...subresources.map(({ name }) => name)].map((name) => `${group}/${version}/${plural}/${name}`),
   ),

@@ -88,7 +88,7 @@ async function watchesOf(resource: string): Promise<number> {
   return Number(lines.find(of)?.split(' ').at(-1) ?? 0);
 }
 
-const watched = ['nodes', 'pods', 'services', 'endpointslices'];
+const watched = ['nodes', 'peers', 'pods', 'services', 'endpointslices'];
 
 async function expectWatches(): Promise<void> {
   for (const resource of watched) expect(await watchesOf(resource)).toBeGreaterThanOrEqual(50);
