@@ -141,6 +141,21 @@ describe('what-if', () => {
     expect(found.pending[0]?.message).toContain("didn't match pod topology spread constraints");
   });
 
+  it('does not make a StatefulSet’s pod anew while nobody knows that the old one is gone', () => {
+    const snapshot = snapshotOf(two, []);
+    const pod = aPod({ name: 'db-0', owner: 'db', spec: { nodeName: 'b' } });
+    const [owner] = pod.metadata.ownerReferences ?? [];
+    if (owner === undefined) throw new Error('the pod has no owner');
+    snapshot.addPod({
+      ...pod,
+      metadata: { ...pod.metadata, ownerReferences: [{ ...owner, kind: 'StatefulSet' }] },
+    });
+    const found = whatIf(snapshot, { kind: 'lost', nodes: ['b'] });
+    expect(found.moves).toEqual([]);
+    expect(found.pending).toMatchObject([{ pod: 'default/db-0', from: 'b', waits: false }]);
+    expect(found.pending[0]?.message).toContain('when the old pod is gone for certain');
+  });
+
   it('drains: DaemonSet pods stay, the node takes nobody', () => {
     const snapshot = snapshotOf(two, [{ name: 'x', on: 'a', owner: 'rs' }]);
     const found = whatIf(snapshot, { kind: 'drained', nodes: ['a'] });
