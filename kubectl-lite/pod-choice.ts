@@ -15,22 +15,27 @@ export async function choosePod(
   args: readonly string[],
   chosenOf: (pod: Pod, count: number) => void = () => undefined,
 ): Promise<Pod> {
+  const pods = await podsMeant(session, args);
+  const [first] = [...pods].sort((a, b) => rank(a) - rank(b));
+  if (first === undefined) throw usageError(`timed out waiting for the condition`);
+  if (pods.length > 1) chosenOf(first, pods.length);
+  return first;
+}
+
+/** All that `POD` or `TYPE/NAME` means: of a workload every pod that it selects. */
+export async function podsMeant(session: Session, args: readonly string[]): Promise<Pod[]> {
   const kinds = await session.kinds();
   const api = await session.api();
   const { kind, name } = await parseOne(args, kinds, 'pods');
   const namespace = await session.namespaceFor(kind);
   const object = await api.get({ kind, namespace, name });
-  if (kind.kind === 'Pod') return asPod(object);
+  if (kind.kind === 'Pod') return [asPod(object)];
   const labelSelector = selectorOf(object);
   if (labelSelector === undefined)
     throw usageError(
       `cannot get the logs from ${kind.group || 'v1'}, Kind=${kind.kind}: selector is missing`,
     );
-  const pods = await listPods(session, kinds.byName('pods'), namespace, labelSelector);
-  const [first] = [...pods].sort((a, b) => rank(a) - rank(b));
-  if (first === undefined) throw usageError(`timed out waiting for the condition`);
-  if (pods.length > 1) chosenOf(first, pods.length);
-  return first;
+  return listPods(session, kinds.byName('pods'), namespace, labelSelector);
 }
 
 export async function listPods(

@@ -13,77 +13,90 @@ import { UsageError } from './options.ts';
 import type { PluginChoices } from './plugin-registry.ts';
 import type { ScoringStrategy, WeighedResource } from './plugins/node-resources/resource-scores.ts';
 
+type Choices = Omit<PluginChoices, 'disabled' | 'weights'>;
+
+interface PluginArguments {
+  readonly known: readonly string[];
+  read(fields: Fields, at: string): Choices;
+}
+
+const plugins: ReadonlyMap<unknown, PluginArguments> = new Map<unknown, PluginArguments>([
+  [
+    'NodeResourcesFit',
+    {
+      known: ['scoringStrategy', 'ignoredResources', 'ignoredResourceGroups'],
+      read: (fields, at) => ({
+        ...toIgnored(fields, at),
+        fit: toStrategy(fieldsOf(fields['scoringStrategy'] ?? {}, at), `${at}.scoringStrategy`),
+      }),
+    },
+  ],
+  [
+    'NodeResourcesBalancedAllocation',
+    {
+      known: ['resources'],
+      read: (fields, at) => ({ balanced: toResources(fields['resources'], `${at}.resources`) }),
+    },
+  ],
+  ['PodTopologySpread', { known: ['defaultingType', 'defaultConstraints'], read: toDefaults }],
+  [
+    'NodeAffinity',
+    {
+      known: ['addedAffinity'],
+      read: (fields, at) => toAddedAffinity(fields['addedAffinity'], `${at}.addedAffinity`),
+    },
+  ],
+  [
+    'DefaultPreemption',
+    {
+      known: ['minCandidateNodesPercentage', 'minCandidateNodesAbsolute'],
+      // Every node is looked at, which is more than any share of them.
+      read(fields, at) {
+        checkNumber(fields, 'minCandidateNodesPercentage', [0, 100], at);
+        checkNumber(fields, 'minCandidateNodesAbsolute', [0, greatestInt32], at);
+        return {};
+      },
+    },
+  ],
+  [
+    'InterPodAffinity',
+    {
+      known: ['hardPodAffinityWeight', 'ignorePreferredTermsOfExistingPods'],
+      read(fields, at) {
+        expectFixed(fields, 'hardPodAffinityWeight', 1, at);
+        expectFixed(fields, 'ignorePreferredTermsOfExistingPods', false, at);
+        return {};
+      },
+    },
+  ],
+  [
+    'VolumeBinding',
+    {
+      known: ['bindTimeoutSeconds'],
+      read(fields, at) {
+        expectFixed(fields, 'bindTimeoutSeconds', 600, at);
+        return {};
+      },
+    },
+  ],
+  // No pod's devices are looked for here: there is no search to end.
+  ['DynamicResources', { known: ['filterTimeout', 'bindingTimeout'], read: () => ({}) }],
+]);
+
 /** What `pluginConfig` says. */
-export function argumentsOf(
-  list: readonly unknown[],
-  at: string,
-): Omit<PluginChoices, 'disabled' | 'weights'> {
-  let choices: Omit<PluginChoices, 'disabled' | 'weights'> = {};
+export function argumentsOf(list: readonly unknown[], at: string): Choices {
+  let choices: Choices = {};
   for (const [i, value] of list.entries()) {
     const where = `${at}[${i}]`;
     const entry = fieldsOf(value, where);
     allowOnly(entry, ['name', 'args'], where);
     const { name, args } = entry;
-    const fields = fieldsOf(args ?? {}, `${where}.args`);
-    const known = ['apiVersion', 'kind'];
-    switch (name) {
-      case 'NodeResourcesFit':
-        allowOnly(
-          fields,
-          [...known, 'scoringStrategy', 'ignoredResources', 'ignoredResourceGroups'],
-          `${where}.args`,
-        );
-        choices = {
-          ...choices,
-          ...toIgnored(fields, `${where}.args`),
-          fit: toStrategy(fieldsOf(fields['scoringStrategy'] ?? {}, where), `${where}.args.scoringStrategy`),
-        };
-        break;
-      case 'NodeResourcesBalancedAllocation':
-        allowOnly(fields, [...known, 'resources'], `${where}.args`);
-        choices = { ...choices, balanced: toResources(fields['resources'], `${where}.args.resources`) };
-        break;
-      case 'PodTopologySpread':
-        allowOnly(fields, [...known, 'defaultingType', 'defaultConstraints'], `${where}.args`);
-        choices = {
-          ...choices,
-          ...toDefaults(fields, `${where}.args`),
-        };
-        break;
-      case 'NodeAffinity':
-        allowOnly(fields, [...known, 'addedAffinity'], `${where}.args`);
-        choices = { ...choices, ...toAddedAffinity(fields['addedAffinity'], `${where}.args.addedAffinity`) };
-        break;
-      case 'DefaultPreemption':
-        // Every node is looked at, which is more than any share of them.
-        allowOnly(
-          fields,
-          [...known, 'minCandidateNodesPercentage', 'minCandidateNodesAbsolute'],
-          `${where}.args`,
-        );
-        checkNumber(fields, 'minCandidateNodesPercentage', [0, 100], `${where}.args`);
-        checkNumber(fields, 'minCandidateNodesAbsolute', [0, greatestInt32], `${where}.args`);
-        break;
-      case 'InterPodAffinity':
-        allowOnly(
-          fields,
-          [...known, 'hardPodAffinityWeight', 'ignorePreferredTermsOfExistingPods'],
-          `${where}.args`,
-        );
-        expectFixed(fields, 'hardPodAffinityWeight', 1, `${where}.args`);
-        expectFixed(fields, 'ignorePreferredTermsOfExistingPods', false, `${where}.args`);
-        break;
-      case 'VolumeBinding':
-        allowOnly(fields, [...known, 'bindTimeoutSeconds'], `${where}.args`);
-        expectFixed(fields, 'bindTimeoutSeconds', 600, `${where}.args`);
-        break;
-      case 'DynamicResources':
-        // No pod's devices are looked for here: there is no search to end.
-        allowOnly(fields, [...known, 'filterTimeout', 'bindingTimeout'], `${where}.args`);
-        break;
-      default:
-        allowOnly(fields, known, `${where}.args of ${textOf(name, `${where}.name`)}`);
-    }
+    const place = `${where}.args`;
+    const fields = fieldsOf(args ?? {}, place);
+    const plugin = plugins.get(name);
+    const called = plugin === undefined ? `${place} of ${textOf(name, `${where}.name`)}` : place;
+    allowOnly(fields, ['apiVersion', 'kind', ...(plugin?.known ?? [])], called);
+    choices = { ...choices, ...plugin?.read(fields, place) };
   }
   return choices;
 }

@@ -30,12 +30,14 @@ type Victim = Readonly<Record<(typeof victimKeys)[number], string>>;
 interface Planned {
   readonly at: number;
   readonly put: StoragePut;
+  /** Without a grace period: it is seen ending, and then removed. */
+  readonly ends: boolean;
 }
 
 /**
  * `POST /apis/coracle.dev/v1/bulkpreemptions`, body `{items: [{namespace, name, uid, message}, ...]}`: gives every pod
  * the condition `DisruptionTarget` and begins its graceful deletion, both in one write, many pods in a transaction, each
- * on its own condition. It does what a status patch and a deletion of each pod would do.
+ * on its own condition. Those without a grace period are removed by a second one. It does what a status patch and a deletion of each pod would do.
  * Answers 200 with `{kind: BulkPreemption, results: [...]}` in the order of the items; `code` is 200, or as the
  * deletion would answer.
  */
@@ -76,9 +78,9 @@ class BulkPreemption {
       let pod = isRepeated ? undefined : source.cached(this.#pods, namespace, name);
       pod ??= await source.stored(this.#pods, namespace, name);
       try {
-        const put = this.#putOf(item, pod);
-        if (put === undefined) results[at] = await this.#endAtOnce(item);
-        else planned.push({ at, put });
+        const plan = this.#planOf(item, pod);
+        if (plan === undefined) results[at] = await this.#endAtOnce(item);
+        else planned.push({ at, ...plan });
       } catch (error) {
         // One pod's refusal is its result, not the others'.
         if (!(error instanceof StatusError)) throw error;
@@ -89,7 +91,7 @@ class BulkPreemption {
   }
 
   /** @returns undefined for a pod that is not marked but gone when it is deleted */
-  #putOf(item: Victim, pod: CurrentObject | undefined): StoragePut | undefined {
+  #planOf(item: Victim, pod: CurrentObject | undefined): Omit<Planned, 'at'> | undefined {
     const { namespace, name, uid } = item;
     if (pod === undefined) throw notFound(this.#pods.kind, name);
     if (pod.object.metadata.uid !== uid)
@@ -98,9 +100,12 @@ class BulkPreemption {
     const told = withCondition(pod.object, item.message, nowMs);
     const request = { strategy: this.#pods, gracePeriodSeconds: undefined, propagation: undefined };
     const plan = planDelete(told, request, nowMs);
-    if (plan.step === 'remove') return undefined;
-    const object = plan.step === 'mark' ? plan.object : told;
-    return { type: 'put', key: keyOf('/pods', namespace, name), object, expected: pod.version };
+    const ends = plan.step === 'remove';
+    const isEnding = pod.object.metadata.deletionTimestamp !== undefined;
+    if (ends && (isEnding || plan.object.metadata.deletionTimestamp === undefined)) return undefined;
+    const object = plan.step === 'nothing' ? told : plan.object;
+    const put = { type: 'put', key: keyOf('/pods', namespace, name), object, expected: pod.version } as const;
+    return { put, ends };
   }
 
   async #endAtOnce({ namespace, name, uid }: Victim): Promise<BulkResult> {
@@ -116,10 +121,18 @@ class BulkPreemption {
     if (planned.length === 0) return;
     const { storage } = this.#deps.store.dependencies;
     const stored = await storage.commitEach(planned.map(({ put }) => put));
-    for (const [index, { at }] of planned.entries()) {
+    const ending: { readonly at: number; readonly key: string; readonly expected: number }[] = [];
+    for (const [index, { at, put, ends }] of planned.entries()) {
       const outcome = stored[index];
-      if (outcome !== undefined && !('conflict' in outcome)) results[at] = { code: 200 };
+      if (outcome === undefined || 'conflict' in outcome) continue;
+      if (ends) ending.push({ at, key: put.key, expected: outcome.version });
+      else results[at] = { code: 200 };
     }
+    if (ending.length === 0) return;
+    const removed = await storage.delete(ending.map(({ key, expected }) => ({ key, expected })));
+    // One that somebody changed between the two writes is looked at again, and ends at once.
+    for (const [index, { at }] of ending.entries())
+      if (!('conflict' in (removed[index] ?? { conflict: true }))) results[at] = { code: 200 };
   }
 }
 

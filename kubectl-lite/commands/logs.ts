@@ -5,7 +5,14 @@ import { toQuery } from '../../client/resource-path.ts';
 import { pathOf } from '../api.ts';
 import { usageError } from '../cli-error.ts';
 import { type Command, type Invocation, selectorFlag } from '../command.ts';
-import { announceDefault, choosePod, defaultContainer, listPods, requireContainer } from '../pod-choice.ts';
+import {
+  announceDefault,
+  choosePod,
+  defaultContainer,
+  listPods,
+  podsMeant,
+  requireContainer,
+} from '../pod-choice.ts';
 import type { Session } from '../session.ts';
 
 /** How many lines of each pod a selector shows when --tail says nothing. */
@@ -21,7 +28,7 @@ export const logsCommand: Command = {
     { name: 'previous', short: 'p', kind: 'boolean', help: 'Of the instance before this one' },
     { name: 'container', short: 'c', kind: 'text', help: 'Which container' },
     { name: 'all-containers', kind: 'boolean', help: 'All containers of the pod' },
-    { name: 'all-pods', kind: 'boolean', help: 'All pods of the workload' },
+    { name: 'all-pods', kind: 'boolean', help: 'All pods of the workload, with --prefix' },
     { name: 'prefix', kind: 'boolean', help: 'Pod and container before each line' },
     { name: 'tail', kind: 'text', help: 'Only the last lines' },
     { name: 'since', kind: 'text', help: 'Only newer than a duration' },
@@ -29,7 +36,7 @@ export const logsCommand: Command = {
     { name: 'timestamps', kind: 'boolean', help: 'Time before each line' },
     { name: 'limit-bytes', kind: 'text', help: 'At most so many bytes' },
     { name: 'max-log-requests', kind: 'text', fallback: '5', help: 'Containers followed at once' },
-    { name: 'ignore-errors', kind: 'boolean', help: 'Go on when one container has no log' },
+    { name: 'ignore-errors', kind: 'boolean', help: 'Follow the others when one fails' },
   ],
   async run(invocation) {
     const { flags, args } = invocation;
@@ -45,7 +52,7 @@ export const logsCommand: Command = {
       throw usageError(
         `you are attempting to follow ${sources.length} log streams, but maximum allowed concurrency is ${limit}, use --max-log-requests to increase the limit`,
       );
-    if (flags.bool('follow')) await Promise.all(sources.map((source) => printLog(invocation, source)));
+    if (flags.bool('follow')) await Promise.all(sources.map((source) => followLog(invocation, source)));
     else for (const source of sources) await printLog(invocation, source);
     return undefined;
   },
@@ -60,7 +67,7 @@ async function sourcesOf({ session, flags, args }: Invocation): Promise<LogSourc
   const selector = flags.text('selector');
   const pods =
     selector === undefined
-      ? [await choosePodForLogs(session, args)]
+      ? await podsForLogs(session, args, flags.bool('all-pods'))
       : await listPods(session, (await session.kinds()).byName('pods'), await session.namespace(), selector);
   if (pods.length === 0) session.io.err(`No resources found in ${await session.namespace()} namespace.\n`);
   return pods.flatMap((pod) =>
@@ -68,11 +75,12 @@ async function sourcesOf({ session, flags, args }: Invocation): Promise<LogSourc
   );
 }
 
-async function choosePodForLogs(session: Session, args: readonly string[]): Promise<Pod> {
+async function podsForLogs(session: Session, args: readonly string[], all: boolean): Promise<Pod[]> {
   try {
-    return await choosePod(session, args, ({ metadata }, count) =>
-      session.io.err(`Found ${count} pods, using pod/${metadata.name}\n`),
-    );
+    if (all) return await podsMeant(session, args);
+    const tell = ({ metadata }: Pod, count: number): void =>
+      session.io.err(`Found ${count} pods, using pod/${metadata.name}\n`);
+    return [await choosePod(session, args, tell)];
   } catch (error) {
     if (!isNotFound(error)) throw error;
     throw usageError(
@@ -94,6 +102,16 @@ function containersOf(
   return [{ pod, container: defaultContainer(pod) }];
 }
 
+/** One log of several that are followed: with `--ignore-errors` its failure is a line among the others. */
+async function followLog(invocation: Invocation, source: LogSource): Promise<void> {
+  try {
+    await printLog(invocation, source);
+  } catch (error) {
+    if (!invocation.flags.bool('ignore-errors')) throw error;
+    invocation.session.io.out(`error: ${messageOf(error)}\n`);
+  }
+}
+
 async function printLog({ session, flags }: Invocation, { pod, container }: LogSource): Promise<void> {
   const api = await session.api();
   const kind = await (await session.kinds()).byName('pods');
@@ -111,7 +129,8 @@ async function printLog({ session, flags }: Invocation, { pod, container }: LogS
     limitBytes: flags.number('limit-bytes'),
   });
   const path = `${pathOf({ kind, namespace, name, subresource: 'log' })}${query}`;
-  const prefix = flags.bool('prefix') ? `[pod/${name}/${container}] ` : '';
+  const isPrefixed = flags.has('prefix') ? flags.bool('prefix') : flags.bool('all-pods');
+  const prefix = isPrefixed ? `[pod/${name}/${container}] ` : '';
   let rest = '';
   for await (const chunk of api.stream(path, '*/*', session.signal)) {
     if (prefix === '') {

@@ -49,10 +49,9 @@ export const whyCommand: Command = {
     }
     const known = snapshot.pods.get(object.metadata.uid ?? '');
     if (known === undefined) throw usageError(overMessage(object));
-    const { explainPod } = await import('../../scheduler/explanation/explain-pod.ts');
-    const { explanationText } = await import('../../scheduler/explanation/explanation-text.ts');
-    const answer = explainPod(snapshot.judge, known);
-    session.io.out(print(answer, () => explanationText(answer)));
+    const { whyPod } = await import('../placement/why.ts');
+    const { answer, words } = whyPod(snapshot, known);
+    session.io.out(print(answer, words));
     return undefined;
   },
 };

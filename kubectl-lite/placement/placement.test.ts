@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../base/random.ts';
 import { explainPod } from '../../scheduler/explanation/explain-pod.ts';
-import { explanationText } from '../../scheduler/explanation/explanation-text.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { aNode, aPod, type NodeDraft, type PodDraft } from '../../test/support/scheduling-objects.ts';
 import type { Change } from './change.ts';
@@ -12,6 +11,7 @@ import { nodeChange } from './node-change.ts';
 import { planRebalancing, rebalancingText } from './rebalancing.ts';
 import { type NodeScenario, toNodeScenario } from './scenario.ts';
 import { Snapshot } from './snapshot.ts';
+import { whyPod } from './why.ts';
 import { surplusOf } from './workload-change.ts';
 
 interface Draft extends PodDraft {
@@ -46,8 +46,7 @@ function podNamed(snapshot: Snapshot, wanted: string): KnownPod {
   return found;
 }
 
-const why = (snapshot: Snapshot, name: string): string =>
-  explanationText(explainPod(snapshot.judge, podNamed(snapshot, name)));
+const why = (snapshot: Snapshot, name: string): string => whyPod(snapshot, podNamed(snapshot, name)).words();
 
 const whatIf = (snapshot: Snapshot, scenario: NodeScenario): Forecast =>
   forecast(snapshot, nodeChange(snapshot, scenario));
@@ -139,6 +138,21 @@ describe('what-if', () => {
     const found = whatIf(snapshot, { kind: 'lost', nodes: ['b'] });
     expect(found.moves).toEqual([]);
     expect(found.pending[0]?.message).toContain("didn't match pod topology spread constraints");
+  });
+
+  it('does not make a StatefulSet’s pod anew while nobody knows that the old one is gone', () => {
+    const snapshot = snapshotOf(two, []);
+    const pod = aPod({ name: 'db-0', owner: 'db', spec: { nodeName: 'b' } });
+    const [owner] = pod.metadata.ownerReferences ?? [];
+    if (owner === undefined) throw new Error('the pod has no owner');
+    snapshot.addPod({
+      ...pod,
+      metadata: { ...pod.metadata, ownerReferences: [{ ...owner, kind: 'StatefulSet' }] },
+    });
+    const found = whatIf(snapshot, { kind: 'lost', nodes: ['b'] });
+    expect(found.moves).toEqual([]);
+    expect(found.pending).toMatchObject([{ pod: 'default/db-0', from: 'b', waits: false }]);
+    expect(found.pending[0]?.message).toContain('when the old pod is gone for certain');
   });
 
   it('drains: DaemonSet pods stay, the node takes nobody', () => {

@@ -5,8 +5,7 @@
  *
  * `node test/bench/scheduler.ts core beside memory single backlog creation restart` measures the parts named, all by default;
  * `core=Basic` and `backlog=Basic` the workloads whose names contain that. Nodes are objects that nobody plays.
- * `hollow=1000` (not by default) does the basic backlog twice with as many nodes: once more with objects, and once with
- * real hollow nodes and controllers, whose requests compete for the same processors.
+ * `hollow=1000` (not by default) does a basic backlog twice with as many nodes: with objects, and with real hollow nodes and controllers, whose requests compete for the same processors.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -27,7 +26,7 @@ const warmUpPods = 100;
 const singlePods = 500;
 const restMs = 20;
 const creationTurns = 5;
-const podsPerTurn = 1_500;
+const podsPerTurn = 3_000;
 const hollowBacklog = 10_000;
 const parts = ['core', 'beside', 'memory', 'single', 'backlog', 'creation', 'restart', 'hollow'] as const;
 type Part = (typeof parts)[number];

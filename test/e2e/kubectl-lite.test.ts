@@ -146,6 +146,12 @@ describe('kubectl-lite', () => {
       30_000,
     );
     expect(await lite('logs', 'deploy/web', '--tail=0')).toBe('');
+    const names = (await lite('get', 'pods', '-l', 'app=web', '-o', 'name')).trim().split('\n').sort();
+    for (const name of names) await lite('exec', name, '--', 'wget', '-qO', '/dev/null', 'http://127.0.0.1/');
+    await eventually(async () => {
+      const lines = (await lite('logs', 'deploy/web', '--all-pods', '--tail=1')).trim().split('\n').sort();
+      expect(lines.map((line) => /^\[(pod\/[^/]+)\/web\] .*GET/.exec(line)?.[1])).toEqual(names);
+    });
     await lite('delete', 'pod', 'talker', '--now');
   });
 

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Lease } from '../../api/generated/coordination-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
+import { toMillis } from '../../api/quantity.ts';
 import { eventually } from '../support/eventually.ts';
 import { must, TestCluster } from './cluster.ts';
 
@@ -26,17 +28,24 @@ interface Draft {
   readonly spec?: Partial<Pod['spec']>;
 }
 
-async function create(name: string, { labels, command, hostPort, spec }: Draft = {}): Promise<void> {
+function podOf(name: string, { labels, command, hostPort, spec }: Draft): object {
   const container = {
     ...{ name: 'c', image: 'nginx', command: command ?? ['sleep', '1000000'] },
     ...(hostPort === undefined ? {} : { ports: [{ containerPort: hostPort, hostPort }] }),
   };
-  const pod = {
+  return {
     ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels } },
     spec: { terminationGracePeriodSeconds: 1, containers: [container], ...spec },
   };
-  must(await cluster.kubectl(['create', '-f', '-'], JSON.stringify(pod)), `create ${name}`);
 }
+
+/** One command for all of them: a start of kubectl costs more than what it asks. */
+async function createObjects(...items: readonly object[]): Promise<void> {
+  const list = { apiVersion: 'v1', kind: 'List', items };
+  must(await cluster.kubectl(['create', '-f', '-'], JSON.stringify(list)), 'create');
+}
+
+const create = (name: string, draft: Draft = {}): Promise<void> => createObjects(podOf(name, draft));
 
 async function nodesOf(names: readonly string[]): Promise<string[]> {
   return eventually(async () => {
@@ -49,11 +58,30 @@ async function nodesOf(names: readonly string[]): Promise<string[]> {
   }, waitMs);
 }
 
+/** A volume on one host, and the claim that is bound to it. */
+async function createVolume(name: string, host: string): Promise<void> {
+  const accessModes = ['ReadWriteOnce'];
+  const resources = { requests: { storage: '1Mi' } };
+  const nodeAffinity = { required: { nodeSelectorTerms: [hostname(host)] } };
+  const volume = {
+    ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name } },
+    spec: {
+      ...{ accessModes, nodeAffinity, capacity: { storage: '1Mi' }, storageClassName: '' },
+      hostPath: { path: '/tmp', type: 'Directory' },
+    },
+  };
+  const claim = {
+    ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name } },
+    spec: { accessModes, resources, storageClassName: '', volumeName: name },
+  };
+  await createObjects(volume, claim);
+}
+
 const series = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
 
 async function createAll(names: readonly string[], draft: Draft): Promise<string[]> {
-  for (const name of names) await create(name, draft);
+  await createObjects(...names.map((name) => podOf(name, draft)));
   return nodesOf(names);
 }
 
@@ -153,6 +181,43 @@ describe('more policies', () => {
   });
 });
 
+describe('policies of nodes, volumes and budgets', () => {
+  it('a cordoned host takes nobody but who names it, and a pod runs where its volume is', async () => {
+    must(await cluster.kubectl(['cordon', 'host-1']), 'cordon');
+    await create('named', { spec: { nodeName: 'host-1' } });
+    expect(await createAll(series('free', 2), {})).not.toContain('host-1');
+    expect(await nodesOf(['named'])).toEqual(['host-1']);
+    must(await cluster.kubectl(['uncordon', 'host-1']), 'uncordon');
+
+    await createVolume('kept', 'host-2');
+    const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'kept' } }];
+    expect(await createAll(['owner'], { spec: { volumes } })).toEqual(['host-2']);
+    await create('astray', { spec: { volumes, nodeSelector: { 'kubernetes.io/hostname': 'host-3' } } });
+    await waitsBecause('astray', "1 node(s) didn't match PersistentVolume's node affinity");
+  });
+
+  it('spreads as well as it can where it need not, and evicts what no budget keeps', async () => {
+    const topologySpreadConstraints = [{ ...term, maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway' }];
+    const labels = { app: 'web' };
+    const placed = await createAll(series('any', 3), { labels, spec: { topologySpreadConstraints } });
+    expect(placed.sort()).toEqual(hosts);
+    const nodeSelector = { 'kubernetes.io/hostname': 'host-1' };
+    const tied = await createAll(series('tied', 2), {
+      ...{ labels, spec: { topologySpreadConstraints, nodeSelector } },
+    });
+    expect(tied).toEqual(['host-1', 'host-1']);
+
+    const port = 8_098;
+    await createAll(series('kept', 2), { labels: { app: 'kept' }, hostPort: port });
+    const [loose] = await createAll(['loose'], { hostPort: port });
+    const budget = ['create', 'pdb', 'kept', '--selector=app=kept', '--min-available=2'];
+    must(await cluster.kubectl(budget), 'budget');
+    await create('urgent', { hostPort: port, spec: { priorityClassName: 'system-node-critical' } });
+    expect(await nodesOf(['urgent'])).toEqual([loose]);
+    must(await cluster.kubectl(['delete', 'pdb', 'kept']), 'delete the budget');
+  });
+});
+
 describe('strategies', () => {
   it('round robin goes round, random goes anywhere', async () => {
     const round = await createAll(series('round', 6), { spec: { schedulerName: 'coracle-round-robin' } });
@@ -172,9 +237,13 @@ describe('preemption', () => {
     ] as const)
       must(await cluster.kubectl(['create', 'priorityclass', name, `--value=${value}`]), `class ${name}`);
     const port = 8_099;
-    for (const priorityClassName of ['middle', 'low', 'high'])
-      await create(priorityClassName, { hostPort: port, spec: { priorityClassName } });
-    const [, lowest] = await nodesOf(['middle', 'low', 'high']);
+    const ranks = ['middle', 'low', 'high'];
+    await createObjects(
+      ...ranks.map((priorityClassName) =>
+        podOf(priorityClassName, { hostPort: port, spec: { priorityClassName } }),
+      ),
+    );
+    const [, lowest] = await nodesOf(ranks);
     await create('top', { hostPort: port, spec: { priorityClassName: 'top' } });
     expect(await nodesOf(['top'])).toEqual([lowest]);
     await eventually(async () => {
@@ -186,27 +255,24 @@ describe('preemption', () => {
   });
 });
 
+/** The CPU that a host's last report gives. */
+async function reportedMillis(host: string): Promise<number> {
+  const [lease] = await cluster.objects<Lease>('lease', host, '-n', 'kube-node-lease');
+  const report = lease?.metadata.annotations?.['coracle.dev/load'] ?? '{}';
+  const { cpu = '0' } = JSON.parse(report) as { cpu?: string };
+  return toMillis(cpu);
+}
+
 describe('load', () => {
   it('of pods without requests pushes new pods to idle hosts', async () => {
     const on = (host: string): Partial<Pod['spec']> => ({ nodeSelector: { 'kubernetes.io/hostname': host } });
-    await create('hog', { command: ['sh', '-c', 'while :; do :; done'], spec: on('host-1') });
+    // On both cores: beside other work one loop gets hardly more than a quarter of the machine.
+    const spin = 'while :; do :; done';
+    await create('hog', { command: ['sh', '-c', `(${spin}) & ${spin}`], spec: on('host-1') });
     // By requests alone host-1 would be the emptiest.
     for (const host of ['host-2', 'host-3'])
-      for (const n of [1, 2]) await create(`sleeper-${host}-${n}`, { spec: on(host) });
-    await eventually(async () => {
-      const { stdout } = await cluster.kubectl([
-        'get',
-        'lease',
-        '-n',
-        'kube-node-lease',
-        'host-1',
-        '-o',
-        'json',
-      ]);
-      const { metadata } = JSON.parse(stdout) as { metadata: { annotations?: Record<string, string> } };
-      const load = JSON.parse(metadata.annotations?.['coracle.dev/load'] ?? '{}') as { cpu?: string };
-      expect(Number.parseInt(load.cpu ?? '0', 10)).toBeGreaterThan(600);
-    }, waitMs);
+      await createObjects(...series(`sleeper-${host}`, 2).map((name) => podOf(name, { spec: on(host) })));
+    await eventually(async () => expect(await reportedMillis('host-1')).toBeGreaterThan(600), waitMs);
     expect(await createAll(series('new', 2), {})).not.toContain('host-1');
   });
 });

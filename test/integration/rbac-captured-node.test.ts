@@ -160,6 +160,9 @@ const token = (pod: string | undefined, uid?: string, ...audiences: readonly str
 });
 const uidOf = (pod: string): string => uids.get(`${ns}/pods ${pod}`) ?? '';
 
+const tokenOfMine = (...audiences: readonly string[]): Attempt =>
+  post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), ...audiences));
+
 const mirror = (change: { readonly metadata?: object; readonly spec?: object }): object => {
   const uid = uids.get('/api/v1/nodes host-1');
   const owner = { apiVersion: 'v1', kind: 'Node', name: 'host-1', uid, controller: true };
@@ -306,14 +309,8 @@ const refused: readonly (readonly [string, () => Attempt])[] = [
     'get a token bound to a pod of another node',
     () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('theirs', uidOf('theirs'))),
   ],
-  [
-    'get a token for whom its pod has no use',
-    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), 'vault')),
-  ],
-  [
-    'get a token for several',
-    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), 'bank', 'aud')),
-  ],
+  ['get a token for whom its pod has no use', () => tokenOfMine('vault')],
+  ['get a token for several', () => tokenOfMine('bank', 'aud')],
   ['give itself an owner', () => patch('/api/v1/nodes/host-1', { metadata: { ownerReferences: [gone] } })],
   ['read an account of another node', () => get(`${ns}/serviceaccounts/account-of-theirs`)],
   ['list accounts', () => get(`${ns}/serviceaccounts`)],
@@ -424,22 +421,10 @@ const allowed: readonly (readonly [string, () => Attempt])[] = [
   ['follow a local volume of its own', () => get(`${volumes}?fieldSelector=metadata.name%3Dlocal`)],
   ['let go a local volume of its own that is being deleted', () => patch(`${volumes}/local-ending`, letGo)],
   ['read its attachment', () => get('/apis/storage.k8s.io/v1/volumeattachments/host-1')],
-  [
-    'get a token for its pod',
-    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'))),
-  ],
-  [
-    'get a token for whom a volume of its pod is for',
-    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), 'bank')),
-  ],
-  [
-    'get a token for whom the driver of a volume wants one',
-    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), 'driver')),
-  ],
-  [
-    'get a token for whom it is allowed to ask',
-    () => post(`${ns}/serviceaccounts/account-of-mine/token`, token('mine', uidOf('mine'), 'registry')),
-  ],
+  ['get a token for its pod', () => tokenOfMine()],
+  ['get a token for whom a volume of its pod is for', () => tokenOfMine('bank')],
+  ['get a token for whom the driver of a volume wants one', () => tokenOfMine('driver')],
+  ['get a token for whom it is allowed to ask', () => tokenOfMine('registry')],
   ['ask for a new certificate', () => post(requests, request('system:node:host-1', clientSigner))],
   ['create a mirror pod', () => post(`${ns}/pods`, mirror({}))],
   ['read services', () => get('/api/v1/services')],

@@ -66,13 +66,20 @@ describe('preemption', () => {
     const itemOf = ({ metadata: { namespace, name, uid } }: Pod): object => ({
       ...{ namespace, name, uid, message: 'room is needed' },
     });
+    const brief = await cluster.addPod({
+      name: 'brief',
+      spec: { ...spec, terminationGracePeriodSeconds: 0 },
+    });
+    let last: Pod | undefined;
+    cluster.follow({ onUpdate: (_, pod) => (last = pod.metadata.name === 'brief' ? pod : last) });
     const results = await endTogether([
+      itemOf(brief),
       itemOf(running),
       { ...itemOf(other), uid: running.metadata.uid },
       itemOf(pending),
       { ...itemOf(running), name: 'missing' },
     ]);
-    expect(results.map(({ code }) => code)).toEqual([200, 409, 200, 404]);
+    expect(results.map(({ code }) => code)).toEqual([200, 200, 409, 200, 404]);
     const marked = await client.get(pods, running.metadata);
     expect(marked.metadata).toMatchObject({ deletionGracePeriodSeconds: 30 });
     expect(marked.metadata.generation).toBe((running.metadata.generation ?? 0) + 1);
@@ -80,6 +87,12 @@ describe('preemption', () => {
       expect.objectContaining({ type: 'DisruptionTarget', message: 'room is needed' }),
     );
     expect((await client.get(pods, other.metadata)).metadata.deletionTimestamp).toBeUndefined();
+    // Without a grace period it is seen ending, with its reason, before it is gone.
+    await eventually(() =>
+      expect(last?.status?.conditions?.map(({ type }) => type)).toContain('DisruptionTarget'),
+    );
+    expect(last?.metadata.deletionTimestamp).toBeDefined();
+    await expect(client.get(pods, brief.metadata)).rejects.toMatchObject({ reason: 'NotFound' });
     await expect(client.get(pods, pending.metadata)).rejects.toMatchObject({ reason: 'NotFound' });
     // Who is asked to end again goes on ending.
     expect(await endTogether([itemOf(running)])).toEqual([{ code: 200 }]);

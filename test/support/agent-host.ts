@@ -62,16 +62,7 @@ export async function startAgentHost(): Promise<AgentHost> {
   try {
     await execute('ip', ['netns', 'add', name]);
     cleanups.push(async () => void (await execute('ip', ['netns', 'del', name])));
-    await execute('ip', ['link', 'add', `${name}v`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name]);
-    for (const command of [
-      `addr add ${serverIp}/24 dev ${name}v`,
-      `link set ${name}v up`,
-      `-n ${name} link set lo up`,
-      `-n ${name} addr add ${nodeIp}/24 dev eth0`,
-      `-n ${name} link set eth0 up`,
-      `-n ${name} route add default via ${serverIp}`,
-    ])
-      await execute('ip', command.split(' '));
+    await connectHost(name, { serverIp, nodeIp });
     const pki = await createTestPki({ directory, port, nodes: [nodeName] });
     const files = await writeIdentities(directory, pki, { serverIp, nodeIp, port });
     const server = spawn(
@@ -115,6 +106,23 @@ export async function startAgentHost(): Promise<AgentHost> {
     await dispose();
     throw error;
   }
+}
+
+/** A wire between the machine and the network namespace `name`. */
+async function connectHost(
+  name: string,
+  { serverIp, nodeIp }: { readonly serverIp: string; readonly nodeIp: string },
+): Promise<void> {
+  for (const command of [
+    `link add ${name}v type veth peer name eth0 netns ${name}`,
+    `addr add ${serverIp}/24 dev ${name}v`,
+    `link set ${name}v up`,
+    `-n ${name} link set lo up`,
+    `-n ${name} addr add ${nodeIp}/24 dev eth0`,
+    `-n ${name} link set eth0 up`,
+    `-n ${name} route add default via ${serverIp}`,
+  ])
+    await execute('ip', command.split(' '));
 }
 
 interface Files {

@@ -109,6 +109,11 @@ export class SchedulerCluster {
     return this.#followed.lister.get('default', name);
   }
 
+  /** What the watch tells of pods. */
+  follow(handler: { readonly onUpdate: (previous: Pod, pod: Pod) => void }): void {
+    this.#followed.addHandler(handler);
+  }
+
   nodeOf(name: string): string | undefined {
     return this.pod(name)?.spec.nodeName;
   }
