@@ -304,6 +304,16 @@ describe('rebalance', () => {
     );
   });
 
+  it('counts nodes that stay as they are, where there are many', () => {
+    const many = snapshotOf(
+      Array.from({ length: 30 }, (_, i) => ({ name: `n${i}` })),
+      [],
+    );
+    expect(rebalancingText(planRebalancing(many))).toBe(
+      'No pod would move: nothing would be clearly better.\n\n30 nodes as before\n\nNothing was changed.\n',
+    );
+  });
+
   it('leaves alone what is even, bare, or kept on its node', () => {
     expect(rebalancingText(planRebalancing(spread('a', 'b', 'a')))).toMatch(/^No pod would move/);
     const bare = snapshotOf(

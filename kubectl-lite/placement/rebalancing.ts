@@ -4,6 +4,7 @@ import { type Move, nextMove } from '../../scheduler/rebalance/next-move.ts';
 import { isIll } from '../../scheduler/rebalance/node-health.ts';
 import { nodeLoad } from '../../scheduler/rebalance/node-load.ts';
 import { align } from '../printers/table.ts';
+import { compareNames } from './node-loads.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const maxMoves = 500;
@@ -71,7 +72,7 @@ const sharesOf = ({ cluster }: Snapshot): Shares =>
 
 export function rebalancingText({ moves, loads: { before, after } }: RebalancePlan): string {
   const rows = moves.map(({ pod, from, to, reason }) => [pod, from, to, reason]);
-  const names = Object.keys(after).sort();
+  const names = Object.keys(after).sort(compareNames);
   const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
   const listed = names.length <= maxListed ? names : changed;
   const loads = listed.map((name) => [
@@ -84,8 +85,8 @@ export function rebalancingText({ moves, loads: { before, after } }: RebalancePl
     rows.length === 0
       ? 'No pod would move: nothing would be clearly better.\n'
       : align([['POD', 'FROM', 'TO', 'FOR'], ...rows]),
-    `\n${align([['NODE', 'LOAD', 'PODS'], ...loads])}`,
-    rest === 0 ? '' : `and ${rest} nodes as before\n`,
+    loads.length === 0 ? '\n' : `\n${align([['NODE', 'LOAD', 'PODS'], ...loads])}`,
+    rest === 0 ? '' : `${rest} nodes as before\n`,
     '\nNothing was changed.\n',
   ].join('');
 }
