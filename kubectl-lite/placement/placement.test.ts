@@ -89,6 +89,23 @@ describe('why', () => {
     expect(why(snapshot, 'x')).toContain('*a ');
   });
 
+  it('says of a pod that waits whom it would evict, and of one with a node what is odd about that', () => {
+    const snapshot = snapshotOf(
+      [{ name: 'a', cpu: '4' }],
+      [
+        { name: 'low', on: 'a', cpu: '2' },
+        { name: 'high', cpu: '4', priority: 10 },
+        { name: 'astray', on: 'gone' },
+        { name: 'foreign', on: 'a', spec: { schedulerName: 'other' } },
+        { name: 'turn', on: 'a', spec: { schedulerName: 'coracle-round-robin' } },
+      ],
+    );
+    expect(why(snapshot, 'high')).toMatch(/It would evict 1 pod of lower priority and go to a\./);
+    expect(why(snapshot, 'astray')).toContain('is on gone, which is no node of this cluster');
+    expect(why(snapshot, 'foreign')).toMatch(/^pod default\/foreign is on a; its schedulerName is "other"/);
+    expect(why(snapshot, 'turn')).toContain('the strategy round-robin chooses among them');
+  });
+
   it('says that a pod is gated, fits by now, or is not ours', () => {
     const snapshot = snapshotOf(two, [
       { name: 'gated', spec: { schedulingGates: [{ name: 'example.com/wait' }] } },
