@@ -159,7 +159,7 @@ export class CronJobController implements ControlLoop {
 
   /** Makes the Job that is due, if there is one and policy lets it. @returns the status after that */
   async #start(cronJob: CronJob, status: CronJobStatus, planned: PlannedSchedule): Promise<CronJobStatus> {
-    const { dueMs, isTooLate, missedMany } = planned;
+    const { dueMs, missedMany } = planned;
     if (dueMs === undefined) return status;
     if (missedMany)
       this.#report(
@@ -168,11 +168,6 @@ export class CronJobController implements ControlLoop {
         'TooManyMissedTimes',
         'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew',
       );
-    if (isTooLate) {
-      const time = new Date(dueMs).toUTCString().replace('GMT', '+0000');
-      this.#report(cronJob, 'Warning', 'MissSchedule', `Missed scheduled time to start a job: ${time}`);
-      return status;
-    }
     const name = jobNameOf(cronJob, dueMs);
     const active = status.active ?? [];
     const isDone = status.lastScheduleTime === toTime(dueMs);

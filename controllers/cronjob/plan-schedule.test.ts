@@ -14,7 +14,7 @@ const aCronJob = (spec: Partial<CronJob['spec']> = {}, status?: CronJob['status'
 describe('planSchedule', () => {
   it('has nothing to start before the first time, and says when that is', () => {
     expect(planSchedule(aCronJob(), t0Ms + 2 * minute)).toEqual({
-      ...{ dueMs: undefined, isTooLate: false, missedMany: false },
+      ...{ dueMs: undefined, missedMany: false },
       nextInMs: 3 * minute + 100,
     });
   });
@@ -28,9 +28,7 @@ describe('planSchedule', () => {
   it('does not look behind the starting deadline', () => {
     const cronJob = aCronJob({ startingDeadlineSeconds: 60, schedule: '0 * * * *' });
     expect(planSchedule(cronJob, t0Ms + 63 * minute).dueMs).toBeUndefined();
-    expect(planSchedule(cronJob, t0Ms + 60 * minute + 30_000)).toMatchObject({
-      ...{ dueMs: t0Ms + 60 * minute, isTooLate: false },
-    });
+    expect(planSchedule(cronJob, t0Ms + 60 * minute + 30_000).dueMs).toBe(t0Ms + 60 * minute);
   });
 
   it('counts the times of @every from the last one, whoever looks when', () => {

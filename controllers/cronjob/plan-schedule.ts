@@ -9,7 +9,6 @@ const marginMs = 100;
 export interface PlannedSchedule {
   /** The last time to start that has passed since the last start; undefined when there is none. */
   readonly dueMs: number | undefined;
-  readonly isTooLate: boolean;
   readonly missedMany: boolean;
   /** Until the next time to start. */
   readonly nextInMs: number | undefined;
@@ -27,7 +26,6 @@ export function planSchedule(cronJob: CronJob, nowMs: number): PlannedSchedule {
   const nextMs = schedule.next(last.dueMs ?? sinceMs) ?? schedule.next(nowMs);
   return {
     dueMs,
-    isTooLate: dueMs !== undefined && deadlineMs !== undefined && dueMs + deadlineMs < nowMs,
     missedMany: last.missed > manyMissed && deadlineMs === undefined,
     nextInMs: nextMs === undefined ? undefined : nextMs - nowMs + marginMs,
   };

@@ -28,9 +28,10 @@ function tolerationsOf(spec: PodSpec): readonly Toleration[] {
   const own = spec.tolerations ?? [];
   const wanted =
     spec.hostNetwork === true ? [...daemonTolerations, hostNetworkToleration] : daemonTolerations;
-  const isThere = ({ key, effect }: Toleration): boolean =>
-    own.some((one) => one.key === key && one.effect === effect && one.operator === 'Exists');
-  return [...own, ...wanted.filter((one) => !isThere(one))];
+  // The template's own for a time would end a daemon when that is over.
+  const isReplaced = ({ key, effect, operator }: Toleration): boolean =>
+    operator === 'Exists' && wanted.some((one) => one.key === key && one.effect === effect);
+  return [...own.filter((one) => !isReplaced(one)), ...wanted];
 }
 
 export interface Fit {

@@ -70,6 +70,19 @@ describe('planDaemons', () => {
     expect(pod.spec.tolerations?.map(({ key }) => key)).toContain('node.kubernetes.io/unschedulable');
     expect(pod.metadata.labels).toMatchObject({ app: 'agent', 'controller-revision-hash': 'new' });
   });
+
+  it('lets it stay without limit where the template says for how long', () => {
+    const set = aDaemonSet();
+    const key = 'node.kubernetes.io/unreachable';
+    const limited = { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 };
+    const own = { key: 'own', operator: 'Exists', tolerationSeconds: 5 };
+    if (set.spec.template.spec !== undefined) set.spec.template.spec.tolerations = [limited, own];
+    const { tolerations = [] } = newDaemonPod(set, 'a', 'new', seededRandom(1)).spec;
+    expect(tolerations.filter((one) => one.key === key)).toEqual([
+      { key, operator: 'Exists', effect: 'NoExecute' },
+    ]);
+    expect(tolerations).toContainEqual(own);
+  });
 });
 
 describe('planRollingUpdate', () => {
