@@ -11,7 +11,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { TaskGroup } from '../../base/task-group.ts';
-import type { ApiClient } from '../../client/client.ts';
+import type { ApiClient, Selection } from '../../client/client.ts';
 import type { ClientConfig } from '../../client/client-config.ts';
 import { createApiClientOver } from '../../client/http-client.ts';
 import { Informer } from '../../client/informer.ts';
@@ -31,6 +31,8 @@ export interface HollowAgentOptions {
   /** Of all agents of the process. */
   readonly lines: SharedLines;
   readonly peers: PeerNames;
+  /** As the agents of hosts do; else itself only. */
+  readonly followsAllPeers: boolean;
   readonly pingPeriodMs: () => number;
   /** Who may connect. */
   readonly connecting: Turns;
@@ -50,16 +52,17 @@ export class HollowAgent {
   readonly #stop = new AbortController();
 
   constructor(options: HollowAgentOptions) {
-    const { config, nodeName, lines, connecting, clock } = options;
+    const { config, nodeName, followsAllPeers, lines, connecting, clock } = options;
     this.#link = new HollowLink({ ...options, config, failFast: false, turn: () => connecting.enter() });
     const headers = { 'user-agent': 'coracle-hollow', accept: 'application/json' };
     const transport = new Transport({ connection: this.#link, clock, requestTimeoutMs, headers });
     this.client = createApiClientOver(transport, () => this.#link.switchOff(), lines.decode);
     const shared = { ...options, client: this.client };
+    const own = { fieldSelector: `metadata.name=${nodeName}` };
     this.nodes = new Informer<Node>({
       ...shared,
       type: nodes,
-      selection: { fieldSelector: `metadata.name=${nodeName}` },
+      selection: own,
       transform: withoutManagedFields,
     });
     this.pods = new Informer<Pod>({
@@ -69,7 +72,7 @@ export class HollowAgent {
       transform: podEssence,
     });
     this.#tables = [
-      new Table(shared, peers, options.peers),
+      new Table(shared, peers, { selection: followsAllPeers ? {} : own, told: options.peers }),
       new Table(shared, services),
       new Table(shared, endpointslices),
     ];
@@ -115,17 +118,24 @@ export class HollowAgent {
   }
 }
 
+interface TableOptions {
+  /** All when it is absent. */
+  readonly selection?: Selection;
+  /** Of all that is read. */
+  readonly told?: ReflectorSink<ApiObject>;
+}
+
 /** Followed as a data plane does, and not kept. */
 class Table {
   readonly #reflector: Reflector<ApiObject>;
   readonly #synced = Promise.withResolvers<void>();
 
-  /** @param told of all that is read */
   constructor(
     shared: HollowAgentOptions & { readonly client: ApiClient },
     type: ResourceType<ApiObject>,
-    told?: ReflectorSink<ApiObject>,
+    options: TableOptions = {},
   ) {
+    const { selection = {}, told } = options;
     const sink: ReflectorSink<ApiObject> = {
       replace: (objects, version) => {
         told?.replace(objects, version);
@@ -134,7 +144,7 @@ class Table {
       upsert: (object) => told?.upsert(object),
       remove: (object) => told?.remove(object),
     };
-    this.#reflector = new Reflector({ ...shared, type, selection: {}, sink });
+    this.#reflector = new Reflector({ ...shared, type, selection, sink });
   }
 
   run(signal: AbortSignal): Promise<void> {

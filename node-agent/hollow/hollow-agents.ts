@@ -11,7 +11,7 @@ import { PingPace } from '../ping-pace.ts';
 import { HollowAgent } from './hollow-agent.ts';
 import type { HollowNode } from './hollow-node.ts';
 import { configOf, type HollowIdentities } from './identities-file.ts';
-import { PeerNames } from './peer-names.ts';
+import { followersOfAll, PeerNames } from './peer-names.ts';
 import { SharedLines } from './shared-lines.ts';
 import { Turns } from './turns.ts';
 
@@ -36,6 +36,7 @@ export class HollowAgents {
   readonly #options: HollowAgentsOptions;
   readonly #lines: SharedLines;
   readonly #peers = new PeerNames();
+  readonly #followersOfAll: ReadonlySet<string>;
   readonly #pace = new PingPace();
   readonly #booting: Turns;
   readonly #connecting: Turns;
@@ -46,6 +47,7 @@ export class HollowAgents {
     this.#options = options;
     const { identities, clock, nodes } = options;
     this.#lines = new SharedLines(nodes.size);
+    this.#followersOfAll = followersOfAll(nodes.keys());
     this.#booting = new Turns({ ...booting, clock });
     this.#connecting = new Turns({ ...connecting, clock });
     this.#identities = identities;
@@ -106,6 +108,7 @@ export class HollowAgents {
       config: configOf(this.#identities, name),
       lines: this.#lines,
       peers: this.#peers,
+      followsAllPeers: this.#followersOfAll.has(name),
       pingPeriodMs: this.#pace.periodMs,
       connecting: this.#connecting,
     });

@@ -3,6 +3,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { addressOf, createHollowNode } from './hollow-node.ts';
 import { switchNode } from './hollow-nodes.ts';
+import { followersOfAll } from './peer-names.ts';
 import { PodAddresses } from './pod-addresses.ts';
 import { acceptedStatusOf, endedStatusOf, runningStatusOf, stepOf } from './pod-step.ts';
 import { Rota } from './rota.ts';
@@ -107,6 +108,12 @@ it('decodes lines that many nodes read once', () => {
   for (let n = 0; n < 1_024; n += 1) lines.decode(request, `{"n":${n}}`);
   expect(lines.decode(request, '{"type":"ADDED"}')).not.toBe(first);
   expect(() => lines.decode(request, '{')).toThrow('answer is not JSON');
+});
+
+it('lets all of a thousand nodes follow all peers, and of more so many that the feed is shown', () => {
+  const names = (count: number): readonly string[] => Array.from({ length: count }, (_, n) => `hollow-${n}`);
+  expect([...followersOfAll(names(1_000))]).toEqual(names(1_000));
+  expect([...followersOfAll(names(1_001))]).toEqual(names(200));
 });
 
 it('lets so many at a time, the others in their order, and waits for nobody for ever', async () => {
