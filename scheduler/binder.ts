@@ -1,8 +1,8 @@
 /**
  * Tells the API server where pods go. Pods that are decided in one turn go together by the bulk binding, which stores
  * a hundred of them in one transaction, each on its own condition; where a server has no bulk binding each goes alone
- * by the standard `pods/binding`. Members of a group stand or fall together: all of them are in one request. What became of a binding is always found out: when no answer came, the pod is read
- * until it shows.
+ * by the standard `pods/binding`. Members of a group stand or fall together: all of them are in one request. What
+ * became of a binding is always found out: when no answer came, the pod is read until it shows.
  *
  * Other schedulers may bind at the same time. The request says up to which version this one had seen all pods when it
  * decided; the server refuses what others' later bindings concern, and the pod is decided anew when they are seen.

@@ -8,7 +8,7 @@ const followersOfMore = 200;
 
 /**
  * Which of a process's nodes follow all peers, as an agent does. N nodes that join are N x N events, of which each host
- * takes its N, and a process that plays all hosts takes all: 25 million for 5,000, at some 10 us each.
+ * takes its N, and a process that plays all hosts takes all: 25 million for 5,000.
  */
 export function followersOfAll(names: Iterable<string>): ReadonlySet<string> {
   const all = [...names];
