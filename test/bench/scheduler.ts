@@ -1,7 +1,7 @@
 /**
  * One table of the scheduler against its goals, and against kube-scheduler where its figures are known: placements of the
  * pure core by CPU time, and bindings through the API server with TLS and an etcd that writes through to its disk, by the
- * clock. Takes six minutes on a machine that does nothing else; figures are told on stderr as they come.
+ * clock. Takes several minutes on a machine that does nothing else; figures are told on stderr as they come.
  *
  * `node test/bench/scheduler.ts core beside memory single backlog creation restart` measures the parts named, all by default;
  * `core=Basic` and `backlog=Basic` the workloads whose names contain that. Nodes are objects that nobody plays.
