@@ -25,12 +25,14 @@ interface Draft {
   readonly labels?: Record<string, string>;
   readonly command?: readonly string[];
   readonly hostPort?: number;
+  readonly requests?: Record<string, string>;
   readonly spec?: Partial<Pod['spec']>;
 }
 
-function podOf(name: string, { labels, command, hostPort, spec }: Draft): object {
+function podOf(name: string, { labels, command, hostPort, requests, spec }: Draft): object {
   const container = {
     ...{ name: 'c', image: 'nginx', command: command ?? ['sleep', '1000000'] },
+    ...(requests === undefined ? {} : { resources: { requests } }),
     ...(hostPort === undefined ? {} : { ports: [{ containerPort: hostPort, hostPort }] }),
   };
   return {
@@ -268,10 +270,14 @@ describe('load', () => {
     const on = (host: string): Partial<Pod['spec']> => ({ nodeSelector: { 'kubernetes.io/hostname': host } });
     // On both cores: beside other work one loop gets hardly more than a quarter of the machine.
     const spin = 'while :; do :; done';
-    await create('hog', { command: ['sh', '-c', `(${spin}) & ${spin}`], spec: on('host-1') });
+    // So that only CPU differs: what new pods are thought to use of it is less than the hog gets, of memory it is more.
+    const requests = { memory: '1Mi' };
+    await create('hog', { command: ['sh', '-c', `(${spin}) & ${spin}`], requests, spec: on('host-1') });
     // By requests alone host-1 would be the emptiest.
     for (const host of ['host-2', 'host-3'])
-      await createObjects(...series(`sleeper-${host}`, 2).map((name) => podOf(name, { spec: on(host) })));
+      await createObjects(
+        ...series(`sleeper-${host}`, 2).map((name) => podOf(name, { requests, spec: on(host) })),
+      );
     await eventually(async () => expect(await reportedMillis('host-1')).toBeGreaterThan(600), waitMs);
     expect(await createAll(series('new', 2), {})).not.toContain('host-1');
   });
