@@ -6,7 +6,8 @@ import { watch } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, delay } from '../../base/clock.ts';
-import { logFilesOf, openIfThere, tailPosition } from './log-files.ts';
+import { codeOf } from '../../base/invariant.ts';
+import { isReplaced, type OpenLog, openLog, openNext, tailPosition } from './log-files.ts';
 import { parseLogLine, renderLogLine } from './log-line.ts';
 import type { LogQuery } from './log-query.ts';
 
@@ -46,77 +47,62 @@ async function* selectedLines(request: LogRequest): AsyncGenerator<Buffer> {
 }
 
 async function* rawLines(request: LogRequest): AsyncGenerator<Buffer[]> {
-  const files = await logFilesOf(request.logPath);
-  const { tailLines } = request.query;
-  const start = tailLines === undefined ? undefined : await tailPosition(files, tailLines);
-  const begun = start === undefined ? files : files.slice(files.indexOf(start.file));
-  for (const file of begun) {
-    const offset = file === start?.file ? start.offset : 0;
-    if (file !== request.logPath || !request.query.follow) yield* linesOfFile(file, offset, request.signal);
-    else yield* followedLines(request, offset);
-  }
-}
-
-async function* linesOfFile(file: string, offset: number, signal: AbortSignal): AsyncGenerator<Buffer[]> {
-  const handle = await openIfThere(file);
-  if (handle === undefined) return;
-  try {
-    yield* new LineCursor(handle, offset).rest(signal);
-  } finally {
-    await handle.close();
-  }
-}
-
-async function* followedLines(request: LogRequest, firstOffset: number): AsyncGenerator<Buffer[]> {
-  const { logPath, signal, clock } = request;
-  let offset = firstOffset;
-  while (!signal.aborted) {
-    const handle = await openIfThere(logPath);
-    if (handle === undefined) {
-      if (!(await request.isRunning())) return;
-      await delay(clock, followPollMs, signal);
-      continue;
-    }
-    try {
-      const cursor = new LineCursor(handle, offset);
-      if (yield* followOne(request, handle, cursor)) return;
-    } finally {
-      await handle.close();
-    }
-    offset = 0;
-  }
-}
-
-/** @returns true at the end of the log, false when another file has taken this one's place. */
-async function* followOne(
-  { logPath, signal, clock, isRunning }: LogRequest,
-  handle: FileHandle,
-  cursor: LineCursor,
-): AsyncGenerator<Buffer[], boolean> {
+  const { logPath, query, signal, clock } = request;
+  const { tailLines } = query;
+  const start = tailLines === undefined ? undefined : await tailPosition(logPath, tailLines);
   const changes = new FileChanges(dirname(logPath), clock);
+  let log: OpenLog | undefined;
   try {
     while (!signal.aborted) {
-      const mayGrow = await isRunning();
-      const isCurrent = await isSameFile(handle, logPath);
-      yield* cursor.rest(signal);
-      if (!isCurrent) return false;
-      if (!mayGrow) return true;
+      const mayGrow = query.follow && (await request.isRunning());
+      log ??= await openLog(
+        logPath,
+        (files) => files.find(({ inode }) => inode === start?.inode) ?? files[0],
+      );
+      if (log !== undefined) {
+        yield* linesFrom(request, log, changes, log.inode === start?.inode ? start.offset : 0);
+        return;
+      }
+      if (!mayGrow) return;
       await changes.next(signal);
     }
-    return true;
   } finally {
     changes.close();
   }
 }
 
-async function isSameFile(handle: FileHandle, path: string): Promise<boolean> {
-  const current = await openIfThere(path);
-  if (current === undefined) return false;
+/** Lines of this file and all that come after it. */
+async function* linesFrom(
+  request: LogRequest,
+  first: OpenLog,
+  changes: FileChanges,
+  firstOffset: number,
+): AsyncGenerator<Buffer[]> {
+  let offset = firstOffset;
+  for (let log: OpenLog | undefined = first; log !== undefined; offset = 0)
+    log = yield* linesOfOne(request, log, changes, offset);
+}
+
+/** Closes the file. @returns the next one; undefined at the end of the log */
+async function* linesOfOne(
+  { logPath, query, signal, isRunning }: LogRequest,
+  { handle, inode }: OpenLog,
+  changes: FileChanges,
+  offset: number,
+): AsyncGenerator<Buffer[], OpenLog | undefined> {
+  const cursor = new LineCursor(handle, offset);
   try {
-    const [own, other] = [await handle.stat(), await current.stat()];
-    return own.ino === other.ino;
+    while (!signal.aborted) {
+      const mayGrow = query.follow && (await isRunning());
+      // Only when another file has taken its place is this one no longer written; being moved aside says nothing.
+      const isComplete = !mayGrow || (await isReplaced(logPath, inode));
+      yield* cursor.rest(signal);
+      if (isComplete) return await openNext(logPath, inode);
+      await changes.next(signal);
+    }
+    return undefined;
   } finally {
-    await current.close();
+    await handle.close();
   }
 }
 
@@ -159,22 +145,21 @@ class LineCursor {
 
 /** Tells that something in a directory may have changed. */
 class FileChanges {
-  readonly #watcher: ReturnType<typeof watch>;
+  readonly #directory: string;
   readonly #clock: Clock;
+  #watcher: ReturnType<typeof watch> | undefined;
   #changed = false;
   #wake: (() => void) | undefined;
 
   constructor(directory: string, clock: Clock) {
+    this.#directory = directory;
     this.#clock = clock;
-    this.#watcher = watch(directory, () => {
-      this.#changed = true;
-      this.#wake?.();
-    });
-    // The directory may go with its pod; the poll below then finds out.
-    this.#watcher.on('error', () => undefined);
   }
 
+  /** May return without a change. */
   async next(signal: AbortSignal): Promise<void> {
+    // What changed before it was watched is not told of.
+    if (this.#watcher === undefined && this.#beginWatching()) return;
     if (!this.#changed) {
       const woken = new AbortController();
       this.#wake = () => woken.abort();
@@ -185,6 +170,22 @@ class FileChanges {
   }
 
   close(): void {
-    this.#watcher.close();
+    this.#watcher?.close();
+  }
+
+  #beginWatching(): boolean {
+    try {
+      this.#watcher = watch(this.#directory, () => {
+        this.#changed = true;
+        this.#wake?.();
+      });
+    } catch (error) {
+      // Nothing was ever logged.
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    }
+    // The directory may go with its pod; the poll then finds out.
+    this.#watcher.on('error', () => undefined);
+    return true;
   }
 }

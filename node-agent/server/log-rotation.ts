@@ -1,5 +1,5 @@
-import { readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Clock, delay } from '../../base/clock.ts';
 import { codeOf } from '../../base/invariant.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -7,6 +7,7 @@ import { containerLogPath } from '../pod/container-config.ts';
 import type { PodWorkers } from '../pod/pod-workers.ts';
 import { podLogDirectory } from '../pod/sandbox-config.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
+import { rotatedPaths } from './log-files.ts';
 
 export interface LogLimits {
   readonly maxBytes: number;
@@ -38,15 +39,20 @@ export async function runLogRotation(options: LogRotationOptions, signal: AbortS
   }
 }
 
-async function rotateOne(
-  { runtime, limits, clock, logger }: LogRotationOptions,
+/** Never throws. */
+export async function rotateOne(
+  { runtime, limits, clock, logger }: Omit<LogRotationOptions, 'workers' | 'logRoot'>,
   id: string,
   path: string,
 ): Promise<void> {
   try {
-    if ((await sizeOf(path)) < limits.maxBytes) return;
-    await rotateLog(path, rotationSuffix(clock.nowMs()), limits.maxFiles);
+    const size = await sizeOf(path);
+    if (size !== undefined && size < limits.maxBytes) return;
+    if (size !== undefined) await rename(path, `${path}.${rotationSuffix(clock.nowMs())}`);
+    // Moved aside by an agent that then died: the container still writes there.
+    else if ((await rotatedPaths(path)).length === 0) return;
     await runtime.reopenContainerLog(id);
+    await removeOldest(path, limits.maxFiles - 1);
   } catch (error) {
     // The next round tries again; a log that is too long harms nobody until then.
     logger.warn({ err: error, path }, 'rotate a log');
@@ -59,20 +65,17 @@ export function rotationSuffix(epochMs: number): string {
   return `${date.replaceAll('-', '')}-${time.replaceAll(':', '').replace('Z', '')}`;
 }
 
-export async function rotateLog(path: string, suffix: string, maxFiles: number): Promise<void> {
-  await rename(path, `${path}.${suffix}`);
-  const directory = dirname(path);
-  const rotated = (await readdir(directory)).filter((name) => name.startsWith(`${basename(path)}.`)).sort();
-  for (const name of rotated.slice(0, Math.max(0, rotated.length - (maxFiles - 1))))
-    await rm(join(directory, name), { force: true });
+async function removeOldest(path: string, kept: number): Promise<void> {
+  const rotated = await rotatedPaths(path);
+  for (const old of rotated.slice(0, Math.max(0, rotated.length - kept))) await rm(old, { force: true });
 }
 
-async function sizeOf(path: string): Promise<number> {
+/** Undefined when there is no file. */
+async function sizeOf(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).size;
   } catch (error) {
-    // Nothing logged yet.
-    if (codeOf(error) === 'ENOENT') return 0;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
