@@ -18,6 +18,8 @@ class ClassDiagnosis implements DiagnosisSummary {
   readonly counts = new Map<string, number>();
   readonly #bySlot: (NamedRejection | undefined)[] = [];
   position = -1;
+  /** Other pods had a say: what they said of a node that did not change need not hold any longer. */
+  hadRules = false;
 
   rejectionAt(slot: number): NamedRejection | undefined {
     return this.#bySlot[slot];
@@ -52,13 +54,15 @@ export class DiagnosisMemo {
     const diagnosis = this.#touch(pod);
     if (diagnosis.position === position) return diagnosis;
     const { rules } = index.placementOf(pod);
-    const changed = rules.length === 0 ? cluster.changes.since(diagnosis.position) : undefined;
+    const isLocal = rules.length === 0 && !diagnosis.hadRules;
+    const changed = isLocal ? cluster.changes.since(diagnosis.position) : undefined;
     const slots = changed ?? Array.from({ length: cluster.slotCount }, (_, slot) => slot);
     for (const slot of slots) {
       const node = cluster.nodeAt(slot);
       diagnosis.set(slot, node === undefined ? undefined : rejectionOn(this.#context, pod, node));
     }
     diagnosis.position = position;
+    diagnosis.hadRules = rules.length > 0;
     return diagnosis;
   }
 

@@ -1,4 +1,5 @@
 import type { Cluster } from './cache/cluster.ts';
+import { rejectBesideNominated, rejectByDomain } from './cache/nominated-pods.ts';
 import type { PlacementIndex } from './cache/placement-index.ts';
 import type { NamedRejection, WeighedRule } from './framework/evaluate.ts';
 import type { NodeInfo } from './framework/node-info.ts';
@@ -48,26 +49,16 @@ export function preFilter(pod: PodClass): Rejection | undefined {
 
 /** Why this node will not do; undefined when it will. */
 export function rejectionOn(
-  { cluster, index }: SchedulingContext,
+  { index }: SchedulingContext,
   pod: PodClass,
   node: NodeInfo,
   rules: readonly WeighedRule[] = index.placementOf(pod).rules,
 ): NamedRejection | undefined {
   const everywhere = preFilter(pod);
   if (everywhere !== undefined) return { plugin: 'VolumeBinding', ...everywhere };
-  return index.localOf(pod).reject(node) ?? rejectByDomain(cluster, rules, node);
-}
-
-function rejectByDomain(
-  cluster: Cluster,
-  rules: readonly WeighedRule[],
-  node: NodeInfo,
-): NamedRejection | undefined {
-  for (const { plugin, rule } of rules) {
-    const rejection = rule.reject(cluster.counters.topology(rule.topologyKey).domainOf(node.slot));
-    if (rejection !== undefined) return { plugin, ...rejection };
-  }
-  return undefined;
+  return (
+    index.localOf(pod).reject(node) ?? rejectBesideNominated(rules, pod, node) ?? rejectByDomain(rules, node)
+  );
 }
 
 /** What one node means for a pod: a refusal, or its points by plugin. Plain data. */

@@ -15,6 +15,7 @@ import type { PodClass } from '../framework/pod-class.ts';
 import type { Cluster } from './cluster.ts';
 import type { DomainCounter } from './domain-counter.ts';
 import { DomainTree } from './domain-tree.ts';
+import { rejectBesideNominated } from './nominated-pods.ts';
 import type { Extra } from './score-tree.ts';
 import type { Placement } from './shared-placement.ts';
 import type { Topology } from './topology.ts';
@@ -92,6 +93,7 @@ export class ClassPlacement implements Placement {
     if (this.#findRules()) this.#rebuild();
     else if (!this.#followNodes()) this.#rebuild();
     else this.#followDomains();
+    if (this.#cluster.nominatedSlots.size > 0) this.#followNominations();
   }
 
   /** Lets go of the counters. */
@@ -208,6 +210,18 @@ export class ClassPlacement implements Placement {
     }
     const [low, high] = before < after ? [before, after] : [after, before];
     for (const domain of watched.counter.domainsBetween(low, high)) this.#domainChanged(key, domain);
+  }
+
+  /** Where pods are nominated, what domains say beside them hangs on more than the domains: it is asked each time. */
+  #followNominations(): void {
+    if (this.#keys.length === 0) return;
+    const { rules } = this;
+    for (const slot of this.#cluster.nominatedSlots) {
+      const node = this.#cluster.nodeAt(slot);
+      if (node === undefined || this.#values[slot] === infeasible) continue;
+      if (rejectBesideNominated(rules, this.#pod, node) === undefined) this.#put(slot);
+      else this.#tree.setNode(slot, infeasible);
+    }
   }
 
   #domainChanged({ topology, level }: Key, domain: number): void {

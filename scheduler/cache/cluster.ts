@@ -48,6 +48,7 @@ export class Cluster {
   readonly #rows = new NodeRows();
   readonly #replicas = new OwnerReplicas();
   readonly #nominated = new Map<string, string>();
+  readonly #nominatedSlots = new Set<number>();
   #nodeCount = 0;
 
   constructor(namespaceLabels: NamespaceLabels = () => undefined) {
@@ -192,6 +193,8 @@ export class Cluster {
     const entry = this.#entries.get(nodeName);
     if (entry === undefined) return;
     entry.usage.nominations = [...entry.usage.nominations, nomination];
+    this.#nominatedSlots.add(entry.slot);
+    this.counters.expect(nomination.podClass, 1);
     this.#nominated.set(nomination.uid, nodeName);
     this.#changed(entry);
   }
@@ -203,9 +206,18 @@ export class Cluster {
     this.#nominated.delete(uid);
     const entry = this.#entries.get(nodeName);
     if (entry === undefined) return nodeName;
-    entry.usage.nominations = entry.usage.nominations.filter((nomination) => nomination.uid !== uid);
+    const withdrawn = entry.usage.nominations.find((nomination) => nomination.uid === uid);
+    if (withdrawn !== undefined) this.counters.expect(withdrawn.podClass, -1);
+    entry.usage.nominations = entry.usage.nominations.filter((nomination) => nomination !== withdrawn);
+    if (entry.usage.nominations.length === 0) this.#nominatedSlots.delete(entry.slot);
     this.#changed(entry);
+    this.#dropIfUnused(entry);
     return nodeName;
+  }
+
+  /** Where pods wait for room. */
+  get nominatedSlots(): ReadonlySet<number> {
+    return this.#nominatedSlots;
   }
 
   /** Who waits for room there, though the node may be gone. */

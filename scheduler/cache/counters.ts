@@ -83,6 +83,11 @@ export class Counters implements CounterSource {
     for (const counter of this.#countersOf(podClass)) counter.add(slot, counter.spec.liveOnly ? live : by);
   }
 
+  /** `by` pods of the class are nominated for some node: what they forbid is a rule for others already. */
+  expect({ affinity }: PodClass, by: 1 | -1): void {
+    for (const carried of affinity.carried) if (carried.kind === 'forbids') this.#carry(carried, by);
+  }
+
   enterNode(node: NodeInfo): void {
     for (const topology of this.#topologies.values()) topology.place(node.slot, labelOf(node, topology.key));
     const classes = this.#classesOn(node);

@@ -11,7 +11,7 @@ const initialSlots = 64;
  * gets them without a look at each: from the first such question on they are kept in ranks. A change costs a constant
  * number of steps.
  *
- * INVARIANTS: every change of a count is in the change log; a domain is ranked exactly when it has an eligible node.
+ * INVARIANTS: every change of a count that lasts is in the change log; a domain is ranked exactly when it has an eligible node.
  */
 export class DomainCounter implements DomainCounts {
   readonly spec: CounterSpec;
@@ -62,6 +62,13 @@ export class DomainCounter implements DomainCounts {
     if (domain !== noDomain) this.#change(domain, by, 0);
   }
 
+  /** In thought, for a question that is asked and taken back within one turn: nobody is told. */
+  imagine(slot: number, by: number): void {
+    if (by === 0 || !this.#isEligible(slot)) return;
+    const domain = this.topology.domainOf(slot);
+    if (domain !== noDomain) this.#count(domain, by, 0);
+  }
+
   /** A node with `pods` that count begins to be in its domain. */
   enter(slot: number, pods: number): void {
     const domain = this.topology.domainOf(slot);
@@ -92,6 +99,11 @@ export class DomainCounter implements DomainCounts {
   }
 
   #change(domain: number, pods: number, nodes: number): void {
+    this.#count(domain, pods, nodes);
+    this.changes.add(domain, keepChanges + 2 * this.#counts.length);
+  }
+
+  #count(domain: number, pods: number, nodes: number): void {
     const before = this.#counts[domain] ?? 0;
     const nodesBefore = this.#nodes[domain] ?? 0;
     const nodesAfter = nodesBefore + nodes;
@@ -105,7 +117,6 @@ export class DomainCounter implements DomainCounts {
       nodesBefore > 0 ? before : undefined,
       nodesAfter > 0 ? before + pods : undefined,
     );
-    this.changes.add(domain, keepChanges + 2 * this.#counts.length);
   }
 
   #ranked(): DomainRanks {

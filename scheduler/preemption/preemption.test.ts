@@ -148,6 +148,38 @@ describe('preemption', () => {
     expect(bench.placeOf({ priority: 0 })).toBe('a');
   });
 
+  it('lets nobody rely on a nominated pod, and keeps away whom it will not have beside it', () => {
+    const onZone = (app: string) => [{ topologyKey: 'zone', labelSelector: { matchLabels: { app } } }];
+    const required = (app: string) => ({ requiredDuringSchedulingIgnoredDuringExecution: onZone(app) });
+    const bench = new Bench('a', 'b');
+    bench.nominate('web', { ...important, cpu: '100m', labels: { app: 'web' } }, 'a');
+    bench.nominate(
+      'lonely',
+      { ...important, cpu: '100m', spec: { affinity: { podAntiAffinity: required('noisy') } } },
+      'a',
+    );
+    const small: Draft = { cpu: '100m' };
+    expect(bench.placeOf({ ...small, spec: { affinity: { podAffinity: required('web') } } })).toBeUndefined();
+    const apart: Draft = { ...small, spec: { affinity: { podAntiAffinity: required('web') } } };
+    expect(bench.placeOf(apart)).toBe('b');
+    expect(bench.placeOf({ ...small, labels: { app: 'noisy' } })).toBe('b');
+    const evenly = { topologyKey: 'zone', maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule' };
+    const selector = { labelSelector: { matchLabels: { app: 'web' } } };
+    const spread: Draft = {
+      ...small,
+      labels: { app: 'web' },
+      spec: { topologySpreadConstraints: [{ ...evenly, ...selector }] },
+    };
+    expect(bench.placeOf(spread)).toBe('b');
+    bench.cluster.removeNode('b');
+    expect([apart, spread].map((draft) => bench.placeOf(draft))).toEqual([undefined, 'a']);
+    // Those of a higher priority need not care.
+    expect(bench.placeOf({ ...apart, priority: 101 })).toBe('a');
+    bench.cluster.withdrawNomination('web');
+    bench.cluster.withdrawNomination('lonely');
+    expect(bench.placeOf({ ...small, labels: { app: 'noisy' } })).toBe('a');
+  });
+
   it('evicts the pod whose anti-affinity is in the way, and not its neighbours', () => {
     const bench = new Bench('a');
     const podAntiAffinity = {

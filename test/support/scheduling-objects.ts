@@ -50,6 +50,8 @@ export interface PodDraft {
   readonly labels?: Record<string, string> | undefined;
   readonly cpu?: string | undefined;
   readonly memory?: string | undefined;
+  /** Requests of other resources. */
+  readonly extra?: Record<string, string> | undefined;
   readonly hostPorts?: readonly number[] | undefined;
   /** Uid of the controlling ReplicaSet. */
   readonly owner?: string | undefined;
@@ -59,7 +61,8 @@ export interface PodDraft {
 /** A pending pod with one container; without requests unless said otherwise. */
 export function aPod(draft: PodDraft = {}): Pod {
   const { cpu, memory, owner } = draft;
-  const requests = { ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }) };
+  const basic = { ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }) };
+  const requests = { ...basic, ...draft.extra };
   const ports = (draft.hostPorts ?? []).map((hostPort) => ({ containerPort: hostPort, hostPort }));
   return {
     apiVersion: 'v1',

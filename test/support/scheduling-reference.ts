@@ -6,8 +6,10 @@
 import type {
   Container,
   Node,
+  NodeSelectorTerm,
   Pod,
   PodAffinityTerm,
+  PreferredSchedulingTerm,
   Taint,
   Toleration,
 } from '../../api/generated/core-v1.ts';
@@ -26,6 +28,24 @@ export interface World {
   /** How many volumes a driver can attach to each node, by node; the driver of each claim, by `namespace/name`. */
   readonly volumeLimits?: ReadonlyMap<string, Readonly<Record<string, number>>>;
   readonly drivers?: Readonly<Record<string, string>>;
+  /** Labels of the volumes of claims, by `namespace/name`. */
+  readonly volumeLabels?: Readonly<Record<string, Labels>>;
+  /** Pods that wait for room on a node. */
+  readonly nominated?: readonly PlacedReference[];
+  readonly profile?: ReferenceProfile;
+}
+
+/** Arguments of a profile's plugins. */
+export interface ReferenceProfile {
+  readonly strategy?: 'LeastAllocated' | 'MostAllocated' | 'RequestedToCapacityRatio';
+  /** Utilization 0 to 100 and score 0 to 10. */
+  readonly shape?: readonly { readonly utilization: number; readonly score: number }[];
+  /** Names and weights; `cpu` and `memory` with 1 each when left out. */
+  readonly resources?: readonly { readonly name: string; readonly weight: number }[];
+  readonly addedTerms?: readonly NodeSelectorTerm[];
+  readonly addedPreferences?: readonly PreferredSchedulingTerm[];
+  /** Extended resources that are not looked at. */
+  readonly ignored?: readonly string[];
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -37,8 +57,22 @@ const labelsOf = (object: { metadata: { labels?: Labels | undefined } }): Labels
 const on = (world: World, node: Node): readonly PlacedReference[] =>
   world.placed.filter(({ nodeName }) => nodeName === node.metadata.name);
 
-/** Names of the rules that forbid `pod` on `node`; none: it may go there. */
+const priorityOf = ({ spec }: Pod): number => spec.priority ?? 0;
+
+/**
+ * Names of the rules that forbid `pod` on `node`; none: it may go there. They must hold with the pods of its or a
+ * higher priority that are nominated for this node, and without them.
+ */
 export function brokenRules(world: World, pod: Pod, node: Node): string[] {
+  const beside = (world.nominated ?? []).filter(
+    (other) => other.nodeName === node.metadata.name && priorityOf(other.pod) >= priorityOf(pod),
+  );
+  const broken = brokenNow(world, pod, node);
+  if (broken.length > 0 || beside.length === 0) return broken;
+  return brokenNow({ ...world, placed: [...world.placed, ...beside] }, pod, node);
+}
+
+function brokenNow(world: World, pod: Pod, node: Node): string[] {
   const rules: Readonly<Record<string, boolean>> = {
     unschedulable:
       node.spec?.unschedulable !== true ||
@@ -50,6 +84,8 @@ export function brokenRules(world: World, pod: Pod, node: Node): string[] {
       (taint) => taint.effect === 'PreferNoSchedule' || tolerated(taint, pod.spec.tolerations ?? []),
     ),
     nodeSelector: admits(pod, node),
+    addedTerms: world.profile?.addedTerms?.some((term) => termHolds(term, node)) !== false,
+    zones: isInZones(world, pod, node),
     ports: portsAreFree(world, pod, node),
     resources: hasRoom(world, pod, node),
     volumeCount: hasRoomForVolumes(world, pod, node),
@@ -93,11 +129,14 @@ function expressionHolds(
     case 'DoesNotExist':
       return value === undefined;
     case 'Gt':
-      return Number(value) > Number(values[0]);
+      return areWhole(value, values[0]) && Number(value) > Number(values[0]);
     default:
-      return Number(value) < Number(values[0]);
+      return areWhole(value, values[0]) && Number(value) < Number(values[0]);
   }
 }
+
+const areWhole = (...texts: readonly (string | undefined)[]): boolean =>
+  texts.every((text) => text !== undefined && text.trim() !== '' && Number.isInteger(Number(text)));
 
 function selectorHolds(selector: LabelSelector | undefined, labels: Labels): boolean {
   if (selector === undefined) return false;
@@ -112,12 +151,33 @@ function admits(pod: Pod, node: Node): boolean {
   const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   return (
     Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value) &&
-    (required === undefined ||
-      required.nodeSelectorTerms.some(
-        ({ matchExpressions = [] }) =>
-          matchExpressions.length > 0 && matchExpressions.every((one) => expressionHolds(one, labels)),
-      ))
+    (required === undefined || required.nodeSelectorTerms.some((term) => termHolds(term, node)))
   );
+}
+
+function termHolds({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
+  const fields = { 'metadata.name': node.metadata.name };
+  return (
+    matchExpressions.length + matchFields.length > 0 &&
+    matchExpressions.every((one) => expressionHolds(one, labelsOf(node))) &&
+    matchFields.every((one) => expressionHolds(one, fields))
+  );
+}
+
+const oldZone = 'failure-domain.beta.kubernetes.io/zone';
+const newZone = 'topology.kubernetes.io/zone';
+
+/** A node that names its zone must be in the zone of every volume that names one. */
+function isInZones({ volumeLabels = {} }: World, { metadata, spec }: Pod, node: Node): boolean {
+  const labels = labelsOf(node);
+  if (labels[oldZone] === undefined && labels[newZone] === undefined) return true;
+  return (spec.volumes ?? []).every(({ persistentVolumeClaim: claim }) => {
+    const wanted = volumeLabels[`${metadata.namespace}/${claim?.claimName}`] ?? {};
+    return Object.entries(wanted).every(([key, zones]) => {
+      const there = labels[key] ?? (key === oldZone ? labels[newZone] : undefined);
+      return there !== undefined && zones.split('__').includes(there);
+    });
+  });
 }
 
 const volumesOf = ({ drivers = {} }: World, { metadata, spec }: Pod, driver: string): string[] =>
@@ -143,35 +203,43 @@ function portsAreFree(world: World, pod: Pod, node: Node): boolean {
   return portsOf(pod).every((port) => !taken.includes(port));
 }
 
-type Amount = (container: Container) => number;
+const parse = (name: string, text: string): number => (name === 'cpu' ? toMillis(text) : toUnits(text));
 
-const cpuOf: Amount = ({ resources }) => toMillis(resources?.requests?.['cpu'] ?? '0');
-const memoryOf: Amount = ({ resources }) => toUnits(resources?.requests?.['memory'] ?? '0');
+/** What a container that says nothing is taken to use, for points. */
+const unstated: Readonly<Record<string, string>> = { cpu: '100m', memory: '200Mi' };
 
-/** The most that the pod needs at any time: each init container beside the sidecars before it, or all that stay. */
-function needOf({ spec }: Pod, amount: Amount): number {
+/**
+ * The most that the pod needs at any time: each init container beside the sidecars before it, or all that stay; or
+ * what the pod says as a whole; and the overhead.
+ */
+function needOf({ spec }: Pod, name: string, assumed: Readonly<Record<string, string>> = {}): number {
+  const amount = ({ resources }: Container): number =>
+    parse(name, resources?.requests?.[name] ?? assumed[name] ?? '0');
   let sidecars = 0;
   let peak = 0;
   for (const container of spec.initContainers ?? []) {
     peak = Math.max(peak, sidecars + amount(container));
     if (container.restartPolicy === 'Always') sidecars += amount(container);
   }
-  return Math.max(
-    peak,
-    spec.containers.reduce((sum, container) => sum + amount(container), sidecars),
-  );
+  const running = spec.containers.reduce((sum, container) => sum + amount(container), sidecars);
+  const whole = spec.resources?.requests?.[name];
+  const needed = whole === undefined ? Math.max(peak, running) : parse(name, whole);
+  return needed + parse(name, spec.overhead?.[name] ?? '0');
 }
 
 const allocatable = (node: Node, name: string): string => node.status?.allocatable?.[name] ?? '0';
 
+const compute = ['cpu', 'memory', 'example.com/gpu'];
+
 function hasRoom(world: World, pod: Pod, node: Node): boolean {
   const there = on(world, node).map((other) => other.pod);
-  const fits = (amount: Amount, total: number): boolean =>
-    needOf(pod, amount) === 0 || [...there, pod].reduce((sum, one) => sum + needOf(one, amount), 0) <= total;
+  const counted = compute.filter((name) => world.profile?.ignored?.includes(name) !== true);
   return (
     there.length < Number(allocatable(node, 'pods')) &&
-    fits(cpuOf, toMillis(allocatable(node, 'cpu'))) &&
-    fits(memoryOf, toUnits(allocatable(node, 'memory')))
+    counted.every((name) => {
+      const taken = [...there, pod].reduce((sum, one) => sum + needOf(one, name), 0);
+      return needOf(pod, name) === 0 || taken <= parse(name, allocatable(node, name));
+    })
   );
 }
 
@@ -275,11 +343,11 @@ export function pointsOf(world: World, pod: Pod, node: Node): number {
   const replicas = there.filter(
     (one) => !one.isEnding && one.pod.metadata.ownerReferences?.[0]?.uid === owner,
   );
-  const [cpu, memory] = takenShares(there, pod, node);
+  const [cpu, memory] = [takenShare(there, pod, node, 'cpu'), takenShare(there, pod, node, 'memory')];
   return (
     3 * taintPoints(pod, node) +
-    2 * nodeAffinityPoints(pod, node) +
-    100 * (1 - (cpu + memory) / 2) +
+    2 * nodeAffinityPoints(world, pod, node) +
+    fitPoints(world, pod, node) +
     100 * (1 - Math.abs(cpu - memory) / 2) +
     (owner === undefined ? 0 : (4 * 100) / (1 + replicas.length)) +
     2 * spreadPoints(world, pod, node) +
@@ -295,25 +363,45 @@ function taintPoints(pod: Pod, node: Node): number {
   return 100 / (1 + soft.filter((taint) => !tolerated(taint, tolerations)).length) ** 2;
 }
 
-function nodeAffinityPoints(pod: Pod, node: Node): number {
-  const terms = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+function nodeAffinityPoints({ profile }: World, pod: Pod, node: Node): number {
+  const own = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  const terms = [...own, ...(profile?.addedPreferences ?? [])];
   const total = terms.reduce((sum, { weight }) => sum + weight, 0);
-  const matched = terms.filter(({ preference: { matchExpressions = [] } }) =>
-    matchExpressions.every((one) => expressionHolds(one, labelsOf(node))),
-  );
+  const matched = terms.filter(({ preference }) => termHolds(preference, node));
   return total === 0 ? 0 : (100 * matched.reduce((sum, { weight }) => sum + weight, 0)) / total;
 }
 
-function takenShares(there: readonly PlacedReference[], pod: Pod, node: Node): [number, number] {
+function takenShare(there: readonly PlacedReference[], pod: Pod, node: Node, name: string): number {
   const all = [...there.map((one) => one.pod), pod];
-  const share = (amount: Amount, unstated: number, total: number): number => {
-    const assumed: Amount = (container) => amount(container) || unstated;
-    return Math.min(1, all.reduce((sum, one) => sum + needOf(one, assumed), 0) / total);
-  };
-  return [
-    share(cpuOf, 100, toMillis(allocatable(node, 'cpu'))),
-    share(memoryOf, 200 * 1024 * 1024, toUnits(allocatable(node, 'memory'))),
-  ];
+  const total = parse(name, allocatable(node, name));
+  const taken = all.reduce((sum, one) => sum + needOf(one, name, unstated), 0);
+  return total === 0 ? 1 : Math.min(1, taken / total);
+}
+
+function fitPoints(world: World, pod: Pod, node: Node): number {
+  const { strategy = 'LeastAllocated', shape = [], resources } = world.profile ?? {};
+  const weighed = resources ?? ['cpu', 'memory'].map((name) => ({ name, weight: 1 }));
+  let [points, total] = [0, 0];
+  for (const { name, weight } of weighed) {
+    const share = takenShare(on(world, node), pod, node, name);
+    const byStrategy = {
+      LeastAllocated: 100 * (1 - share),
+      MostAllocated: 100 * share,
+      RequestedToCapacityRatio: 10 * heightAt(shape, 100 * share),
+    };
+    points += weight * byStrategy[strategy];
+    total += weight;
+  }
+  return points / total;
+}
+
+/** Of the line through the points; level before the first and after the last. */
+function heightAt(shape: NonNullable<ReferenceProfile['shape']>, at: number): number {
+  const left = shape.filter(({ utilization }) => utilization <= at).at(-1);
+  const right = shape.find(({ utilization }) => utilization >= at);
+  if (left === undefined || right === undefined || left === right) return (left ?? right)?.score ?? 0;
+  const share = (at - left.utilization) / (right.utilization - left.utilization);
+  return left.score + share * (right.score - left.score);
 }
 
 function spreadPoints(world: World, pod: Pod, node: Node): number {

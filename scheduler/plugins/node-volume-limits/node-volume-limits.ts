@@ -1,4 +1,4 @@
-import type { NodeInfo } from '../../framework/node-info.ts';
+import type { NodeInfo, Nomination } from '../../framework/node-info.ts';
 import type { NodeFilter } from '../../framework/plugin.ts';
 import type { PodClass } from '../../framework/pod-class.ts';
 
@@ -25,12 +25,19 @@ export const nodeVolumeLimits: NodeFilter = {
   },
 };
 
+/** There must be room beside the pods that the node is kept for, and without them, since they may never come. */
 function excessOf(pod: PodClass, node: NodeInfo): Excess | undefined {
+  const expected = node.nominations.filter(({ podClass }) => podClass.priority >= pod.priority);
+  const beside = expected.length === 0 ? undefined : excessBeside(pod, node, expected);
+  return beside ?? excessBeside(pod, node, []);
+}
+
+function excessBeside(pod: PodClass, node: NodeInfo, expected: readonly Nomination[]): Excess | undefined {
   const wanted = pod.volumes.attached ?? [];
   for (const driver of new Set(wanted.map((volume) => volume.driver))) {
     const limit = node.volumeLimits?.[driver];
     if (limit === undefined) continue;
-    const there = claimsOn(node, driver, pod.priority);
+    const there = claimsOn(node, driver, expected);
     const used = there.size;
     for (const volume of wanted) if (volume.driver === driver) there.add(volume.claim);
     const needed = there.size - used;
@@ -39,12 +46,11 @@ function excessOf(pod: PodClass, node: NodeInfo): Excess | undefined {
   return undefined;
 }
 
-/** Claims whose volumes the driver has attached there, or is going to for pods of this or a higher priority. */
-function claimsOn(node: NodeInfo, driver: string, priority: number): Set<string> {
+/** Claims whose volumes the driver has attached there, or is going to for pods that are expected. */
+function claimsOn(node: NodeInfo, driver: string, expected: readonly Nomination[]): Set<string> {
   const claims = new Set(node.attachedVolumes.claimsOf(driver));
-  const add = ({ volumes }: PodClass): void => {
-    for (const volume of volumes.attached ?? []) if (volume.driver === driver) claims.add(volume.claim);
-  };
-  for (const { podClass } of node.nominations) if (podClass.priority >= priority) add(podClass);
+  for (const { podClass } of expected)
+    for (const volume of podClass.volumes.attached ?? [])
+      if (volume.driver === driver) claims.add(volume.claim);
   return claims;
 }
