@@ -26,13 +26,16 @@ export function violatingPods(
   const violating = new Set<PlacedPod>();
   if (budgets.length === 0) return violating;
   const left = budgets.map(({ allowed }) => allowed);
-  for (const pod of pods)
+  for (const pod of pods) {
+    // As in Kubernetes no budget covers it, whatever selects pods that lack a label.
+    if (Object.keys(pod.podClass.labels).length === 0) continue;
     for (const [i, budget] of budgets.entries()) {
       if (!covers(budget, pod)) continue;
       const allowed = (left[i] ?? 0) - 1;
       left[i] = allowed;
       if (allowed < 0) violating.add(pod);
     }
+  }
   return violating;
 }
 

@@ -343,12 +343,11 @@ export function pointsOf(world: World, pod: Pod, node: Node): number {
   const replicas = there.filter(
     (one) => !one.isEnding && one.pod.metadata.ownerReferences?.[0]?.uid === owner,
   );
-  const [cpu, memory] = [takenShare(there, pod, node, 'cpu'), takenShare(there, pod, node, 'memory')];
   return (
     3 * taintPoints(pod, node) +
     2 * nodeAffinityPoints(world, pod, node) +
     fitPoints(world, pod, node) +
-    100 * (1 - Math.abs(cpu - memory) / 2) +
+    balancePoints(there, pod, node) +
     (owner === undefined ? 0 : (4 * 100) / (1 + replicas.length)) +
     2 * spreadPoints(world, pod, node) +
     2 * pullPoints(world, pod, node)
@@ -375,7 +374,15 @@ function takenShare(there: readonly PlacedReference[], pod: Pod, node: Node, nam
   const all = [...there.map((one) => one.pod), pod];
   const total = parse(name, allocatable(node, name));
   const taken = all.reduce((sum, one) => sum + needOf(one, name, unstated), 0);
-  return total === 0 ? 1 : Math.min(1, taken / total);
+  return Math.min(1, taken / total);
+}
+
+/** Half the distance of the two shares is their deviation; a node that has only one of them is balanced. */
+function balancePoints(there: readonly PlacedReference[], pod: Pod, node: Node): number {
+  if (needOf(pod, 'cpu') + needOf(pod, 'memory') === 0) return 0;
+  if (['cpu', 'memory'].some((name) => parse(name, allocatable(node, name)) === 0)) return 100;
+  const [cpu, memory] = [takenShare(there, pod, node, 'cpu'), takenShare(there, pod, node, 'memory')];
+  return 100 * (1 - Math.abs(cpu - memory) / 2);
 }
 
 function fitPoints(world: World, pod: Pod, node: Node): number {
@@ -383,16 +390,19 @@ function fitPoints(world: World, pod: Pod, node: Node): number {
   const weighed = resources ?? ['cpu', 'memory'].map((name) => ({ name, weight: 1 }));
   let [points, total] = [0, 0];
   for (const { name, weight } of weighed) {
+    const isAsked = name === 'cpu' || name === 'memory' || needOf(pod, name) > 0;
+    if (!isAsked || parse(name, allocatable(node, name)) === 0) continue;
     const share = takenShare(on(world, node), pod, node, name);
     const byStrategy = {
       LeastAllocated: 100 * (1 - share),
       MostAllocated: 100 * share,
       RequestedToCapacityRatio: 10 * heightAt(shape, 100 * share),
     };
+    if (strategy === 'RequestedToCapacityRatio' && byStrategy[strategy] === 0) continue;
     points += weight * byStrategy[strategy];
     total += weight;
   }
-  return points / total;
+  return total === 0 ? 0 : points / total;
 }
 
 /** Of the line through the points; level before the first and after the last. */

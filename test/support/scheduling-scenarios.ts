@@ -168,13 +168,19 @@ const profile = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.constantFrom<ReferenceProfile[]>(
-      { strategy: 'MostAllocated', resources: [{ name: 'cpu', weight: 3 }] },
+      {
+        strategy: 'MostAllocated',
+        resources: [
+          { name: 'cpu', weight: 3 },
+          { name: 'example.com/gpu', weight: 2 },
+        ],
+      },
       {
         strategy: 'RequestedToCapacityRatio',
         shape: [
           { utilization: 10, score: 2 },
           { utilization: 60, score: 9 },
-          { utilization: 80, score: 3 },
+          { utilization: 80, score: 0 },
         ],
       },
       { addedTerms: [{ matchExpressions: [{ key: 'zone', operator: 'Exists' }] }] },

@@ -36,21 +36,45 @@ const loadShare = 0.5;
  * requests count. The packing strategies look at requests alone, as in Kubernetes.
  */
 export function resourceFitScore(strategy: ScoringStrategy): NodeScore {
-  const { type, resources } = strategy;
-  const total = resources.reduce((sum, { weight }) => sum + weight, 0);
+  const { type } = strategy;
+  const resources = strategy.resources.map(toWeighed);
   const points = pointsOf(strategy);
   const takenOf = type === 'LeastAllocated' ? loadedShare : requestedShare;
+  // As in Kubernetes: what a shape gives nothing for has no weight, either.
+  const leavesOutZeros = type === 'RequestedToCapacityRatio';
   return {
     name: 'NodeResourcesFit',
     weight: 1,
-    concerns: () => total > 0,
+    concerns: () => resources.length > 0,
     score(pod, node) {
       let sum = 0;
-      for (const { name, weight } of resources) sum += weight * points(takenOf(name, pod, node));
-      return sum / total;
+      let total = 0;
+      for (const resource of resources) {
+        const { name, weight } = resource;
+        const allocatable = node.amountOf(name, 'allocatable');
+        if (allocatable === 0 || isUnasked(resource, pod)) continue;
+        const worth = points(takenOf(name, pod, node, allocatable));
+        if (leavesOutZeros && worth === 0) continue;
+        sum += weight * worth;
+        total += weight;
+      }
+      return total === 0 ? 0 : sum / total;
     },
   };
 }
+
+interface Weighed extends WeighedResource {
+  readonly isScalar: boolean;
+}
+
+const toWeighed = (resource: WeighedResource): Weighed => ({
+  ...resource,
+  isScalar: columnOf(resource.name) === undefined,
+});
+
+/** An extended resource that the pod does not ask for says nothing: else pods without would fill the nodes that have it. */
+const isUnasked = ({ name, isScalar }: Weighed, { estimate }: PodClass): boolean =>
+  isScalar && (estimate.scalars.get(name) ?? 0) === 0;
 
 function pointsOf(strategy: ScoringStrategy): (taken: number) => number {
   switch (strategy.type) {
@@ -89,45 +113,50 @@ function amountOf(resources: Resources, name: string): number {
   }
 }
 
-const shareOf = (used: number, total: number): number =>
-  total === 0 ? 1 : Math.min(1, Math.max(0, used / total));
+const shareOf = (used: number, total: number): number => Math.min(1, Math.max(0, used / total));
 
 /** Share of the node that would be taken with the pod on it, 0 to 1. */
-const requestedShare = (name: string, pod: PodClass, node: NodeInfo): number =>
-  shareOf(
-    node.amountOf(name, 'estimated') + amountOf(pod.estimate, name),
-    node.amountOf(name, 'allocatable'),
-  );
+const requestedShare = (name: string, pod: PodClass, node: NodeInfo, allocatable: number): number =>
+  shareOf(node.amountOf(name, 'estimated') + amountOf(pod.estimate, name), allocatable);
 
-function loadedShare(name: string, pod: PodClass, node: NodeInfo): number {
-  const requested = requestedShare(name, pod, node);
+function loadedShare(name: string, pod: PodClass, node: NodeInfo, allocatable: number): number {
+  const requested = requestedShare(name, pod, node, allocatable);
   const { load } = node;
   if (load === undefined || (name !== 'cpu' && name !== 'memory')) return requested;
   const reported = name === 'cpu' ? load.cpuMillis : load.memoryBytes;
   const used = shareOf(
     reported + node.amountOf(name, 'sinceReport') + amountOf(pod.estimate, name),
-    node.amountOf(name, 'allocatable'),
+    allocatable,
   );
   const share = loadShare * load.confidence;
   return (1 - share) * requested + share * used;
 }
 
-/** The more alike the resources would be used, the better: 100 less their standard deviation. */
-export function balancedAllocation(resources: readonly WeighedResource[] = cpuAndMemory): NodeScore {
+/**
+ * The more alike the resources would be used, the better: 100 less their standard deviation. A pod that requests none
+ * of them goes where the others say.
+ */
+export function balancedAllocation(from: readonly WeighedResource[] = cpuAndMemory): NodeScore {
+  const resources = from.map(toWeighed);
   return {
     name: 'NodeResourcesBalancedAllocation',
     weight: 1,
-    concerns: () => true,
+    concerns: ({ requests }) => resources.some(({ name }) => amountOf(requests, name) > 0),
     score(pod, node) {
       let sum = 0;
       let squares = 0;
-      for (const { name } of resources) {
-        const share = requestedShare(name, pod, node);
+      let count = 0;
+      for (const resource of resources) {
+        const allocatable = node.amountOf(resource.name, 'allocatable');
+        if (allocatable === 0 || isUnasked(resource, pod)) continue;
+        const share = requestedShare(resource.name, pod, node, allocatable);
         sum += share;
         squares += share * share;
+        count += 1;
       }
-      const mean = sum / resources.length;
-      return maxScore * (1 - Math.sqrt(Math.max(0, squares / resources.length - mean * mean)));
+      if (count < 2) return maxScore;
+      const mean = sum / count;
+      return maxScore * (1 - Math.sqrt(Math.max(0, squares / count - mean * mean)));
     },
   };
 }
