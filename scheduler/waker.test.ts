@@ -6,15 +6,15 @@ import { aNode, aPod } from '../test/support/scheduling-objects.ts';
 import { Cluster } from './cache/cluster.ts';
 import { PlacementIndex } from './cache/placement-index.ts';
 import { toPodClass } from './framework/pod-class.ts';
-import { defaultPlugins } from './plugin-registry.ts';
+import { defaultPlugins, pluginsFor } from './plugin-registry.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { Waker } from './waker.ts';
 
-function bench() {
+function bench(plugins = defaultPlugins) {
   const clock = new ManualClock();
   const cluster = new Cluster();
   const queue = new SchedulingQueue(clock, seededRandom(1));
-  const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
+  const context = { cluster, plugins, index: new PlacementIndex(cluster, plugins) };
   const waker = new Waker({ cluster, queue, clock, contextOf: () => context });
   return {
     ...{ clock, cluster, queue, waker },
@@ -60,6 +60,25 @@ describe('Waker', () => {
     await clock.advance(1);
     expect(queue.counts.active).toBe(0);
     put(aPod({ name: 'db', labels: { app: 'db' } }), 'host-1');
+    waker.podsChanged();
+    await clock.advance(1);
+    expect(queue.counts.active).toBe(1);
+  });
+
+  it("wakes a pod that the profile's constraints keep back when a replica elsewhere evens it out", async () => {
+    const constraint = {
+      topologyKey: 'kubernetes.io/hostname',
+      maxSkew: 1,
+      whenUnsatisfiable: 'DoNotSchedule',
+    };
+    const choices = { disabled: { filter: new Set<string>(), score: new Set<string>() }, weights: new Map() };
+    const { clock, cluster, queue, waker, park, put } = bench(
+      pluginsFor({ ...choices, spread: [constraint] }),
+    );
+    for (const name of ['a', 'b']) cluster.setNode(aNode({ name, cpu: name === 'b' ? '1' : '4' }));
+    put(aPod({ owner: 'rs' }), 'a');
+    park(aPod({ owner: 'rs', cpu: '2' }));
+    put(aPod({ owner: 'rs', cpu: '1' }), 'b');
     waker.podsChanged();
     await clock.advance(1);
     expect(queue.counts.active).toBe(1);

@@ -74,8 +74,9 @@ export class Waker {
     const { queue, cluster, contextOf, isMember } = this.#options;
     const nodes = [...names].flatMap((name) => cluster.node(name) ?? []);
     for (const name of names) for (const uid of cluster.nominatedOn(name)) queue.wakeOne(uid);
-    const isConcerned = ({ index }: SchedulingContext, pod: PodClass): boolean => {
-      if (terms || (pods && looksAtOtherPods(pod))) return true;
+    const isConcerned = ({ index, plugins }: SchedulingContext, pod: PodClass): boolean => {
+      if (terms || (pods && plugins.domainPlugins.some((plugin) => plugin.looksAtOtherPods(pod))))
+        return true;
       const local = index.localOf(pod);
       return nodes.some((node) => local.admits(node));
     };
@@ -119,12 +120,6 @@ export class Waker {
 }
 
 const forbids = ({ affinity }: PodClass): boolean => affinity.requiredAnti.length > 0;
-
-const looksAtOtherPods = ({ affinity, spread, volumes }: PodClass): boolean =>
-  (volumes.exclusive ?? []).length > 0 ||
-  affinity.required.length > 0 ||
-  affinity.requiredAnti.length > 0 ||
-  spread.some(({ isHard }) => isHard);
 
 /** The same question about one class is asked once. */
 function remembered(ask: (pod: PodClass) => boolean): (pod: PodClass) => boolean {

@@ -113,6 +113,8 @@ export interface DomainPlugin {
   readonly name: string;
   readonly weight: number;
   rulesOf(pod: PodClass, counters: CounterSource): readonly DomainRule[];
+  /** Whether pods that come or go elsewhere may let this pod in. What they themselves forbid is not meant. */
+  looksAtOtherPods(pod: PodClass): boolean;
 }
 
 export interface PluginSet {

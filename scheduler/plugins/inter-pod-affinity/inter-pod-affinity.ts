@@ -44,6 +44,7 @@ const existingUnmet = reject(
 export const interPodAffinity: DomainPlugin = {
   name: 'InterPodAffinity',
   weight: 2,
+  looksAtOtherPods: ({ affinity: { required, requiredAnti } }) => required.length + requiredAnti.length > 0,
   rulesOf(pod, counters) {
     const concerning = termsConcerning(pod, counters);
     return [

@@ -14,7 +14,7 @@ const [cpuAndGpu, shape] = [
 ];
 const nodeOf = (draft: NodeDraft): NodeRecord =>
   new NodeRecord(0, toNodeFacts(aNode(draft)), new NodeUsage());
-const fit = (strategy: ScoringStrategy, pod: PodDraft, node: NodeDraft): number =>
+const fitPoints = (strategy: ScoringStrategy, pod: PodDraft, node: NodeDraft): number =>
   resourceFitScore(strategy).score(toPodClass(aPod(pod)), nodeOf(node));
 const balance = (pod: PodDraft, node: NodeDraft): number =>
   balancedAllocation().score(toPodClass(aPod(pod)), nodeOf(node));
@@ -44,7 +44,7 @@ describe('points for what is allocated', () => {
     ],
     ['more than there is counts as all of it', ratio, { cpu: '9' }, { cpu: '4' }, 100],
   ])('%s', (_, strategy, pod, node, points) => {
-    expect(fit(strategy, pod, node)).toBeCloseTo(points, 4);
+    expect(fitPoints(strategy, pod, node)).toBeCloseTo(points, 4);
   });
 });
 

@@ -28,13 +28,12 @@ const unlabelled = (topologyKey: string): Rejection => ({
 });
 
 /** Spreads pods over domains by the pod's constraints, or by the profile's where it has none. */
-export const podTopologySpread = (
-  defaults: (pod: PodClass) => readonly SpreadConstraint[] = () => [],
-): DomainPlugin => ({
+export const podTopologySpread = (defaults: Defaults = () => []): DomainPlugin => ({
   name: 'PodTopologySpread',
   weight: 2,
+  looksAtOtherPods: (pod) => constraintsOf(pod, defaults).some(({ isHard }) => isHard),
   rulesOf(pod, counters) {
-    const constraints = pod.spread.length > 0 ? pod.spread : defaults(pod);
+    const constraints = constraintsOf(pod, defaults);
     const hard = constraints.filter(({ isHard }) => isHard);
     const soft = constraints.filter(({ isHard }) => !isHard);
     return [
@@ -45,6 +44,11 @@ export const podTopologySpread = (
     ];
   },
 });
+
+type Defaults = (pod: PodClass) => readonly SpreadConstraint[];
+
+const constraintsOf = (pod: PodClass, defaults: Defaults): readonly SpreadConstraint[] =>
+  pod.spread.length > 0 ? pod.spread : defaults(pod);
 
 interface Counted {
   readonly id: string;

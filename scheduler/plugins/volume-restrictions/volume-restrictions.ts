@@ -10,6 +10,7 @@ const taken: Rejection = {
 export const volumeRestrictions: DomainPlugin = {
   name: 'VolumeRestrictions',
   weight: 0,
+  looksAtOtherPods: ({ volumes }) => volumes.exclusive !== undefined,
   rulesOf: ({ volumes }, counters) =>
     (volumes.exclusive ?? []).map((claim): DomainRule => {
       const users = counters.counter({
