@@ -29,8 +29,9 @@ export class ChangeLog {
     if (position < this.#oldest) return undefined;
     const count = this.#position - position;
     if (count === 1) return [this.#at(position)];
-    const slots = Array.from({ length: count }, (_, i) => this.#at(position + i));
-    return new Set(slots);
+    const slots = new Set<number>();
+    for (let i = 0; i < count; i += 1) slots.add(this.#at(position + i));
+    return slots;
   }
 
   #at(position: number): number {

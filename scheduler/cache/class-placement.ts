@@ -9,7 +9,6 @@
 
 import type { LocalEvaluation } from '../framework/evaluate.ts';
 import { ruleKey, type WeighedRule, weighRules } from '../framework/evaluate.ts';
-import type { NodeInfo } from '../framework/node-info.ts';
 import { infeasible, type PluginSet } from '../framework/plugin.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import type { Cluster } from './cluster.ts';
@@ -48,9 +47,9 @@ export class ClassPlacement implements Placement {
   readonly #local: LocalEvaluation;
   /** What each node is worth by itself. */
   #values: Float64Array = new Float64Array(0);
-  /** What each node is worth by its facts alone, and of which node that was found. */
+  /** What each node is worth by its facts alone; NaN where that is still to be found. */
   #standing: Float64Array = new Float64Array(0);
-  readonly #judged: (NodeInfo | undefined)[] = [];
+  #factsPosition = 0;
   #keys: readonly Key[] = [];
   #nodeKeys: readonly Key[] = [];
   #ruleKey = '';
@@ -90,6 +89,7 @@ export class ClassPlacement implements Placement {
 
   /** Brings everything up to date. */
   refresh(): void {
+    this.#followFacts();
     if (this.#findRules()) this.#rebuild();
     else if (!this.#followNodes()) this.#rebuild();
     else this.#followDomains();
@@ -160,10 +160,20 @@ export class ClassPlacement implements Placement {
       (level, domain) => valueOfDomain(levels[level], domain),
     );
     this.#values = new Float64Array(slotCount);
-    if (this.#standing.length < slotCount) this.#standing = grown(this.#standing, slotCount);
+    if (this.#standing.length < slotCount) this.#standing = grown(this.#standing, slotCount, Number.NaN);
     this.#builtForNodes = nodeCount;
     for (let slot = 0; slot < slotCount; slot += 1) this.#evaluate(slot);
     this.#position = this.#cluster.changes.position;
+  }
+
+  /** What was found by facts that changed is forgotten; `changes` has the same nodes, so they are looked at next. */
+  #followFacts(): void {
+    const { factChanges } = this.#cluster;
+    if (this.#factsPosition === factChanges.position) return;
+    const changed = factChanges.since(this.#factsPosition);
+    this.#factsPosition = factChanges.position;
+    if (changed === undefined) this.#standing.fill(Number.NaN);
+    else for (const slot of changed) if (slot < this.#standing.length) this.#standing[slot] = Number.NaN;
   }
 
   /** @returns false when everything has to be looked at. */
@@ -175,8 +185,8 @@ export class ClassPlacement implements Placement {
     if (changed === undefined) return false;
     this.#position = changes.position;
     if (this.#values.length < slotCount) {
-      this.#values = grown(this.#values, slotCount);
-      this.#standing = grown(this.#standing, slotCount);
+      this.#values = grown(this.#values, slotCount, 0);
+      this.#standing = grown(this.#standing, slotCount, Number.NaN);
     }
     for (const slot of changed) this.#evaluate(slot);
     return true;
@@ -245,11 +255,12 @@ export class ClassPlacement implements Placement {
       this.#tree.removeNode(slot);
       return;
     }
-    if (this.#judged[slot] !== node) {
-      this.#judged[slot] = node;
-      this.#standing[slot] = this.#local.standing(node);
+    let standing = this.#standing[slot] ?? infeasible;
+    if (Number.isNaN(standing)) {
+      standing = this.#local.standing(node);
+      this.#standing[slot] = standing;
+      this.#tree.removeNode(slot);
     }
-    const standing = this.#standing[slot] ?? infeasible;
     this.#values[slot] = standing === infeasible ? infeasible : standing + this.#local.momentary(node);
     this.#put(slot);
   }
@@ -273,8 +284,8 @@ function valueOfDomain(key: Key | undefined, domain: number): number {
   return value;
 }
 
-function grown(values: Float64Array, size: number): Float64Array {
-  const larger = new Float64Array(2 * size);
+function grown(values: Float64Array, size: number, rest: number): Float64Array {
+  const larger = new Float64Array(2 * size).fill(rest);
   larger.set(values);
   return larger;
 }

@@ -9,6 +9,7 @@
 import type { Node } from '../../api/generated/core-v1.ts';
 import type { NamespaceLabels } from '../framework/affinity-term.ts';
 import {
+  isPlain,
   type NodeFacts,
   type NodeInfo,
   type NodeLoad,
@@ -17,7 +18,7 @@ import {
   type Nomination,
   toNodeFacts,
 } from '../framework/node-info.ts';
-import { NodeRows } from '../framework/node-rows.ts';
+import { NodeRows, rowMarks } from '../framework/node-rows.ts';
 import { OwnerReplicas } from '../framework/owner-replicas.ts';
 import { ChangeLog } from './change-log.ts';
 import { Counters } from './counters.ts';
@@ -38,6 +39,8 @@ export type NodeChange = 'none' | 'itself' | 'domains';
 
 export class Cluster {
   readonly changes: ChangeLog = new ChangeLog();
+  /** Of those, the nodes that came, went or changed themselves, not what is on them. */
+  readonly factChanges: ChangeLog = new ChangeLog();
   readonly counters: Counters;
   readonly #entries = new Map<string, Entry>();
   readonly #slots: (Entry | undefined)[] = [];
@@ -110,7 +113,7 @@ export class Cluster {
     entry.known = { facts, node };
     this.#nodes[entry.slot] = node;
     if (moves) this.counters.enterNode(node);
-    this.#changed(entry);
+    this.#factsChanged(entry);
     return moves ? 'domains' : 'itself';
   }
 
@@ -122,7 +125,7 @@ export class Cluster {
     this.#nodes[entry.slot] = undefined;
     entry.usage.load = undefined;
     this.#nodeCount -= 1;
-    this.#changed(entry);
+    this.#factsChanged(entry);
     this.#dropIfUnused(entry);
   }
 
@@ -142,19 +145,19 @@ export class Cluster {
 
   /** As `setPod`, for one who has just looked at the node and need not have it looked up. */
   assume(pod: PlacedPod, { slot }: NodeInfo): void {
-    this.#set(pod, this.#slots[slot], true);
+    this.#set(pod, slot, true);
   }
 
-  #set(pod: PlacedPod, on: Entry | undefined, isNews: boolean): void {
+  #set(pod: PlacedPod, on: number | undefined, isNews: boolean): void {
     const known = this.#pods.get(pod.uid);
     if (known !== undefined && isSamePlacement(known, pod)) {
       this.#pods.replace(pod);
       return;
     }
     if (known !== undefined) this.removePod(known.uid);
-    const entry = on ?? this.#entryOf(pod.nodeName);
-    this.#pods.add(pod, entry.slot);
-    this.#count(entry, pod, 1, isNews);
+    const slot = on ?? this.#entryOf(pod.nodeName).slot;
+    this.#pods.add(pod, slot);
+    this.#count(slot, pod, 1, isNews);
   }
 
   /** @returns the pod that was there. */
@@ -175,10 +178,10 @@ export class Cluster {
   #remove(uid: string, wasNews: boolean): PlacedPod | undefined {
     const pod = this.#pods.get(uid);
     if (pod === undefined) return undefined;
-    this.#pods.remove(pod);
-    const entry = this.#entryOf(pod.nodeName);
-    this.#count(entry, pod, -1, wasNews);
-    this.#dropIfUnused(entry);
+    const slot = this.#pods.remove(pod);
+    this.#count(slot, pod, -1, wasNews);
+    const entry = this.#nodes[slot] === undefined ? this.#slots[slot] : undefined;
+    if (entry !== undefined) this.#dropIfUnused(entry);
     return pod;
   }
 
@@ -236,13 +239,15 @@ export class Cluster {
     return this.#nominated.get(uid);
   }
 
-  #count(entry: Entry, pod: PlacedPod, by: 1 | -1, isNews: boolean): void {
-    const { podClass, isLive } = pod;
-    const { usage, slot } = entry;
-    if (by === 1) usage.add(podClass, isLive, isNews);
-    else usage.remove(podClass, isLive, isNews);
+  #count(slot: number, { podClass, isLive }: PlacedPod, by: 1 | -1, isNews: boolean): void {
+    if (isPlain(podClass)) {
+      // Without a look at the node's objects: of most pods there is nothing in them.
+      this.#rows.count(slot, podClass, by, isNews && this.#rows.isMarked(slot, rowMarks.load));
+      if (isLive && podClass.owner !== undefined) this.#replicas.count(podClass.owner, slot, by);
+    } else if (by === 1) this.#slots[slot]?.usage.add(podClass, isLive, isNews);
+    else this.#slots[slot]?.usage.remove(podClass, isLive, isNews);
     this.counters.add(podClass, slot, by, isLive ? by : 0);
-    this.#changed(entry);
+    this.#slotChanged(slot);
   }
 
   /** The slots with live pods of this owner, and how many. */
@@ -262,8 +267,17 @@ export class Cluster {
     return entry;
   }
 
-  #changed(entry: Entry): void {
-    this.changes.add(entry.slot, keepChanges + 2 * this.#slots.length);
+  #factsChanged({ slot }: Entry): void {
+    this.factChanges.add(slot, keepChanges + 2 * this.#slots.length);
+    this.#slotChanged(slot);
+  }
+
+  #changed({ slot }: Entry): void {
+    this.#slotChanged(slot);
+  }
+
+  #slotChanged(slot: number): void {
+    this.changes.add(slot, keepChanges + 2 * this.#slots.length);
   }
 
   #dropIfUnused(entry: Entry): void {

@@ -33,9 +33,8 @@ export class DomainTree {
   readonly #worthOf: (level: number, domain: number) => number;
   readonly #groups: Group[] = [];
   readonly #root: Group = this.#newGroup(undefined, 0, 0);
-  /** By slot: the number of the node's group, and the place in it. In arrays of numbers, which lie close together. */
-  #groupOfSlot: Int32Array = new Int32Array(0);
-  #placeOfSlot: Int32Array = new Int32Array(0);
+  /** Two numbers a slot, side by side: that of the node's group, and the place in it. */
+  #seats: Int32Array = new Int32Array(0);
 
   /** @param worthOf what a domain adds, or `infeasible` */
   constructor(topologies: readonly Topology[], worthOf: (level: number, domain: number) => number) {
@@ -43,27 +42,19 @@ export class DomainTree {
     this.#worthOf = worthOf;
   }
 
-  /** Puts a node, or a node whose value or domains changed. */
+  /** Puts a node, or sets the value of one that is here. One whose domains changed is taken out before. */
   setNode(slot: number, value: number): void {
-    const group = this.#groupFor(slot);
-    if (slot >= this.#groupOfSlot.length) this.#grow(slot + 1);
-    if (this.#groupOfSlot[slot] !== group.number) {
-      this.removeNode(slot);
-      const place = group.free.pop() ?? group.members.length;
-      group.members[place] = slot;
-      this.#groupOfSlot[slot] = group.number;
-      this.#placeOfSlot[slot] = place;
-    }
-    setValue(group, this.#placeOfSlot[slot] ?? 0, value);
+    const group = this.#groups[this.#seats[2 * slot] ?? nowhere] ?? this.#seat(slot);
+    setValue(group, this.#seats[2 * slot + 1] ?? 0, value);
   }
 
   removeNode(slot: number): void {
-    const group = this.#groups[this.#groupOfSlot[slot] ?? nowhere];
+    const group = this.#groups[this.#seats[2 * slot] ?? nowhere];
     if (group === undefined) return;
-    const place = this.#placeOfSlot[slot] ?? 0;
+    const place = this.#seats[2 * slot + 1] ?? 0;
     setValue(group, place, infeasible);
     group.free.push(place);
-    this.#groupOfSlot[slot] = nowhere;
+    this.#seats[2 * slot] = nowhere;
   }
 
   /** A domain's counts changed. */
@@ -103,11 +94,21 @@ export class DomainTree {
 
   /** The whole value of one node. */
   valueAt(slot: number): number {
-    const seat = this.#groups[this.#groupOfSlot[slot] ?? nowhere];
+    const seat = this.#groups[this.#seats[2 * slot] ?? nowhere];
     if (seat === undefined) return infeasible;
-    let value = seat.values.score(this.#placeOfSlot[slot] ?? 0);
+    let value = seat.values.score(this.#seats[2 * slot + 1] ?? 0);
     for (let group: Group | undefined = seat; group !== undefined; group = group.parent) value += group.own;
     return value;
+  }
+
+  #seat(slot: number): Group {
+    const group = this.#groupFor(slot);
+    const place = group.free.pop() ?? group.members.length;
+    group.members[place] = slot;
+    if (2 * slot >= this.#seats.length) this.#seats = grown(this.#seats, 4 * (slot + 1));
+    this.#seats[2 * slot] = group.number;
+    this.#seats[2 * slot + 1] = place;
+    return group;
   }
 
   #groupFor(slot: number): Group {
@@ -136,11 +137,6 @@ export class DomainTree {
     };
     this.#groups.push(group);
     return group;
-  }
-
-  #grow(slots: number): void {
-    this.#groupOfSlot = grown(this.#groupOfSlot, 2 * slots);
-    this.#placeOfSlot = grown(this.#placeOfSlot, 2 * slots);
   }
 }
 

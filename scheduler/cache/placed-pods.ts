@@ -76,18 +76,22 @@ export class PlacedPods {
     if (number !== undefined) this.#pods[number] = pod;
   }
 
-  remove({ uid, podClass }: PlacedPod): void {
+  /** @returns the slot where it was; -1 for one that is not here */
+  remove({ uid, podClass }: PlacedPod): number {
     const number = this.#numbers.get(uid);
     const list = this.#classes.get(podClass);
-    if (number === undefined || list === undefined) return;
+    if (number === undefined || list === undefined) return -1;
+    const slot = this.#slots[number] ?? 0;
     this.#numbers.delete(uid);
     this.#pods[number] = undefined;
-    this.#bySlot.remove(this.#slots[number] ?? 0, number);
+    this.#bySlot.remove(slot, number);
     this.#byClass.remove(list, number);
     this.#free.push(number);
-    if (!this.#byClass.isEmpty(list)) return;
-    this.#classes.delete(podClass);
-    this.#freeClasses.push(list);
+    if (this.#byClass.isEmpty(list)) {
+      this.#classes.delete(podClass);
+      this.#freeClasses.push(list);
+    }
+    return slot;
   }
 
   #listOf(podClass: PodClass): number {

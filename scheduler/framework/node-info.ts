@@ -3,7 +3,7 @@ import { toUnits } from '../../api/quantity.ts';
 import { AttachedVolumes } from './attached-volumes.ts';
 import { HostPortSet } from './host-port.ts';
 import type { SelectableNode } from './node-affinity-term.ts';
-import { amountsAt, NodeRows } from './node-rows.ts';
+import { amountsAt, NodeRows, rowMarks } from './node-rows.ts';
 import { OwnerReplicas } from './owner-replicas.ts';
 import type { PodClass } from './pod-class.ts';
 import { addScalars, columnOf, noScalars, type Resources, toResources } from './resources.ts';
@@ -119,8 +119,8 @@ export class NodeUsage {
   readonly rows: NodeRows;
   readonly row: number;
   readonly replicas: OwnerReplicas;
-  load: NodeLoad | undefined;
-  nominations: readonly Nomination[] = noNominations;
+  #load: NodeLoad | undefined;
+  #nominations: readonly Nomination[] = noNominations;
   #hostPorts: HostPortSet | undefined;
   #volumes: AttachedVolumes | undefined;
   #classesWithVolumes: Map<PodClass, number> | undefined;
@@ -131,6 +131,24 @@ export class NodeUsage {
     this.rows = place.rows;
     this.row = place.row;
     this.replicas = place.replicas;
+  }
+
+  get load(): NodeLoad | undefined {
+    return this.#load;
+  }
+
+  set load(load: NodeLoad | undefined) {
+    this.#load = load;
+    this.rows.mark(this.row, rowMarks.load, load !== undefined);
+  }
+
+  get nominations(): readonly Nomination[] {
+    return this.#nominations;
+  }
+
+  set nominations(nominations: readonly Nomination[]) {
+    this.#nominations = nominations;
+    this.rows.mark(this.row, rowMarks.nominations, nominations.length > 0);
   }
 
   get hostPorts(): Pick<HostPortSet, 'conflictsWith'> {
@@ -208,24 +226,31 @@ export class NodeUsage {
   }
 }
 
+/** Nothing of the class is kept but numbers: what its pods take lies in the row. */
+export const isPlain = ({ hostPorts, volumes, requests, estimate }: PodClass): boolean =>
+  hostPorts.length === 0 && volumes === noVolumeNeeds && requests.scalars.size + estimate.scalars.size === 0;
+
 interface Coming {
   readonly by: 1 | -1;
   readonly isNews: boolean;
 }
 
-/** Facts and usage of one node together. What most placements ask of it lies in it or in its row. */
+/**
+ * Facts and usage of one node together. What most placements ask of it lies in its first fields, which share a line of
+ * the processor's cache, or in its row.
+ */
 export class NodeRecord implements NodeInfo {
   readonly slot: number;
+  readonly name: string;
   readonly #rows: NodeRows;
   readonly #row: number;
+  readonly allowedPods: number;
   readonly #usage: NodeUsage;
   readonly unschedulable: boolean;
   readonly taints: readonly Taint[];
   readonly softTaints: readonly Taint[];
-  readonly allowedPods: number;
   readonly images: ReadonlyMap<string, number>;
   readonly volumeLimits: VolumeLimits | undefined;
-  readonly name: string;
   readonly labels: NodeFacts['labels'];
   readonly allocatable: Resources;
 
@@ -268,10 +293,10 @@ export class NodeRecord implements NodeInfo {
     return this.#usage.classesWithVolumes;
   }
   get load(): NodeLoad | undefined {
-    return this.#usage.load;
+    return this.#rows.isMarked(this.#row, rowMarks.load) ? this.#usage.load : undefined;
   }
   get nominations(): readonly Nomination[] {
-    return this.#usage.nominations;
+    return this.#rows.isMarked(this.#row, rowMarks.nominations) ? this.#usage.nominations : noNominations;
   }
 
   replicasOf(owner: string): number {

@@ -13,11 +13,27 @@ const columns = 16;
 const amountColumns = 3;
 const initialRows = 16;
 
+/** What some nodes have besides numbers. Where nothing is marked, nothing else needs to be looked at. */
+export const rowMarks = { load: 1, nominations: 2 } as const;
+
 export class NodeRows {
   #values: Float64Array;
+  #marks: Uint8Array;
 
   constructor(rows: number = initialRows) {
     this.#values = new Float64Array(rows * columns);
+    this.#marks = new Uint8Array(rows);
+  }
+
+  /** @param mark one of `rowMarks` */
+  isMarked(row: number, mark: number): boolean {
+    return ((this.#marks[row] ?? 0) & mark) !== 0;
+  }
+
+  mark(row: number, mark: number, isSet: boolean): void {
+    if (row >= this.#marks.length) this.#grow(row + 1);
+    const marks = this.#marks[row] ?? 0;
+    this.#marks[row] = isSet ? marks | mark : marks & ~mark;
   }
 
   /** @param amounts one of `amountsAt`; @param resource 0 CPU, 1 memory, 2 ephemeral storage */
@@ -70,6 +86,7 @@ export class NodeRows {
 
   clear(row: number): void {
     this.#values.fill(0, row * columns, (row + 1) * columns);
+    this.#marks.fill(0, row, row + 1);
   }
 
   #add(at: number, { cpuMillis, memoryBytes, ephemeralStorageBytes }: Resources, times: number): void {
@@ -83,5 +100,8 @@ export class NodeRows {
     const larger = new Float64Array(2 * rows * columns);
     larger.set(this.#values);
     this.#values = larger;
+    const marks = new Uint8Array(2 * rows);
+    marks.set(this.#marks);
+    this.#marks = marks;
   }
 }

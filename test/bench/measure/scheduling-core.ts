@@ -50,6 +50,7 @@ function place(context: SchedulingContext, { uid, podClass }: Waiting): boolean 
 export class PlacementLoop {
   readonly #context: SchedulingContext;
   readonly #pods: readonly Waiting[];
+  readonly #classes: ReadonlySet<PodClass>;
 
   constructor(nodeCount: number, workload: SchedulingWorkload) {
     this.#context = contextOf(nodeCount, '64', workload.zones);
@@ -59,6 +60,7 @@ export class PlacementLoop {
       uid: pod.metadata.uid,
       podClass: classes.of(pod),
     }));
+    this.#classes = new Set(this.#pods.map(({ podClass }) => podClass));
   }
 
   /** @returns seconds of CPU a placement */
@@ -70,8 +72,14 @@ export class PlacementLoop {
         for (const pod of this.#pods) if (place(this.#context, pod)) placed += 1;
       });
       for (const { uid } of this.#pods) this.#context.cluster.removePod(uid);
+      this.#settle();
     }
     return seconds / placed;
+  }
+
+  /** Looks at the nodes that pods left, once for each class: else the next turn's first placements would do it. */
+  #settle(): void {
+    for (const podClass of this.#classes) schedule(this.#context, podClass, leastLoaded);
   }
 }
 

@@ -11,7 +11,8 @@ import { median } from './figures.ts';
 import { PlacementLoop } from './scheduling-core.ts';
 import { schedulingWorkloads } from './scheduling-workloads.ts';
 
-const warmUps = 4;
+/** Turns until all code is compiled; with many nodes it takes ten. */
+const warmUps = 12;
 /** Each gives one figure: the median of its pairs. */
 const runs = 5;
 const pairsPerRun = 7;
