@@ -6,12 +6,13 @@ import { Cluster } from './cache/cluster.ts';
 import { PlacementIndex } from './cache/placement-index.ts';
 import { DiagnosisMemo } from './diagnosis-memo.ts';
 import { diagnosisMessage } from './diagnosis-message.ts';
-import { PodClasses } from './framework/pod-class.ts';
+import { PodClasses, toPodClass } from './framework/pod-class.ts';
 import { defaultPlugins } from './plugin-registry.ts';
 import {
   type Decision,
   decide,
   explain,
+  preFilter,
   type SchedulingContext,
   schedule,
   type Verdict,
@@ -297,6 +298,14 @@ describe('filters', () => {
     expect(named(field('a'), { matchExpressions: [{ key: 'x', operator: 'Exists' }] })).toBe(
       '0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable.',
     );
+    const [a, b] = [field('a'), field('b')];
+    const both = { matchFields: [...a.matchFields, ...b.matchFields] };
+    expect(preFilter(toPodClass(aPod({ spec: { affinity: { nodeAffinity: required([both]) } } })))).toEqual({
+      plugin: 'NodeAffinity',
+      reasons: ['pod affinity terms conflict'],
+      isFinal: true,
+    });
+    expect(named(both, a)).toBe(named(a));
   });
 
   it('matches the node name as a field', () => {

@@ -3,7 +3,7 @@ import { rejectBesideNominated, rejectByDomain } from './cache/nominated-pods.ts
 import type { PlacementIndex } from './cache/placement-index.ts';
 import type { NamedRejection, WeighedRule } from './framework/evaluate.ts';
 import type { NodeInfo } from './framework/node-info.ts';
-import { infeasible, type PluginSet, type Rejection } from './framework/plugin.ts';
+import { infeasible, type PluginSet } from './framework/plugin.ts';
 import type { PodClass } from './framework/pod-class.ts';
 import type { Strategy } from './strategies/strategy.ts';
 
@@ -42,10 +42,18 @@ export function fitsOn({ index }: SchedulingContext, pod: PodClass, node: NodeIn
 }
 
 /** What rules out every node alike, before any is looked at; undefined: nothing does. */
-export function preFilter(pod: PodClass): Rejection | undefined {
-  const { problem } = pod.volumes;
-  return problem === undefined ? undefined : { reasons: [problem], isFinal: true };
+export function preFilter({ namedNodes, volumes }: PodClass): NamedRejection | undefined {
+  if (namedNodes?.size === 0) return namesConflict;
+  const { problem } = volumes;
+  return problem === undefined ? undefined : { plugin: 'VolumeBinding', reasons: [problem], isFinal: true };
 }
+
+/** Terms that name nodes, and each of them several that exclude one another. */
+const namesConflict: NamedRejection = {
+  plugin: 'NodeAffinity',
+  reasons: ['pod affinity terms conflict'],
+  isFinal: true,
+};
 
 /** Why this node will not do; undefined when it will. */
 export function rejectionOn(
@@ -55,7 +63,7 @@ export function rejectionOn(
   rules: readonly WeighedRule[] = index.placementOf(pod).rules,
 ): NamedRejection | undefined {
   const everywhere = preFilter(pod);
-  if (everywhere !== undefined) return { plugin: 'VolumeBinding', ...everywhere };
+  if (everywhere !== undefined) return everywhere;
   return (
     index.localOf(pod).reject(node) ?? rejectBesideNominated(rules, pod, node) ?? rejectByDomain(rules, node)
   );

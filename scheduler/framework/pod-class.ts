@@ -5,6 +5,7 @@
 import type { Pod, PodSpec, PreferredSchedulingTerm, Toleration } from '../../api/generated/core-v1.ts';
 import { type AffinityTerms, affinityTermsOf } from './affinity-term.ts';
 import { type HostPort, hostPortsOf } from './host-port.ts';
+import { namedNodesOf } from './required-nodes.ts';
 import { specInForce } from './resize.ts';
 import { podEstimate, podRequests, type Resources } from './resources.ts';
 import { type SpreadConstraint, spreadConstraintsOf } from './spread-constraint.ts';
@@ -32,6 +33,8 @@ export interface PodClass {
   readonly nodeName: string | undefined;
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly requiredNodes: NodeAffinityRule['requiredDuringSchedulingIgnoredDuringExecution'];
+  /** All that `requiredNodes` names; undefined when some term names none. */
+  readonly namedNodes: ReadonlySet<string> | undefined;
   readonly preferredNodes: readonly PreferredSchedulingTerm[];
   readonly affinity: AffinityTerms;
   readonly spread: readonly SpreadConstraint[];
@@ -103,6 +106,7 @@ function compile(pod: Pod, key: string, volumes: VolumeNeeds): PodClass {
   const { metadata } = pod;
   const spec = specInForce(pod);
   const nodeAffinity = spec.affinity?.nodeAffinity;
+  const requiredNodes = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   const labels = metadata.labels ?? {};
   const namespace = metadata.namespace ?? 'default';
   return {
@@ -119,7 +123,8 @@ function compile(pod: Pod, key: string, volumes: VolumeNeeds): PodClass {
     tolerations: spec.tolerations ?? [],
     nodeName: undefined,
     nodeSelector: spec.nodeSelector ?? {},
-    requiredNodes: nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution,
+    requiredNodes,
+    namedNodes: namedNodesOf(requiredNodes),
     preferredNodes: nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [],
     affinity: affinityTermsOf(spec.affinity, namespace, labels),
     spread: spreadConstraintsOf(spec.topologySpreadConstraints, labels),

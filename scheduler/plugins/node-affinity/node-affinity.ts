@@ -25,31 +25,14 @@ export const nodeAffinity: NodeFilter = {
 export const namedNodes: NodeFilter = {
   name: 'NodeAffinity',
   isStanding: true,
-  concerns: ({ requiredNodes }) => requiredNodes !== undefined && namesIn(requiredNodes) !== undefined,
-  admits: ({ requiredNodes }, { name }) =>
-    requiredNodes === undefined || namesIn(requiredNodes)?.has(name) !== false,
+  concerns: ({ namedNodes: names }) => names !== undefined,
+  admits: ({ namedNodes: names }, { name }) => names === undefined || names.has(name),
   reject: (pod, node) => ({
     reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"],
     isFinal: true,
     change: missingLabels(pod, node),
   }),
 };
-
-type RequiredNodes = NonNullable<PodClass['requiredNodes']>;
-
-/** Undefined: some term names none. */
-function namesIn({ nodeSelectorTerms }: RequiredNodes): ReadonlySet<string> | undefined {
-  const all = new Set<string>();
-  for (const { matchFields = [] } of nodeSelectorTerms) {
-    const [first, ...others] = matchFields.filter(
-      ({ key, operator }) => key === 'metadata.name' && operator === 'In',
-    );
-    if (first === undefined) return undefined;
-    for (const name of first.values ?? [])
-      if (others.every(({ values = [] }) => values.includes(name))) all.add(name);
-  }
-  return all;
-}
 
 function missingLabels({ nodeSelector, requiredNodes }: PodClass, node: NodeInfo): string {
   const missing = Object.entries(nodeSelector)
