@@ -43,6 +43,7 @@ function placed(change: Partial<Pod['spec']> = {}, conditions: string[] = ['Read
         {
           ...{ name: container.name, image: 'i', imageID: 'x'.repeat(80), ready: true, restartCount: 0 },
           allocatedResources: { cpu: '100m' },
+          resources: { requests: { cpu: '100m' } },
         },
       ],
     },

@@ -1,7 +1,8 @@
 import type { Container, Pod, PodCondition, PodStatus, Volume } from '../api/generated/core-v1.ts';
+import { specInForce } from './framework/resize.ts';
 import { SharedParts } from './shared-parts.ts';
 
-const heededConditions: ReadonlySet<string> = new Set(['Ready', 'PodResizePending', 'PodResizeInProgress']);
+const heededConditions: ReadonlySet<string> = new Set(['Ready', 'PodResizePending']);
 
 /**
  * What scheduling asks of a pod that has its node; what else the API server sends is let go as it arrives. A pod that
@@ -20,7 +21,7 @@ export function leanPod(pod: Pod): Pod {
       initContainers: spec.initContainers?.map(leanContainer),
       volumes: spec.volumes?.filter(isHeeded),
     },
-    ...(status === undefined ? {} : { status: leanStatus(status) }),
+    ...(status === undefined ? {} : { status: leanStatus(status, specInForce(pod) !== spec) }),
   };
 }
 
@@ -65,9 +66,12 @@ const leanCondition = ({ type, status, reason, message }: PodCondition): PodCond
 const isHeeded = ({ projected, secret, configMap, downwardAPI }: Volume): boolean =>
   (projected ?? secret ?? configMap ?? downwardAPI) === undefined;
 
-function leanStatus({ phase, startTime, nominatedNodeName, conditions, ...rest }: PodStatus): PodStatus {
+/** @param isResizing it takes other room than its spec says */
+function leanStatus(
+  { phase, startTime, nominatedNodeName, conditions, ...rest }: PodStatus,
+  isResizing: boolean,
+): PodStatus {
   const heeded = (conditions ?? []).filter(({ type }) => heededConditions.has(type)).map(leanCondition);
-  const isResizing = heeded.some(({ type }) => type !== 'Ready');
   const { containerStatuses, initContainerStatuses } = rest;
   return {
     ...{ phase, startTime, nominatedNodeName, conditions: heeded },
