@@ -6,6 +6,7 @@ import type {
   TopologySpreadConstraint,
   WeightedPodAffinityTerm,
 } from '../../api/generated/core-v1.ts';
+import type { LabelSelector } from '../../api/generated/meta-v1.ts';
 import { duplicate, forbidden, invalid, required, unsupported } from './field-error.ts';
 import { validateLabelSelector } from './label-selector.ts';
 import {
@@ -33,7 +34,7 @@ export function validateAffinity(affinity: Affinity | undefined, field: string):
     const path = `${field}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
     if (term.weight <= 0 || term.weight > 100)
       errors.push(invalid(`${path}.weight`, term.weight, weightRange));
-    errors.push(...validateNodeSelectorTerm(term.preference, `${path}.preference`));
+    errors.push(...validateNodeSelectorTerm(term.preference, `${path}.preference`, false));
   }
   for (const name of ['podAffinity', 'podAntiAffinity'] as const) {
     const pods = affinity?.[name];
@@ -59,10 +60,11 @@ export function validateNodeSelector(terms: readonly NodeSelectorTerm[] | null, 
   );
 }
 
-function validateNodeSelectorTerm(term: NodeSelectorTerm, field: string): FieldError[] {
+/** What is only preferred may name values that no label can have. */
+function validateNodeSelectorTerm(term: NodeSelectorTerm, field: string, checksValues = true): FieldError[] {
   return [
     ...(term.matchExpressions ?? []).flatMap((requirement, index) =>
-      validateNodeRequirement(requirement, `${field}.matchExpressions[${index}]`),
+      validateNodeRequirement(requirement, `${field}.matchExpressions[${index}]`, checksValues),
     ),
     ...(term.matchFields ?? []).flatMap((requirement, index) =>
       validateNodeField(requirement, `${field}.matchFields[${index}]`),
@@ -70,7 +72,11 @@ function validateNodeSelectorTerm(term: NodeSelectorTerm, field: string): FieldE
   ];
 }
 
-function validateNodeRequirement(requirement: NodeSelectorRequirement, field: string): FieldError[] {
+function validateNodeRequirement(
+  requirement: NodeSelectorRequirement,
+  field: string,
+  checksValues: boolean,
+): FieldError[] {
   const errors: FieldError[] = [];
   const values = requirement.values ?? [];
   switch (requirement.operator) {
@@ -98,7 +104,7 @@ function validateNodeRequirement(requirement: NodeSelectorRequirement, field: st
   }
   for (const problem of qualifiedNameProblems(requirement.key))
     errors.push(invalid(`${field}.key`, requirement.key, problem));
-  for (const [index, value] of values.entries())
+  for (const [index, value] of checksValues ? values.entries() : [])
     for (const problem of labelValueProblems(value))
       errors.push(invalid(`${field}.values[${index}]`, value, problem));
   return errors;
@@ -117,7 +123,7 @@ function validateNodeField(requirement: NodeSelectorRequirement, field: string):
       ),
     );
   if (requirement.key !== 'metadata.name')
-    errors.push(invalid(`${field}.key`, requirement.key, 'not a valid field selector key'));
+    return [...errors, invalid(`${field}.key`, requirement.key, 'not a valid field selector key')];
   for (const [index, value] of values.entries())
     for (const problem of dnsSubdomainProblems(value))
       errors.push(invalid(`${field}.values[${index}]`, value, problem));
@@ -144,13 +150,48 @@ function validatePodTerm(term: PodAffinityTerm, field: string): FieldError[] {
   ];
   for (const name of term.namespaces ?? [])
     for (const problem of dnsLabelProblems(name)) errors.push(invalid(`${field}.namespace`, name, problem));
-  errors.push(...validateTopologyKey(term.topologyKey, `${field}.topologyKey`));
+  errors.push(...validateLabelKeys(term, field));
+  if (term.topologyKey === '') errors.push(required(`${field}.topologyKey`, 'can not be empty'));
+  for (const problem of qualifiedNameProblems(term.topologyKey))
+    errors.push(invalid(`${field}.topologyKey`, term.topologyKey, problem));
   return errors;
 }
 
-function validateTopologyKey(key: string, field: string): FieldError[] {
-  if (key === '') return [required(field, 'can not be empty')];
-  return qualifiedNameProblems(key).map((problem) => invalid(field, key, problem));
+const inSelectorToo = 'exists in both matchLabelKeys and labelSelector';
+
+const selectedKeys = (selector: LabelSelector | undefined): ReadonlySet<string> =>
+  new Set([
+    ...Object.keys(selector?.matchLabels ?? {}),
+    ...(selector?.matchExpressions ?? []).map(({ key }) => key),
+  ]);
+
+/** Keys whose values the pod itself has. */
+function validateLabelKeys(term: PodAffinityTerm, field: string): FieldError[] {
+  const { matchLabelKeys = [], mismatchLabelKeys = [], labelSelector } = term;
+  const errors: FieldError[] = [];
+  for (const [name, keys] of [
+    ['matchLabelKeys', matchLabelKeys],
+    ['mismatchLabelKeys', mismatchLabelKeys],
+  ] as const)
+    if (keys.length > 0 && labelSelector === undefined)
+      errors.push(forbidden(`${field}.${name}`, 'must not be specified when labelSelector is not set'));
+    else
+      for (const [index, key] of keys.entries())
+        for (const problem of qualifiedNameProblems(key))
+          errors.push(invalid(`${field}.${name}[${index}]`, key, problem));
+  const selected = selectedKeys(labelSelector);
+  for (const [index, key] of matchLabelKeys.entries())
+    if (selected.has(key)) errors.push(invalid(`${field}[${index}]`, key, inSelectorToo));
+  for (const [index, key] of matchLabelKeys.entries())
+    if (mismatchLabelKeys.includes(key))
+      errors.push(
+        invalid(
+          `${field}.matchLabelKeys[${index}]`,
+          key,
+          'exists in both matchLabelKeys and mismatchLabelKeys',
+        ),
+      );
+  return errors;
 }
 
 export function validateTopologySpread(
@@ -158,27 +199,62 @@ export function validateTopologySpread(
   field: string,
 ): FieldError[] {
   const errors: FieldError[] = [];
-  const seen = new Set<string>();
   for (const [index, constraint] of constraints.entries()) {
     const path = `${field}[${index}]`;
     if (constraint.maxSkew <= 0)
       errors.push(invalid(`${path}.maxSkew`, constraint.maxSkew, 'must be greater than zero'));
     if (constraint.topologyKey === '') errors.push(required(`${path}.topologyKey`, 'can not be empty'));
-    else errors.push(...validateTopologyKey(constraint.topologyKey, `${path}.topologyKey`));
     const actions = ['DoNotSchedule', 'ScheduleAnyway'];
     if (!actions.includes(constraint.whenUnsatisfiable))
       errors.push(unsupported(`${path}.whenUnsatisfiable`, constraint.whenUnsatisfiable, actions));
-    const pair = `{${constraint.topologyKey}, ${constraint.whenUnsatisfiable}}`;
-    if (seen.has(pair)) errors.push(duplicate(`${path}.{topologyKey, whenUnsatisfiable}`, pair));
-    seen.add(pair);
-    if (constraint.minDomains !== undefined && constraint.minDomains <= 0)
-      errors.push(invalid(`${path}.minDomains`, constraint.minDomains, 'must be greater than zero'));
+    if (constraints.slice(index + 1).some((other) => sameKind(other, constraint))) {
+      const pair = `{${constraint.topologyKey}, ${constraint.whenUnsatisfiable}}`;
+      errors.push(duplicate(`${path}.{topologyKey, whenUnsatisfiable}`, pair));
+    }
+    errors.push(...validateMinDomains(constraint, `${path}.minDomains`));
     for (const policy of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
       const value = constraint[policy];
       if (value !== undefined && !['Honor', 'Ignore'].includes(value))
         errors.push(unsupported(`${path}.${policy}`, value, ['Honor', 'Ignore']));
     }
-    errors.push(...validateLabelSelector(constraint.labelSelector, `${path}.labelSelector`));
+    errors.push(
+      ...validateSpreadKeys(constraint, `${path}.matchLabelKeys`),
+      ...validateLabelSelector(constraint.labelSelector, `${path}.labelSelector`),
+    );
+  }
+  return errors;
+}
+
+const sameKind = (one: TopologySpreadConstraint, other: TopologySpreadConstraint): boolean =>
+  one.topologyKey === other.topologyKey && one.whenUnsatisfiable === other.whenUnsatisfiable;
+
+function validateMinDomains(constraint: TopologySpreadConstraint, field: string): FieldError[] {
+  const { minDomains, whenUnsatisfiable } = constraint;
+  if (minDomains === undefined) return [];
+  const errors: FieldError[] = [];
+  if (minDomains <= 0) errors.push(invalid(field, minDomains, 'must be greater than zero'));
+  if (whenUnsatisfiable !== 'DoNotSchedule')
+    errors.push(
+      invalid(
+        field,
+        minDomains,
+        `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`,
+      ),
+    );
+  return errors;
+}
+
+function validateSpreadKeys(constraint: TopologySpreadConstraint, field: string): FieldError[] {
+  const { matchLabelKeys = [], labelSelector } = constraint;
+  if (matchLabelKeys.length === 0) return [];
+  const errors: FieldError[] = [];
+  if (labelSelector === undefined)
+    errors.push(forbidden(field, 'must not be specified when labelSelector is not set'));
+  const selected = selectedKeys(labelSelector);
+  for (const [index, key] of matchLabelKeys.entries()) {
+    for (const problem of qualifiedNameProblems(key))
+      errors.push(invalid(`${field}[${index}]`, key, problem));
+    if (selected.has(key)) errors.push(invalid(`${field}[${index}]`, key, inSelectorToo));
   }
   return errors;
 }

@@ -1,4 +1,5 @@
 import type { Container, ContainerPort, EphemeralContainer, PodSpec } from '../../api/generated/core-v1.ts';
+import { validateResizePolicies, validateRestart } from './container-policy-validation.ts';
 import { validateEnv, validateEnvFrom } from './env-validation.ts';
 import {
   duplicate,
@@ -14,12 +15,13 @@ import { validateLifecycle, validateProbe } from './probe-validation.ts';
 import { validateResources } from './resource-validation.ts';
 import { validateSecurityContext } from './security-validation.ts';
 import type { FieldError } from './strategy.ts';
+import { type VolumesByName, validateVolumeDevices, validateVolumeMounts } from './volume-use-validation.ts';
 
 type AnyContainer = Container | EphemeralContainer;
 
 /** Containers, init containers and ephemeral containers; names are unique among all of them. */
 export function validateContainers(spec: PodSpec, field: string): FieldError[] {
-  const volumes = new Set((spec.volumes ?? []).map((volume) => volume.name));
+  const volumes = new Map((spec.volumes ?? []).map((volume) => [volume.name, volume]));
   const names = new Set<string>();
   const containers = spec.containers ?? [];
   const errors: FieldError[] = [];
@@ -27,18 +29,21 @@ export function validateContainers(spec: PodSpec, field: string): FieldError[] {
   for (const [index, container] of containers.entries()) {
     const path = `${field}.containers[${index}]`;
     errors.push(...validateCommon(container, { path, volumes, spec }), ...claimName(names, container, path));
-    errors.push(...validateRunning(container, path));
+    errors.push(...validateRunning(container, path, spec), ...validateRestart(container, path));
   }
   errors.push(...hostPortConflicts(containers, `${field}.containers`));
   for (const [index, container] of (spec.initContainers ?? []).entries()) {
     const path = `${field}.initContainers[${index}]`;
     errors.push(...validateCommon(container, { path, volumes, spec }), ...claimName(names, container, path));
-    errors.push(...validateInit(container, path));
+    errors.push(...validateRestart(container, path));
+    // They run one after the other, so each is looked at alone, and named as the first.
+    errors.push(...hostPortConflicts([container], `${field}.initContainers`));
+    errors.push(...validateInit(container, path, spec));
   }
   for (const [index, container] of (spec.ephemeralContainers ?? []).entries()) {
     const path = `${field}.ephemeralContainers[${index}]`;
     errors.push(...validateCommon(container, { path, volumes, spec }), ...claimName(names, container, path));
-    errors.push(...validateEphemeral(container, spec, path));
+    errors.push(...validateImageText(container, path), ...validateEphemeral(container, spec, path));
   }
   return errors;
 }
@@ -51,7 +56,7 @@ function claimName(names: Set<string>, container: AnyContainer, path: string): F
 
 interface Place {
   readonly path: string;
-  readonly volumes: ReadonlySet<string>;
+  readonly volumes: VolumesByName;
   readonly spec: PodSpec;
 }
 
@@ -62,24 +67,42 @@ function validateCommon(container: AnyContainer, place: Place): FieldError[] {
   else
     for (const problem of dnsLabelProblems(container.name))
       errors.push(invalid(`${path}.name`, container.name, problem));
-  const image = container.image ?? '';
-  if (image === '') errors.push(required(`${path}.image`));
-  else if (image !== image.trim())
-    errors.push(invalid(`${path}.image`, image, 'must not have leading or trailing whitespace'));
+  if ((container.image ?? '') === '') errors.push(required(`${path}.image`));
   const policies = ['File', 'FallbackToLogsOnError'];
   const policy = container.terminationMessagePolicy ?? '';
   if (!policies.includes(policy))
     errors.push(unsupported(`${path}.terminationMessagePolicy`, policy, policies));
   errors.push(
-    ...validatePorts(container.ports ?? [], `${path}.ports`, place.spec.hostNetwork === true),
+    ...validatePorts(container.ports ?? [], `${path}.ports`),
     ...validateEnv(container.env ?? [], `${path}.env`),
     ...validateEnvFrom(container.envFrom ?? [], `${path}.envFrom`),
-    ...validateVolumeMounts(container, place),
+    ...validateVolumeMounts(container, path, place.volumes),
+    ...validateVolumeDevices(container, path, place.volumes),
     ...validatePullPolicy(container.imagePullPolicy, `${path}.imagePullPolicy`),
     ...validateResources(container.resources, `${path}.resources`),
-    ...validateSecurityContext(container.securityContext, `${path}.securityContext`),
+    ...validateResizePolicies(container.resizePolicy ?? [], `${path}.resizePolicy`, place.spec.restartPolicy),
+    ...validateSecurityContext(
+      container.securityContext,
+      `${path}.securityContext`,
+      place.spec.hostUsers !== false,
+    ),
   );
   return errors;
+}
+
+/** Of pods only: a blank image may stand in a template for one that is put there later. */
+export function validateImageTexts(spec: PodSpec, field: string): FieldError[] {
+  return (['containers', 'initContainers'] as const).flatMap((list) =>
+    (spec[list] ?? []).flatMap((container, index) =>
+      validateImageText(container, `${field}.${list}[${index}]`),
+    ),
+  );
+}
+
+function validateImageText({ image = '' }: AnyContainer, path: string): FieldError[] {
+  return image === image.trim()
+    ? []
+    : [invalid(`${path}.image`, image, 'must not have leading or trailing whitespace')];
 }
 
 function validatePullPolicy(policy: string | undefined, field: string): FieldError[] {
@@ -88,22 +111,24 @@ function validatePullPolicy(policy: string | undefined, field: string): FieldErr
   return policies.includes(policy) ? [] : [unsupportedSorted(field, policy, policies)];
 }
 
-function validatePorts(ports: readonly ContainerPort[], field: string, hostNetwork: boolean): FieldError[] {
+function validatePorts(ports: readonly ContainerPort[], field: string): FieldError[] {
   const errors: FieldError[] = [];
   const names = new Set<string>();
   for (const [index, port] of ports.entries()) {
     const path = `${field}[${index}]`;
     if (port.name !== undefined && port.name !== '') {
-      for (const problem of portNameProblems(port.name))
-        errors.push(invalid(`${path}.name`, port.name, problem));
-      if (names.has(port.name)) errors.push(duplicate(`${path}.name`, port.name));
+      const problems = portNameProblems(port.name);
+      for (const problem of problems) errors.push(invalid(`${path}.name`, port.name, problem));
+      if (problems.length === 0 && names.has(port.name)) errors.push(duplicate(`${path}.name`, port.name));
       names.add(port.name);
     }
     if (port.containerPort === 0) errors.push(required(`${path}.containerPort`));
     else
       for (const problem of portNumberProblems(port.containerPort))
         errors.push(invalid(`${path}.containerPort`, port.containerPort, problem));
-    errors.push(...validateHostPort(port, path, hostNetwork));
+    const hostPort = port.hostPort ?? 0;
+    for (const problem of hostPort === 0 ? [] : portNumberProblems(hostPort))
+      errors.push(invalid(`${path}.hostPort`, hostPort, problem));
     const protocols = ['SCTP', 'TCP', 'UDP'];
     if (!protocols.includes(port.protocol ?? ''))
       errors.push(unsupported(`${path}.protocol`, port.protocol ?? '', protocols));
@@ -111,14 +136,22 @@ function validatePorts(ports: readonly ContainerPort[], field: string, hostNetwo
   return errors;
 }
 
-function validateHostPort(port: ContainerPort, path: string, hostNetwork: boolean): FieldError[] {
-  const hostPort = port.hostPort ?? 0;
-  if (hostPort === 0) return [];
-  const problems = portNumberProblems(hostPort);
-  if (problems.length > 0) return problems.map((problem) => invalid(`${path}.hostPort`, hostPort, problem));
-  return hostNetwork && hostPort !== port.containerPort
-    ? [invalid(`${path}.hostPort`, hostPort, 'must match `containerPort` when `hostNetwork` is true')]
-    : [];
+/** On the host's network a port is the host's; a template may leave it to the pods. */
+export function validateHostNetworkPorts(spec: PodSpec, field: string): FieldError[] {
+  if (spec.hostNetwork !== true) return [];
+  return (spec.containers ?? []).flatMap((container, index) =>
+    (container.ports ?? []).flatMap(({ hostPort = 0, containerPort }, at) =>
+      hostPort !== 0 && hostPort !== containerPort
+        ? [
+            invalid(
+              `${field}.containers[${index}].ports[${at}].hostPort`,
+              hostPort,
+              'must match `containerPort` when `hostNetwork` is true',
+            ),
+          ]
+        : [],
+    ),
+  );
 }
 
 function hostPortConflicts(containers: readonly Container[], field: string): FieldError[] {
@@ -134,67 +167,18 @@ function hostPortConflicts(containers: readonly Container[], field: string): Fie
   return errors;
 }
 
-function validateVolumeMounts(container: AnyContainer, place: Place): FieldError[] {
-  const errors: FieldError[] = [];
-  const field = `${place.path}.volumeMounts`;
-  const mountPaths = new Set<string>();
-  for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
-    const path = `${field}[${index}]`;
-    if (mount.name === '') errors.push(required(`${path}.name`));
-    else if (!place.volumes.has(mount.name)) errors.push(notFoundValue(`${path}.name`, mount.name));
-    if (mount.mountPath === '') errors.push(required(`${path}.mountPath`));
-    if (mountPaths.has(mount.mountPath))
-      errors.push({ ...invalid(`${path}.mountPath`, mount.mountPath, 'must be unique') });
-    mountPaths.add(mount.mountPath);
-    const subPath = mount.subPath ?? '';
-    const subPathExpr = mount.subPathExpr ?? '';
-    if (subPath !== '') errors.push(...validateDescendingPath(subPath, `${field}.subPath`));
-    if (subPathExpr !== '') {
-      if (subPath !== '')
-        errors.push(
-          invalid(`${path}.subPathExpr`, subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
-        );
-      errors.push(...validateDescendingPath(subPathExpr, `${field}.subPathExpr`));
-    }
-    errors.push(...validatePropagation(mount.mountPropagation, container, path));
-  }
-  return errors;
-}
-
-function validatePropagation(mode: string | undefined, container: AnyContainer, path: string): FieldError[] {
-  if (mode === undefined) return [];
-  const modes = ['Bidirectional', 'HostToContainer', 'None'];
-  const field = `${path}.mountPropagation`;
-  if (!modes.includes(mode)) return [unsupported(field, mode, modes)];
-  return mode === 'Bidirectional' && container.securityContext?.privileged !== true
-    ? [forbidden(field, 'Bidirectional mount propagation is available only to privileged containers')]
-    : [];
-}
-
-/** A path below a directory, never above it. */
-export function validateDescendingPath(path: string, field: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (path.startsWith('/')) errors.push(invalid(field, path, 'must be a relative path'));
-  if (path.split('/').includes('..')) errors.push(invalid(field, path, "must not contain '..'"));
-  return errors;
-}
-
-function validateRunning(container: Container, path: string): FieldError[] {
-  const errors = [
-    ...validateLifecycle(container.lifecycle, `${path}.lifecycle`),
+function validateRunning(container: Container, path: string, spec: PodSpec): FieldError[] {
+  return [
+    ...validateLifecycle(container.lifecycle, `${path}.lifecycle`, spec.terminationGracePeriodSeconds),
     ...validateProbe(container.livenessProbe, `${path}.livenessProbe`, 'liveness'),
     ...validateProbe(container.readinessProbe, `${path}.readinessProbe`, 'readiness'),
     ...validateProbe(container.startupProbe, `${path}.startupProbe`, 'startup'),
   ];
-  return errors;
 }
 
-function validateInit(container: Container, path: string): FieldError[] {
-  if (container.restartPolicy === 'Always') return validateRunning(container, path);
+function validateInit(container: Container, path: string, spec: PodSpec): FieldError[] {
+  if (container.restartPolicy === 'Always') return validateRunning(container, path, spec);
   const errors: FieldError[] = [];
-  const policies = ['Always', 'Never', 'OnFailure'];
-  if (container.restartPolicy !== undefined && !policies.includes(container.restartPolicy))
-    errors.push(unsupported(`${path}.restartPolicy`, container.restartPolicy, policies));
   const unwanted = ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const;
   for (const name of unwanted)
     if (container[name] !== undefined)
@@ -204,7 +188,16 @@ function validateInit(container: Container, path: string): FieldError[] {
   return errors;
 }
 
-const ephemeralForbidden = ['lifecycle', 'livenessProbe', 'ports', 'readinessProbe', 'startupProbe'] as const;
+const ephemeralForbidden = [
+  'ports',
+  'resizePolicy',
+  'restartPolicy',
+  'restartPolicyRules',
+  'livenessProbe',
+  'readinessProbe',
+  'startupProbe',
+  'lifecycle',
+] as const;
 
 function validateEphemeral(container: EphemeralContainer, spec: PodSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
@@ -219,10 +212,11 @@ function validateEphemeral(container: EphemeralContainer, spec: PodSpec, path: s
   if (requests !== undefined || limits !== undefined)
     errors.push(forbidden(`${path}.resources`, 'cannot be set for an Ephemeral Container'));
   for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
-    if ((mount.subPath ?? '') !== '')
-      errors.push(
-        forbidden(`${path}.volumeMounts[${index}].subPath`, 'cannot be set for an Ephemeral Container'),
-      );
+    for (const name of ['subPath', 'subPathExpr'] as const)
+      if ((mount[name] ?? '') !== '')
+        errors.push(
+          forbidden(`${path}.volumeMounts[${index}].${name}`, 'cannot be set for an Ephemeral Container'),
+        );
   }
   return errors;
 }

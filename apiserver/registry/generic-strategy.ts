@@ -85,7 +85,11 @@ export class GenericStrategy implements KindStrategy {
   }
 
   validateCreate(object: AnyObject, context: WriteContext): FieldError[] {
-    return [...this.#validateMeta(object), ...(this.#rules.validate?.(object, context) ?? [])];
+    return [
+      ...this.#validateMeta(object),
+      ...(this.#rules.validate?.(object, context) ?? []),
+      ...(this.#rules.validateCreate?.(object) ?? []),
+    ];
   }
 
   validateUpdate(next: AnyObject, current: AnyObject, context: WriteContext): FieldError[] {

@@ -15,6 +15,8 @@ export interface KindRules<T extends ApiObject> {
   prepareForUpdate?(next: T, current: T, context: WriteContext): void;
   /** Checked at every write of the main resource. */
   validate?(object: T, context: WriteContext): FieldError[];
+  /** What a new object may not have; follows `validate`. */
+  validateCreate?(object: T): FieldError[];
   /** A warning on every answer. */
   readonly deprecation?: string;
   /** What a change of the main resource may not do; follows `validate`. */

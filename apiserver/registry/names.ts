@@ -19,6 +19,8 @@ const maxLabelLength = 63;
 const maxSubdomainLength = 253;
 
 export const maxLengthText = (length: number): string => `must be no more than ${length} characters`;
+/** What label keys and values, and all qualified names, are told. */
+const maxBytesText = (length: number): string => `must be no more than ${length} bytes`;
 
 /** `<message> (e.g. 'a',  or 'b', regex used for validation is '...')`, double space included. */
 function regexText(message: string, pattern: string, examples: readonly string[]): string {
@@ -68,20 +70,39 @@ export function dnsSubdomainProblems(value: string): string[] {
 }
 
 export function dnsLabelProblems(value: string): string[] {
-  return check(value, maxLabelLength, dns1123Label, labelText);
+  // What would be a subdomain can have only its dots wrong.
+  const text = value.includes('.') && dns1123Subdomain.test(value) ? 'must not contain dots' : labelText;
+  return check(value, maxLabelLength, dns1123Label, text);
+}
+
+const underscoredLabelPattern = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
+const underscoredPattern = `${underscoredLabelPattern}(\\.${underscoredLabelPattern})*`;
+const underscoredSubdomain = whole(underscoredPattern);
+const underscoredText = regexText(
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
+  underscoredPattern,
+  ['example.com'],
+);
+
+/** A search domain, which may have underscores. */
+export function underscoredSubdomainProblems(value: string): string[] {
+  return check(value, maxSubdomainLength, underscoredSubdomain, underscoredText);
 }
 
 export function dns1035LabelProblems(value: string): string[] {
   return check(value, maxLabelLength, dns1035Label, dns1035Text);
 }
 
+const wildcardPattern = `\\*\\.${dns1123SubdomainPattern}`;
+const wildcardSubdomain = whole(wildcardPattern);
+const wildcardText = regexText(
+  "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+  wildcardPattern,
+  ['*.example.com'],
+);
+
 export function wildcardSubdomainProblems(value: string): string[] {
-  const text = regexText(
-    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
-    `\\*\\.${dns1123SubdomainPattern}`,
-    ['*.example.com'],
-  );
-  return check(value, maxSubdomainLength, whole(`\\*\\.${dns1123SubdomainPattern}`), text);
+  return check(value, maxSubdomainLength, wildcardSubdomain, wildcardText);
 }
 
 export const dnsSubdomainName: NameRule = (name, isPrefix) =>
@@ -98,46 +119,41 @@ export const pathSegmentName: NameRule = (name, isPrefix) => {
   return ['/', '%'].filter((char) => name.includes(char)).map((char) => `may not contain '${char}'`);
 };
 
-/** `example.com/name`: label keys, finalizers, resource names, condition types. */
+const longSubdomain = maxLengthText(maxSubdomainLength);
+const twoSlashesText = `a valid label key ${qualifiedNameText} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`;
+const namePartText = `name part ${qualifiedNameText}`;
+
+/** `example.com/name`: label keys, finalizers, resource names, condition types; all are told of in the words of label keys. */
 export function qualifiedNameProblems(value: string): string[] {
-  const parts = value.split('/');
-  if (parts.length > 2)
-    return [
-      `a qualified name ${regexText(qualifiedNameText.replace(/ \(e\.g\..*/, ''), qualifiedNamePattern, ['MyName', 'my.name', '123-abc'])} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
-    ];
+  const slash = value.indexOf('/');
+  if (slash >= 0 && value.includes('/', slash + 1)) return [twoSlashesText];
   const problems: string[] = [];
-  const name = parts.at(-1) ?? '';
-  if (parts.length === 2) {
-    const prefix = parts[0] ?? '';
-    if (prefix === '') problems.push('prefix part must be non-empty');
-    else problems.push(...dnsSubdomainProblems(prefix).map((problem) => `prefix part ${problem}`));
-  }
+  const name = slash < 0 ? value : value.slice(slash + 1);
+  if (slash === 0) problems.push('prefix part must be non-empty');
+  else if (slash > 0)
+    for (const problem of dnsSubdomainProblems(value.slice(0, slash)))
+      problems.push(`prefix part ${problem === longSubdomain ? maxBytesText(maxSubdomainLength) : problem}`);
   if (name === '') problems.push('name part must be non-empty');
-  else if (name.length > maxLabelLength) problems.push(`name part ${maxLengthText(maxLabelLength)}`);
-  if (!qualifiedName.test(name)) problems.push(`name part ${qualifiedNameText}`);
+  else if (name.length > maxLabelLength) problems.push(`name part ${maxBytesText(maxLabelLength)}`);
+  if (!qualifiedName.test(name)) problems.push(namePartText);
   return problems;
 }
 
-/** A qualified name, in the words that are used of label keys. */
-export function labelKeyProblems(value: string): string[] {
-  return qualifiedNameProblems(value).map((problem) =>
-    problem
-      .replace(/^a qualified name must/, 'a valid label key must')
-      .replace(/^(name part must be no more than \d+) characters$/, '$1 bytes'),
-  );
+export function labelValueProblems(value: string): string[] {
+  const problems: string[] = [];
+  if (value.length > maxLabelLength) problems.push(maxBytesText(maxLabelLength));
+  if (!labelValue.test(value)) problems.push(labelValueText);
+  return problems;
 }
 
-export function labelValueProblems(value: string): string[] {
-  return check(value, maxLabelLength, labelValue, labelValueText);
-}
+const configKeyText = regexText(
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+  '[-._a-zA-Z0-9]+',
+  ['key.name', 'KEY_NAME', 'key-name'],
+);
 
 export function configKeyProblems(value: string): string[] {
-  const text = regexText(
-    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
-    '[-._a-zA-Z0-9]+',
-    ['key.name', 'KEY_NAME', 'key-name'],
-  );
-  const problems = check(value, maxSubdomainLength, configKey, text);
+  const problems = check(value, maxSubdomainLength, configKey, configKeyText);
   if (value === '.') problems.push("must not be '.'");
   else if (value === '..') problems.push("must not be '..'");
   else if (value.startsWith('..')) problems.push("must not start with '..'");

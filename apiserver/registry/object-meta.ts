@@ -1,7 +1,7 @@
 import type { ObjectMeta } from '../../api/generated/meta-v1.ts';
 import { forbidden, invalid, required, tooLong } from './field-error.ts';
 import type { NameRule } from './kind-rules.ts';
-import { labelKeyProblems, labelValueProblems, qualifiedNameProblems } from './names.ts';
+import { labelValueProblems, qualifiedNameProblems } from './names.ts';
 import type { FieldError } from './strategy.ts';
 
 const maxAnnotationBytes = 256 * 1024;
@@ -36,7 +36,7 @@ export function validateObjectMeta(meta: ObjectMeta, rules: MetaRules): FieldErr
 export function validateLabels(labels: Record<string, string> | undefined, field: string): FieldError[] {
   const errors: FieldError[] = [];
   for (const key in labels) {
-    for (const problem of labelKeyProblems(key)) errors.push(invalid(field, key, problem));
+    for (const problem of qualifiedNameProblems(key)) errors.push(invalid(field, key, problem));
     const value = labels[key] ?? '';
     for (const problem of labelValueProblems(value)) errors.push(invalid(field, value, problem));
   }

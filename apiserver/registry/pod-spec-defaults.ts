@@ -10,6 +10,7 @@ import type {
   ResourceRequirements,
 } from '../../api/generated/core-v1.ts';
 import { formatQuantity, parseQuantity, roundUpToMillis } from '../../api/quantity.ts';
+import { podResourceList } from '../../api/resource-list.ts';
 import { setVolumeDefaults } from './volume-defaults.ts';
 
 type AnyContainer = Container | EphemeralContainer;
@@ -28,7 +29,6 @@ export function setPodSpecDefaults(spec: PodSpec): void {
   spec.schedulerName ??= 'default-scheduler';
   mirrorServiceAccount(spec);
   const containers = allContainers(spec);
-  if (spec.hostNetwork === true) setHostPorts([...(spec.containers ?? []), ...(spec.initContainers ?? [])]);
   for (const container of containers) setContainerDefaults(container);
   for (const volume of spec.volumes ?? []) setVolumeDefaults(volume);
   roundResources(spec.resources);
@@ -47,8 +47,9 @@ function mirrorServiceAccount(spec: PodSpec): void {
   spec.serviceAccount = name;
 }
 
-function setHostPorts(containers: readonly Container[]): void {
-  for (const container of containers)
+/** On the host's network every port is the host's. For pods only. */
+export function setHostPorts(spec: PodSpec): void {
+  for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])])
     for (const port of container.ports ?? []) port.hostPort ??= port.containerPort;
 }
 
@@ -118,4 +119,16 @@ export function setRequestsFromLimits(resources: ResourceRequirements | undefine
   const limits = resources?.limits;
   if (resources === undefined || limits === undefined) return;
   resources.requests = { ...limits, ...resources.requests };
+}
+
+const isPodLevel = (name: string): boolean => name === 'cpu' || name === 'memory';
+
+/** A pod that has limits as a whole asks for what its containers ask for together, or for the limits. Mutates. */
+export function setPodRequests(spec: PodSpec): void {
+  const { resources } = spec;
+  if (resources === undefined || Object.keys(resources.limits ?? {}).length === 0) return;
+  const requests = { ...resources.requests };
+  for (const [name, amount] of podResourceList({ ...spec, resources: undefined }, 'requests'))
+    if (isPodLevel(name)) requests[name] ??= formatQuantity(amount);
+  resources.requests = { ...resources.limits, ...requests };
 }

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import type { Container, Pod, PodSpec, Toleration } from '../../api/generated/core-v1.ts';
+import type { Container, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../../api/generated/core-v1.ts';
 import { validateContainers } from './container-validation.ts';
-import { forbidden, invalid } from './field-error.ts';
+import { duplicate, forbidden, invalid } from './field-error.ts';
 import { dnsSubdomainProblems } from './names.ts';
 import { qosClassOf } from './pod-qos.ts';
 import { ipText } from './pod-spec-validation.ts';
@@ -13,7 +13,7 @@ const mutableFields =
 
 /** A pod's spec is fixed but for images, a shorter deadline, more tolerations and what a gated pod may narrow. */
 export function validatePodUpdate(next: Pod, current: Pod): FieldError[] {
-  const errors: FieldError[] = [];
+  const errors = validateMirrorKept(next, current);
   const lengths = ['containers', 'initContainers'] as const;
   for (const name of lengths)
     if ((next.spec[name] ?? []).length !== (current.spec[name] ?? []).length)
@@ -24,6 +24,7 @@ export function validatePodUpdate(next: Pod, current: Pod): FieldError[] {
   );
   errors.push(...validateGatesRemoved(next.spec, current.spec));
   const gated = (current.spec.schedulingGates ?? []).length > 0;
+  if (gated) errors.push(...validateNarrowed(next.spec, current.spec));
   if (!isDeepStrictEqual(withMutableOf(next.spec, current.spec, gated), withoutUndefined(current.spec)))
     errors.push(forbidden('spec', mutableFields));
   return errors;
@@ -57,10 +58,81 @@ function validateTolerationsAdded(next: PodSpec, current: PodSpec): FieldError[]
 
 function validateGatesRemoved(next: PodSpec, current: PodSpec): FieldError[] {
   const before = new Set((current.schedulingGates ?? []).map(({ name }) => name));
-  const added = (next.schedulingGates ?? []).filter(({ name }) => !before.has(name));
-  return added.length > 0
-    ? [forbidden('spec.schedulingGates', 'only deletion is allowed, but found new scheduling gate')]
-    : [];
+  return (next.schedulingGates ?? []).flatMap(({ name }, index) =>
+    before.has(name)
+      ? []
+      : [
+          forbidden(
+            `spec.schedulingGates[${index}].name`,
+            `only deletion is allowed, but found new scheduling gate '${name}'`,
+          ),
+        ],
+  );
+}
+
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+function validateMirrorKept(next: Pod, current: Pod): FieldError[] {
+  const [after, before] = [next, current].map(({ metadata }) => metadata.annotations?.[mirrorAnnotation]);
+  if (after === before) return [];
+  const detail =
+    before === undefined
+      ? 'may not add mirror pod annotation'
+      : 'may not remove or update mirror pod annotation';
+  return [forbidden(`metadata.annotations[${mirrorAnnotation}]`, detail)];
+}
+
+type Terms = readonly NodeSelectorTerm[];
+const termsOf = ({ affinity }: PodSpec): Terms =>
+  affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+
+/** A gated pod may be bound to fewer nodes than before, never to others. */
+function validateNarrowed(next: PodSpec, current: PodSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const selector = next.nodeSelector ?? {};
+  if (Object.entries(current.nodeSelector ?? {}).some(([key, value]) => selector[key] !== value))
+    errors.push(
+      invalid(
+        'spec.nodeSelector',
+        next.nodeSelector,
+        'only additions to spec.nodeSelector are allowed (no mutations or deletions)',
+      ),
+    );
+  const [before, after] = [termsOf(current), termsOf(next)];
+  const field = 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms';
+  if (before.length === 0) return errors;
+  if (before.length !== after.length) {
+    const detail = 'no additions/deletions to non-empty NodeSelectorTerms list are allowed';
+    return [...errors, invalid(field, after.length === 0 ? null : after.map(goTerm), detail)];
+  }
+  for (const [index, term] of after.entries())
+    if (!isNarrowed(term, before[index] ?? {}))
+      errors.push(
+        invalid(`${field}[${index}]`, goTerm(term), 'only additions are allowed (no mutations or deletions)'),
+      );
+  return errors;
+}
+
+/** As Kubernetes prints it, whose inner types have no other names. */
+function goTerm({ matchExpressions, matchFields }: NodeSelectorTerm): Record<string, unknown> {
+  const list = (requirements: NodeSelectorTerm['matchFields']): unknown =>
+    requirements?.map(({ key, operator, values }) => ({
+      Key: key,
+      Operator: operator,
+      Values: values ?? null,
+    })) ?? null;
+  return { MatchExpressions: list(matchExpressions), MatchFields: list(matchFields) };
+}
+
+function isNarrowed(next: NodeSelectorTerm, current: NodeSelectorTerm): boolean {
+  const count = (term: NodeSelectorTerm): number =>
+    (term.matchExpressions ?? []).length + (term.matchFields ?? []).length;
+  // A term without requirements selects nothing, and with one it would select something.
+  if (count(current) === 0) return count(next) === 0;
+  return (['matchExpressions', 'matchFields'] as const).every((name) => {
+    const before = current[name] ?? [];
+    return isDeepStrictEqual((next[name] ?? []).slice(0, before.length), before);
+  });
 }
 
 const withoutUndefined = <T extends object>(object: T): T =>
@@ -83,14 +155,20 @@ function withMutableOf(next: PodSpec, current: PodSpec, gated: boolean): PodSpec
       munged.terminationGracePeriodSeconds = current.terminationGracePeriodSeconds;
   if (gated) {
     munged.nodeSelector = current.nodeSelector;
-    munged.affinity = current.affinity;
+    munged.affinity = withNodeAffinityOf(next, current);
   }
   return withoutUndefined(munged);
 }
 
+function withNodeAffinityOf({ affinity }: PodSpec, current: PodSpec): PodSpec['affinity'] {
+  const { nodeAffinity, ...others } = affinity ?? {};
+  const before = current.affinity?.nodeAffinity;
+  if (before !== undefined) return { ...others, nodeAffinity: before };
+  return current.affinity === undefined && Object.keys(others).length === 0 ? undefined : others;
+}
+
 /** What its node's own files say is not changed here. */
-const isMirror = ({ metadata }: Pod): boolean =>
-  metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
+const isMirror = ({ metadata }: Pod): boolean => metadata.annotations?.[mirrorAnnotation] !== undefined;
 
 /** Ephemeral containers may be added, and nothing else. */
 export function validateEphemeralUpdate(next: Pod, current: Pod): FieldError[] {
@@ -148,7 +226,7 @@ function validateContainersResize(
       return [forbidden(`${path}.name`, 'containers may not be renamed or reordered on resize')];
     const isOneOff = field === 'spec.initContainers' && container.restartPolicy !== 'Always';
     if (isOneOff && !isDeepStrictEqual(container.resources ?? {}, old.resources ?? {}))
-      return [forbidden(`${path}.resources`, 'resources for non-sidecar init containers are immutable')];
+      return [forbidden('spec', 'resources for non-sidecar init containers are immutable')];
     return (['requests', 'limits'] as const)
       .filter((kind) =>
         Object.keys(old.resources?.[kind] ?? {}).some(
@@ -188,7 +266,26 @@ export function validatePodStatusUpdate(next: Pod, current: Pod): FieldError[] {
       errors.push(invalid('status.nominatedNodeName', nominated, problem));
   if ((current.spec.nodeName ?? '') !== (next.spec.nodeName ?? ''))
     errors.push(forbidden('status.nodeName', 'may not be changed directly'));
-  for (const [index, { ip }] of (next.status?.podIPs ?? []).entries())
-    if (isIP(ip) === 0) errors.push(invalid(`status.podIPs[${index}]`, ip, ipText));
+  if (next.status?.qosClass !== current.status?.qosClass)
+    errors.push(invalid('status.qosClass', next.status?.qosClass ?? '', 'field is immutable'));
+  errors.push(...validateIps(next.status?.podIPs ?? [], 'status.podIPs'));
+  const hostIps = next.status?.hostIPs ?? [];
+  if (hostIps[0] !== undefined && hostIps[0].ip !== (next.status?.hostIP ?? ''))
+    errors.push(invalid('status.hostIPs[0].ip', hostIps[0].ip, 'must be equal to `hostIP`'));
+  return [...errors, ...validateIps(hostIps, 'status.hostIPs')];
+}
+
+/** At most one of each family. */
+function validateIps(ips: readonly { readonly ip: string }[], field: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [index, { ip }] of ips.entries())
+    if (isIP(ip) === 0) errors.push(invalid(`${field}[${index}]`, ip, ipText));
+  if (ips.length < 2) return errors;
+  const shown = ips.map(({ ip }) => ({ IP: ip }));
+  if (ips.length > 2 || new Set(ips.map(({ ip }) => isIP(ip))).size < 2)
+    errors.push(invalid(field, shown, 'may specify no more than one IP for each IP family'));
+  for (const [index, { ip }] of ips.entries())
+    if (ips.findIndex((other) => other.ip === ip) < index)
+      errors.push(duplicate(`${field}[${index}]`, { IP: ip }));
   return errors;
 }

@@ -1,11 +1,17 @@
 import type { Container, Pod, PodCondition } from '../../api/generated/core-v1.ts';
 import { pods } from '../../api/generated/resources.ts';
 import { toTime } from '../../base/clock.ts';
-import { invalid } from './field-error.ts';
+import { validateImageTexts } from './container-validation.ts';
+import { forbidden, invalid } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
 import { podColumns } from './pod-columns.ts';
 import { qosClassOf } from './pod-qos.ts';
-import { setPodSpecDefaults, setRequestsFromLimits } from './pod-spec-defaults.ts';
+import {
+  setHostPorts,
+  setPodRequests,
+  setPodSpecDefaults,
+  setRequestsFromLimits,
+} from './pod-spec-defaults.ts';
 import { validatePodSpec } from './pod-spec-validation.ts';
 import {
   validateEphemeralUpdate,
@@ -23,7 +29,8 @@ function setDefaults(pod: Pod): void {
   pod.spec.enableServiceLinks ??= true;
   for (const container of [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])])
     setRequestsFromLimits(container.resources);
-  setRequestsFromLimits(pod.spec.resources);
+  setPodRequests(pod.spec);
+  if (pod.spec.hostNetwork === true) setHostPorts(pod.spec);
 }
 
 function prepareForCreate(pod: Pod, context: WriteContext): void {
@@ -70,6 +77,29 @@ function validateMirror({ metadata, spec }: Pod): FieldError[] {
   return [invalid(field, value, 'must set spec.nodeName if mirror pod annotation is set')];
 }
 
+const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
+const deletionCost = /^(?:0|-[1-9][0-9]*|[1-9][0-9]*)$/;
+const maxDeletionCost = 2 ** 31;
+
+function validateDeletionCost({ metadata }: Pod): FieldError[] {
+  const value = metadata.annotations?.[deletionCostAnnotation];
+  if (value === undefined) return [];
+  const cost = Number(value);
+  const isCost = deletionCost.test(value) && cost >= -maxDeletionCost && cost < maxDeletionCost;
+  const field = `metadata.annotations[${deletionCostAnnotation}]`;
+  return isCost ? [] : [invalid(field, value, 'must be a 32bit integer')];
+}
+
+/** What a pod may get later, but not come with. */
+function validateNew({ spec }: Pod): FieldError[] {
+  const errors: FieldError[] = [];
+  if ((spec.ephemeralContainers ?? []).length > 0)
+    errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
+  if ((spec.nodeName ?? '') !== '' && (spec.schedulingGates ?? []).length > 0)
+    errors.push(forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
+  return errors;
+}
+
 function prepareForUpdate(next: Pod, current: Pod, context: WriteContext): void {
   if (context.subresource === 'resize') resize(next, current);
   if (context.subresource === 'ephemeralcontainers') {
@@ -101,7 +131,13 @@ export const podRules: KindRules<Pod> = {
   validate: (pod, context) =>
     context.subresource === 'ephemeralcontainers'
       ? []
-      : [...validateMirror(pod), ...validatePodSpec(pod.spec, 'spec')],
+      : [
+          ...validateMirror(pod),
+          ...validateDeletionCost(pod),
+          ...validatePodSpec(pod.spec, 'spec'),
+          ...validateImageTexts(pod.spec, 'spec'),
+        ],
+  validateCreate: validateNew,
   validateUpdate: (next, current, context) =>
     context.subresource === 'ephemeralcontainers'
       ? validateEphemeralUpdate(next, current)

@@ -44,14 +44,26 @@ export function validateProbe(
   return errors;
 }
 
-export function validateLifecycle(lifecycle: Lifecycle | undefined, field: string): FieldError[] {
+/** @param graceSeconds what the pod has to end, which no sleep may exceed */
+export function validateLifecycle(
+  lifecycle: Lifecycle | undefined,
+  field: string,
+  graceSeconds: number | undefined,
+): FieldError[] {
+  const { postStart, preStop } = lifecycle ?? {};
   return [
-    ...(lifecycle?.postStart === undefined ? [] : validateHandler(lifecycle.postStart, `${field}.postStart`)),
-    ...(lifecycle?.preStop === undefined ? [] : validateHandler(lifecycle.preStop, `${field}.preStop`)),
+    ...(postStart === undefined ? [] : validateHandler(postStart, `${field}.postStart`, graceSeconds)),
+    ...(preStop === undefined ? [] : validateHandler(preStop, `${field}.preStop`, graceSeconds)),
   ];
 }
 
-function validateHandler(handler: Handler, field: string): FieldError[] {
+function validateSleep(seconds: number, field: string, graceSeconds: number | undefined): FieldError[] {
+  if (graceSeconds === undefined || (seconds >= 0 && seconds <= graceSeconds)) return [];
+  const detail = `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`;
+  return [invalid(field, seconds, detail)];
+}
+
+function validateHandler(handler: Handler, field: string, graceSeconds?: number): FieldError[] {
   const errors: FieldError[] = [];
   let count = 0;
   const take = (name: string, check: () => FieldError[]): void => {
@@ -66,8 +78,7 @@ function validateHandler(handler: Handler, field: string): FieldError[] {
   if (tcpSocket !== undefined)
     take('tcpSocket', () => validatePortNumberOrName(tcpSocket.port, `${field}.tcpSocket.port`));
   if (grpc !== undefined) take('grpc', () => validatePortNumberOrName(grpc.port, `${field}.grpc.port`));
-  if (sleep !== undefined)
-    take('sleep', () => (sleep.seconds < 0 ? [invalid(`${field}.sleep`, sleep.seconds, notNegative)] : []));
+  if (sleep !== undefined) take('sleep', () => validateSleep(sleep.seconds, `${field}.sleep`, graceSeconds));
   if (count === 0) errors.push(required(field, 'must specify a handler type'));
   return errors;
 }

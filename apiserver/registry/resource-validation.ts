@@ -1,7 +1,13 @@
-import type { ResourceRequirements } from '../../api/generated/core-v1.ts';
-import { compareQuantities, parseQuantity } from '../../api/quantity.ts';
-import { invalid, required } from './field-error.ts';
-import { qualifiedNameProblems } from './names.ts';
+import type {
+  Container,
+  EphemeralContainer,
+  PodSpec,
+  ResourceRequirements,
+} from '../../api/generated/core-v1.ts';
+import { compareQuantities, formatQuantity, parseQuantity } from '../../api/quantity.ts';
+import { podResourceList } from '../../api/resource-list.ts';
+import { duplicate, forbidden, invalid, notFoundValue, required, unsupported } from './field-error.ts';
+import { dnsLabelProblems, qualifiedNameProblems } from './names.ts';
 import { notNegative } from './probe-validation.ts';
 import type { FieldError } from './strategy.ts';
 
@@ -77,17 +83,125 @@ export function validateResourceAmount(name: string, amount: string, field: stri
   return errors;
 }
 
-export function validateResources(resources: ResourceRequirements | undefined, field: string): FieldError[] {
+export function validateResources(
+  resources: ResourceRequirements | undefined,
+  field: string,
+  validateName: (name: string, field: string) => FieldError[] = validateContainerResourceName,
+): FieldError[] {
+  if (resources === undefined) return [];
   const errors: FieldError[] = [];
-  const limits = new Map(Object.entries(resources?.limits ?? {}));
+  const limits = new Map(Object.entries(resources.limits ?? {}));
   for (const [name, amount] of limits) {
     const path = `${field}.limits[${name}]`;
-    errors.push(...validateContainerResourceName(name, path), ...validateResourceAmount(name, amount, path));
+    errors.push(...validateName(name, path), ...validateResourceAmount(name, amount, path));
+    errors.push(...validateHugePages(name, amount, path));
   }
-  for (const [name, amount] of Object.entries(resources?.requests ?? {})) {
+  for (const [name, amount] of Object.entries(resources.requests ?? {})) {
     const path = `${field}.requests[${name}]`;
-    errors.push(...validateContainerResourceName(name, path), ...validateResourceAmount(name, amount, path));
+    errors.push(...validateName(name, path), ...validateResourceAmount(name, amount, path));
+    errors.push(...validateHugePages(name, amount, path));
     errors.push(...validateAgainstLimit({ name, amount, limit: limits.get(name) }, field));
+  }
+  const names = [...limits.keys(), ...Object.keys(resources.requests ?? {})];
+  if (names.some(isHugePages) && !names.includes('cpu') && !names.includes('memory'))
+    errors.push(forbidden(field, 'HugePages require cpu or memory'));
+  return errors;
+}
+
+/** An amount of pages of a size is a multiple of that size. */
+function validateHugePages(name: string, amount: string, field: string): FieldError[] {
+  if (!isHugePages(name) || !/^hugepages-\d/.test(name)) return [];
+  const size = parseQuantity(name.slice('hugepages-'.length)).nanos;
+  return size > 0n && parseQuantity(amount).nanos % size === 0n
+    ? []
+    : [invalid(field, amount, `${amount} is not positive integer multiple of ${name}`)];
+}
+
+function validatePodResourceName(name: string, field: string): FieldError[] {
+  const errors = validateResourceName(name, field);
+  if (errors.length > 0) return errors;
+  return name === 'cpu' || name === 'memory' || isHugePages(name)
+    ? []
+    : [unsupported(field, name, ['cpu', 'memory'])];
+}
+
+/** What a pod asks for as a whole covers its containers, of which none may have more. */
+export function validatePodResources(spec: PodSpec, field: string): FieldError[] {
+  const { resources } = spec;
+  if (resources === undefined) return [];
+  const errors: FieldError[] = [];
+  if (resources.claims !== undefined)
+    errors.push(forbidden(`${field}.claims`, 'claims cannot be set for Resources at pod-level'));
+  errors.push(...validateResources(resources, field, validatePodResourceName));
+  for (const [name, needed] of podResourceList({ ...spec, resources: undefined }, 'requests')) {
+    const given = resources.requests?.[name];
+    if (given !== undefined && compareQuantities(needed, parseQuantity(given)) > 0)
+      errors.push(
+        invalid(
+          `${field}.requests[${name}]`,
+          given,
+          `must be greater than or equal to aggregate container requests of ${formatQuantity(needed)}`,
+        ),
+      );
+  }
+  for (const [index, container] of (spec.containers ?? []).entries())
+    for (const [name, amount] of Object.entries(container.resources?.limits ?? {})) {
+      const limit = resources.limits?.[name];
+      if (limit !== undefined && compareQuantities(parseQuantity(amount), parseQuantity(limit)) > 0)
+        errors.push(
+          invalid(
+            `${field}.containers[${index}][${name}].limits`,
+            amount,
+            `must be less than or equal to pod limits of ${limit}`,
+          ),
+        );
+    }
+  return errors;
+}
+
+/** Claims that containers use are claims of their pod. */
+export function validateClaimUses(spec: PodSpec, field: string): FieldError[] {
+  const known = (spec.resourceClaims ?? []).map(({ name }) => name).filter((name) => name !== '');
+  const errors: FieldError[] = [];
+  for (const list of ['containers', 'initContainers', 'ephemeralContainers'] as const) {
+    const containers: readonly (Container | EphemeralContainer)[] = spec[list] ?? [];
+    for (const [index, { resources }] of containers.entries())
+      if (resources?.claims !== undefined)
+        errors.push(
+          ...validateClaims(resources.claims, `${field}.${list}[${index}].resources.claims`, known),
+        );
+  }
+  return errors;
+}
+
+function validateClaims(
+  claims: NonNullable<ResourceRequirements['claims']>,
+  field: string,
+  known: readonly string[],
+): FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [index, { name, request = '' }] of claims.entries()) {
+    const path = `${field}[${index}]`;
+    if (name === '') {
+      errors.push(required(path));
+      continue;
+    }
+    if (request !== '')
+      for (const problem of dnsLabelProblems(request))
+        errors.push(invalid(`${path}.request`, request, problem));
+    const key = request === '' ? name : `${name}/${request}`;
+    const overlaps = request === '' && [...seen].some((other) => other.startsWith(`${name}/`));
+    if (seen.has(name) || overlaps) errors.push(duplicate(path, name));
+    else if (seen.has(key)) errors.push(duplicate(path, key));
+    seen.add(key);
+    if (known.includes(name)) continue;
+    const error = notFoundValue(path, name);
+    const names = known.length === 0 ? ' which is empty' : `: ${[...known].sort().join(', ')}`;
+    errors.push({
+      ...error,
+      message: `${error.message}: must be one of the names in pod.spec.resourceClaims${names}`,
+    });
   }
   return errors;
 }

@@ -1,12 +1,13 @@
 import type {
+  AppArmorProfile,
   PodSecurityContext,
   PodSpec,
   SeccompProfile,
   SecurityContext,
 } from '../../api/generated/core-v1.ts';
-import { validateDescendingPath } from './container-validation.ts';
-import { duplicate, forbidden, invalid, required, unsupported } from './field-error.ts';
+import { duplicate, forbidden, invalid, required, tooLong, unsupported } from './field-error.ts';
 import type { FieldError } from './strategy.ts';
+import { validateDescendingPath } from './volume-use-validation.ts';
 
 const maxId = 2 ** 31 - 1;
 const idRange = `must be between 0 and ${maxId}, inclusive`;
@@ -15,11 +16,17 @@ function validateId(id: number | undefined, field: string): FieldError[] {
   return id === undefined || (id >= 0 && id <= maxId) ? [] : [invalid(field, id, idRange)];
 }
 
-export function validateSecurityContext(context: SecurityContext | undefined, field: string): FieldError[] {
+/** @param onHostUsers whether the pod's users are the host's, where nothing of /proc may be unmasked */
+export function validateSecurityContext(
+  context: SecurityContext | undefined,
+  field: string,
+  onHostUsers: boolean,
+): FieldError[] {
   if (context === undefined) return [];
   const errors = [
     ...validateId(context.runAsUser, `${field}.runAsUser`),
     ...validateId(context.runAsGroup, `${field}.runAsGroup`),
+    ...validateProcMount(context.procMount, `${field}.procMount`, onHostUsers),
     ...validateSeccomp(context.seccompProfile, `${field}.seccompProfile`),
   ];
   if (context.allowPrivilegeEscalation === false) {
@@ -36,21 +43,56 @@ export function validateSecurityContext(context: SecurityContext | undefined, fi
         ),
       );
   }
+  return [...errors, ...validateAppArmor(context.appArmorProfile, `${field}.appArmorProfile`)];
+}
+
+function validateProcMount(mount: string | undefined, field: string, onHostUsers: boolean): FieldError[] {
+  if (mount === undefined) return [];
+  const mounts = ['Default', 'Unmasked'];
+  if (!mounts.includes(mount)) return [unsupported(field, mount, mounts)];
+  return onHostUsers && mount === 'Unmasked'
+    ? [invalid(field, mount, '`hostUsers` must be false to use `Unmasked`')]
+    : [];
+}
+
+const maxProfileLength = 4095;
+
+function validateAppArmor(profile: AppArmorProfile | undefined, field: string): FieldError[] {
+  if (profile === undefined) return [];
+  const path = `${field}.localhostProfile`;
+  const { type, localhostProfile: name } = profile;
+  if (type === '') return [required(`${field}.type`, 'type is required when appArmorProfile is set')];
+  if (type === 'RuntimeDefault' || type === 'Unconfined')
+    return name === undefined ? [] : [invalid(path, name, 'can only be set when AppArmor type is Localhost')];
+  if (type !== 'Localhost')
+    return [unsupported(`${field}.type`, type, ['Localhost', 'RuntimeDefault', 'Unconfined'])];
+  if (name === undefined || name === '')
+    return [required(path, 'must be set when AppArmor type is Localhost')];
+  const errors: FieldError[] = [];
+  if (name !== name.trim()) errors.push(invalid(path, name, 'must not be padded with whitespace'));
+  if (name.length > maxProfileLength) errors.push(tooLong(path, maxProfileLength));
   return errors;
 }
 
 function validateSeccomp(profile: SeccompProfile | undefined, field: string): FieldError[] {
   if (profile === undefined) return [];
+  const errors: FieldError[] = [];
+  const { type, localhostProfile } = profile;
   const types = ['Localhost', 'RuntimeDefault', 'Unconfined'];
-  if (profile.type === '') return [required(`${field}.type`, 'type is required when seccompProfile is set')];
-  if (profile.type === 'Localhost') {
-    if (profile.localhostProfile === undefined)
-      return [required(`${field}.localhostProfile`, 'must be set when seccomp type is Localhost')];
-    return validateDescendingPath(profile.localhostProfile, `${field}.localhostProfile`);
+  if (type === '') errors.push(required(`${field}.type`, 'type is required when seccompProfile is set'));
+  else if (!types.includes(type)) errors.push(unsupported(`${field}.type`, type, types));
+  const path = `${field}.localhostProfile`;
+  if (type === 'Localhost')
+    errors.push(
+      ...(localhostProfile === undefined
+        ? [required(path, 'must be set when seccomp type is Localhost')]
+        : validateDescendingPath(localhostProfile, path)),
+    );
+  else if (localhostProfile !== undefined) {
+    const shown = { Type: type, LocalhostProfile: localhostProfile };
+    errors.push(invalid(path, shown, 'can only be set when seccomp type is Localhost'));
   }
-  if (profile.localhostProfile !== undefined)
-    return [invalid(`${field}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost')];
-  return types.includes(profile.type) ? [] : [unsupported(`${field}.type`, profile.type, types)];
+  return errors;
 }
 
 export function validatePodSecurityContext(spec: PodSpec, field: string): FieldError[] {
@@ -75,9 +117,17 @@ export function validatePodSecurityContext(spec: PodSpec, field: string): FieldE
   const policies = ['Always', 'OnRootMismatch'];
   if (context.fsGroupChangePolicy !== undefined && !policies.includes(context.fsGroupChangePolicy))
     errors.push(unsupported(`${field}.fsGroupChangePolicy`, context.fsGroupChangePolicy, policies));
-  errors.push(...validateSeccomp(context.seccompProfile, `${field}.seccompProfile`));
+  errors.push(
+    ...validateSeccomp(context.seccompProfile, `${field}.seccompProfile`),
+    ...validateAppArmor(context.appArmorProfile, `${field}.appArmorProfile`),
+    ...optional(`${field}.supplementalGroupsPolicy`, context.supplementalGroupsPolicy, ['Merge', 'Strict']),
+    ...optional(`${field}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['MountOption', 'Recursive']),
+  );
   return errors;
 }
+
+const optional = (field: string, value: string | undefined, supported: readonly string[]): FieldError[] =>
+  value === undefined || supported.includes(value) ? [] : [unsupported(field, value, supported)];
 
 const sysctlName = /^(?:[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?$/;
 
@@ -96,12 +146,18 @@ function validateSysctls(context: PodSecurityContext, spec: PodSpec, field: stri
         ),
       );
     else if (names.has(name)) errors.push(duplicate(path, name));
-    if (spec.hostNetwork === true && name.startsWith('net.'))
+    if (spec.hostNetwork === true && /^net[./]/.test(name))
       errors.push(invalid(path, name, "may not be specified when 'hostNetwork' is true"));
+    else if (spec.hostIPC === true && isIpcSysctl(name))
+      errors.push(invalid(path, name, "may not be specified when 'hostIPC' is true"));
     names.add(name);
   }
   return errors;
 }
+
+/** Settings that each IPC namespace has of its own. */
+const isIpcSysctl = (name: string): boolean =>
+  /^kernel[./](?:shm|msg)/.test(name) || /^kernel[./]sem$/.test(name) || /^fs[./]mqueue[./]/.test(name);
 
 export function validateHostNamespaces(spec: PodSpec, field: string): FieldError[] {
   if (spec.hostUsers !== false) return [];

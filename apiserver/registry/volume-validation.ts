@@ -5,11 +5,11 @@ import type {
   Volume,
 } from '../../api/generated/core-v1.ts';
 import { parseQuantity } from '../../api/quantity.ts';
-import { validateDescendingPath } from './container-validation.ts';
 import { validateFieldRef, validateResourceRef, volumeFields } from './env-validation.ts';
 import { duplicate, forbidden, invalid, required, unsupported } from './field-error.ts';
 import { dnsLabelProblems } from './names.ts';
 import type { FieldError } from './strategy.ts';
+import { validateDescendingPath } from './volume-use-validation.ts';
 
 const maxFileMode = 0o777;
 
