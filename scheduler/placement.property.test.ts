@@ -42,6 +42,7 @@ class Both {
   readonly #plugins: PluginSet;
   readonly #nodes = new Map<string, Node>();
   readonly #limits = new Map<string, Readonly<Record<string, number>>>();
+  readonly #attached = new Map<string, readonly string[]>();
   readonly #profile: ReferenceProfile;
   #placed: PlacedReference[] = [];
   #nominated: PlacedReference[] = [];
@@ -52,11 +53,15 @@ class Both {
     this.#index = new PlacementIndex(this.#cluster, plugins);
   }
 
-  setNode({ node, diskLimit }: NodeCase): void {
+  setNode({ node, diskLimit, attached }: NodeCase): void {
     const { name } = node.metadata;
     this.#nodes.set(name, node);
-    const limits = diskLimit === undefined ? undefined : { 'disk.example': diskLimit };
-    this.#limits.set(name, limits ?? {});
+    const driver = 'disk.example';
+    const counts = diskLimit === undefined ? undefined : { [driver]: diskLimit };
+    const claims = attached === undefined ? [] : [attached];
+    this.#limits.set(name, counts ?? {});
+    this.#attached.set(name, claims);
+    const limits = counts && { counts, attached: claims.map((claim) => ({ driver, claim })) };
     this.#cluster.setNodeFacts(withVolumeLimits(toNodeFacts(node), limits));
   }
 
@@ -96,7 +101,7 @@ class Both {
   place(pod: Pod): void {
     const world: World = {
       ...{ nodes: [...this.#nodes.values()], placed: this.#placed, namespaceLabels },
-      ...{ drivers, volumeLimits: this.#limits, volumeLabels },
+      ...{ drivers, volumeLimits: this.#limits, attached: this.#attached, volumeLabels },
       ...{ nominated: this.#nominated, profile: this.#profile },
     };
     const context = { cluster: this.#cluster, plugins: this.#plugins, index: this.#index };
@@ -253,6 +258,19 @@ describe('placements', () => {
     [
       'nominated pods do not count in domains',
       () => vi.spyOn(DomainCounter.prototype, 'imagine').mockReturnValue(),
+    ],
+    [
+      'volumes that are attached do not count unless a pod uses them',
+      () => {
+        const { setNodeFacts } = Cluster.prototype;
+        return vi.spyOn(Cluster.prototype, 'setNodeFacts').mockImplementation(function (
+          this: Cluster,
+          facts,
+        ) {
+          const { volumeLimits: limits } = facts;
+          return setNodeFacts.call(this, { ...facts, volumeLimits: limits && { ...limits, attached: [] } });
+        });
+      },
     ],
     ['what nominated pods forbid is unknown', () => vi.spyOn(Counters.prototype, 'expect').mockReturnValue()],
   ])('are seen to be wrong when %s', (_, plant) => {

@@ -214,6 +214,12 @@ describe('a pod with a claim', () => {
     expect(new PreemptionIndex(context).plan(third, memo)).toMatchObject({ victims: [{ uid: 'second' }] });
     cluster.removePod('second');
     expect(fits('three')).toBe(true);
+    // A volume that is still attached counts though no pod there uses it, and costs no more when one does.
+    const lingering = { driver: 'disk.example', claim: 'default/gone' };
+    cluster.setNodeFacts(
+      withVolumeLimits(toNodeFacts(aNode({ name: 'a' })), limits && { ...limits, attached: [lingering] }),
+    );
+    expect([fits('three'), fits('gone'), fits('one')]).toEqual([false, true, true]);
   });
 
   it('has a claim for itself alone when its access mode is ReadWriteOncePod', () => {

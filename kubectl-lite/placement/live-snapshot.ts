@@ -9,7 +9,7 @@ import type {
 } from '../../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import type { PodGroup } from '../../api/generated/scheduling-x-v1alpha1.ts';
-import type { CSINode, StorageClass } from '../../api/generated/storage-v1.ts';
+import type { CSINode, StorageClass, VolumeAttachment } from '../../api/generated/storage-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { StatusError } from '../../api/status-error.ts';
 import { readConfiguration } from '../../scheduler/configuration.ts';
@@ -27,12 +27,13 @@ const nodeLeases = 'kube-node-lease';
 export async function readSnapshot(session: Session): Promise<Snapshot> {
   const { flags } = session;
   const config = flags.text('scheduler-config');
-  const [namespaces, nodes, budgets, volumes, csiNodes, leases, groups] = await Promise.all([
+  const [namespaces, nodes, budgets, volumes, csiNodes, attachments, leases, groups] = await Promise.all([
     listAll<Namespace>(session, 'namespaces', { isOptional: true }),
     listAll<Node>(session, 'nodes'),
     listAll<PodDisruptionBudget>(session, 'poddisruptionbudgets', { isOptional: true }),
     readVolumes(session),
     listAll<CSINode>(session, 'csinodes.storage.k8s.io', { isOptional: true }),
+    listAll<VolumeAttachment>(session, 'volumeattachments.storage.k8s.io', { isOptional: true }),
     listAll<Lease>(session, 'leases.coordination.k8s.io', { namespace: nodeLeases, isOptional: true }),
     listAll<PodGroup>(session, 'podgroups.scheduling.x-k8s.io', { isOptional: true }),
   ]);
@@ -43,6 +44,7 @@ export async function readSnapshot(session: Session): Promise<Snapshot> {
     budgets,
     volumes,
     csiNodes,
+    attachments,
     strategy: strategyOf(session),
     configured,
   });

@@ -3,7 +3,7 @@ import type { Lease } from '../../api/generated/coordination-v1.ts';
 import type { Namespace, Node, Pod } from '../../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import type { PodGroup } from '../../api/generated/scheduling-x-v1alpha1.ts';
-import type { CSINode } from '../../api/generated/storage-v1.ts';
+import type { CSINode, VolumeAttachment } from '../../api/generated/storage-v1.ts';
 import type { Clock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { Cluster } from '../../scheduler/cache/cluster.ts';
@@ -20,6 +20,7 @@ import type { PreemptionPlan } from '../../scheduler/preemption/preemption-index
 import { type Profile, type Profiles, profilesOf } from '../../scheduler/profile.ts';
 import type { StrategyName } from '../../scheduler/strategies/registry.ts';
 import { type VolumeLookup, volumeNeedsOf } from '../../scheduler/volume-state.ts';
+import { Attachments } from '../../scheduler/volumes/attachments.ts';
 import { type KnownPod, toKnownPod, toPlaced } from './known-pod.ts';
 
 /** A report older than this beside the newest one is not looked at. */
@@ -33,6 +34,7 @@ export interface SnapshotSources {
   readonly budgets: readonly PodDisruptionBudget[];
   readonly volumes: VolumeLookup;
   readonly csiNodes?: readonly CSINode[];
+  readonly attachments?: readonly VolumeAttachment[];
   readonly strategy: StrategyName;
   readonly configured?: readonly ProfileConfiguration[] | undefined;
 }
@@ -50,12 +52,17 @@ export class Snapshot {
   readonly #limits: ReadonlyMap<string, VolumeLimits | undefined>;
 
   constructor(sources: SnapshotSources) {
-    const { namespaces, nodes, budgets, volumes, csiNodes = [], strategy, configured } = sources;
+    const { namespaces, nodes, budgets, volumes, csiNodes = [], attachments = [] } = sources;
+    const { strategy, configured } = sources;
+    const attached = new Attachments();
+    for (const attachment of attachments) attached.add(attachment);
     const labels = new Map(namespaces.map(({ metadata }) => [metadata.name, metadata.labels ?? {}]));
     this.cluster = new Cluster((name) => labels.get(name) ?? {});
     this.#nodes = new Map(nodes.map((node) => [node.metadata.name, node]));
     this.#volumes = volumes;
-    this.#limits = new Map(csiNodes.map((each) => [each.metadata.name, volumeLimitsOf(each)]));
+    const limitsOf = (each: CSINode): VolumeLimits | undefined =>
+      volumeLimitsOf(each, () => attached.volumesOn(each.metadata.name, volumes.volume));
+    this.#limits = new Map(csiNodes.map((each) => [each.metadata.name, limitsOf(each)]));
     for (const node of nodes) this.setNode(node);
     const { cluster } = this;
     const profiles = profilesOf({ cluster, strategy, random: seededRandom(seed), configured });

@@ -20,7 +20,7 @@ export interface NodeFacts extends SelectableNode {
   readonly allowedPods: number;
   /** Bytes by image name. */
   readonly images: ReadonlyMap<string, number>;
-  /** From the node's CSINode. */
+  /** From the node's CSINode and VolumeAttachments. */
   readonly volumeLimits?: VolumeLimits | undefined;
 }
 

@@ -4,24 +4,28 @@ import {
   persistentvolumeclaims,
   persistentvolumes,
   storageclasses,
+  volumeattachments,
 } from '../../api/generated/resources.ts';
-import type { CSINode, StorageClass } from '../../api/generated/storage-v1.ts';
+import type { CSINode, StorageClass, VolumeAttachment } from '../../api/generated/storage-v1.ts';
 import { TaskGroup } from '../../base/task-group.ts';
 import { Informer, type InformerOptions } from '../../client/informer.ts';
 import { type VolumeLimits, volumeLimitsOf } from '../framework/volume-limits.ts';
 import type { VolumeNeeds } from '../framework/volume-needs.ts';
 import { claimNamesOf, placedVolumeNeedsOf, type VolumeLookup, volumeNeedsOf } from '../volume-state.ts';
+import { Attachments } from './attachments.ts';
 import { VolumeReservations } from './volume-reservations.ts';
 
 type FollowOptions = Omit<InformerOptions<PersistentVolume>, 'type'>;
 
-/** Follows claims, volumes, storage classes, and how many volumes nodes can have. */
+/** Follows claims, volumes, storage classes, and how many volumes nodes can have, and have. */
 export class VolumeInformers {
   readonly reservations: VolumeReservations = new VolumeReservations();
   readonly #claims: Informer<PersistentVolumeClaim>;
   readonly #volumes: Informer<PersistentVolume>;
   readonly #classes: Informer<StorageClass>;
   readonly #limits: Informer<CSINode>;
+  readonly #attachments: Informer<VolumeAttachment>;
+  readonly #attached = new Attachments();
   readonly #lookup: VolumeLookup;
 
   constructor({ client, clock, random, logger }: FollowOptions) {
@@ -30,6 +34,7 @@ export class VolumeInformers {
     this.#volumes = new Informer({ ...options, type: persistentvolumes });
     this.#classes = new Informer({ ...options, type: storageclasses });
     this.#limits = new Informer({ ...options, type: csinodes });
+    this.#attachments = new Informer({ ...options, type: volumeattachments });
     this.#lookup = {
       claim: (namespace, name) => this.#claims.lister.get(namespace, name),
       volume: (name) => this.#volumes.lister.get(undefined, name),
@@ -58,10 +63,32 @@ export class VolumeInformers {
   onLimits(changed: (node: string) => void): void {
     const tell = ({ metadata }: CSINode): void => changed(metadata.name);
     this.#limits.addHandler({ onAdd: tell, onUpdate: (_, node) => tell(node), onDelete: tell });
+    this.#attachments.addHandler({
+      onAdd: (attachment) => {
+        this.#attached.add(attachment);
+        changed(attachment.spec.nodeName);
+      },
+      // Its node and its volume stay.
+      onUpdate: () => undefined,
+      onDelete: (attachment) => {
+        this.#attached.remove(attachment);
+        changed(attachment.spec.nodeName);
+      },
+    });
+    const tellNodesOf = ({ metadata }: PersistentVolume): void => {
+      for (const node of this.#attached.nodesOf(metadata.name)) changed(node);
+    };
+    this.#volumes.addHandler({
+      onAdd: tellNodesOf,
+      onUpdate: (_, volume) => tellNodesOf(volume),
+      onDelete: tellNodesOf,
+    });
   }
 
   readonly limitsOf = (node: string): VolumeLimits | undefined =>
-    volumeLimitsOf(this.#limits.lister.get(undefined, node));
+    volumeLimitsOf(this.#limits.lister.get(undefined, node), () =>
+      this.#attached.volumesOn(node, (name) => this.volume(name)),
+    );
 
   needsOf(pod: Pod): VolumeNeeds {
     const waits = (pod.spec.nodeName ?? '') === '';
@@ -91,6 +118,6 @@ export class VolumeInformers {
   }
 
   get #informers(): readonly Pick<Informer<PersistentVolume>, 'run' | 'whenSynced'>[] {
-    return [this.#claims, this.#volumes, this.#classes, this.#limits];
+    return [this.#claims, this.#volumes, this.#classes, this.#limits, this.#attachments];
   }
 }

@@ -27,6 +27,8 @@ export interface World {
   readonly namespaceLabels: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** How many volumes a driver can attach to each node, by node; the driver of each claim, by `namespace/name`. */
   readonly volumeLimits?: ReadonlyMap<string, Readonly<Record<string, number>>>;
+  /** By node: claims whose volumes are attached there, whoever uses them. */
+  readonly attached?: ReadonlyMap<string, readonly string[]>;
   readonly drivers?: Readonly<Record<string, string>>;
   /** Labels of the volumes of claims, by `namespace/name`. */
   readonly volumeLabels?: Readonly<Record<string, Labels>>;
@@ -189,7 +191,11 @@ const volumesOf = ({ drivers = {} }: World, { metadata, spec }: Pod, driver: str
 function hasRoomForVolumes(world: World, pod: Pod, node: Node): boolean {
   const limits = world.volumeLimits?.get(node.metadata.name) ?? {};
   return Object.entries(limits).every(([driver, limit]) => {
-    const there = new Set(on(world, node).flatMap((placed) => volumesOf(world, placed.pod, driver)));
+    const attached = world.attached?.get(node.metadata.name) ?? [];
+    const there = new Set([
+      ...on(world, node).flatMap((placed) => volumesOf(world, placed.pod, driver)),
+      ...attached.filter((claim) => world.drivers?.[claim] === driver),
+    ]);
     const added = new Set(volumesOf(world, pod, driver).filter((claim) => !there.has(claim)));
     return added.size === 0 || there.size + added.size <= limit;
   });

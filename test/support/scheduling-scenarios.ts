@@ -46,6 +46,7 @@ const nodeDraft = fc.record({
   taint: rarely(fc.constantFrom('NoSchedule', 'PreferNoSchedule')),
   unschedulable: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
   diskLimit: rarely(fc.integer({ min: 0, max: 2 })),
+  attached: rarely(fc.constantFrom('one/d1', 'two/d2')),
   rank: maybe(fc.constantFrom('1', '5', '-7', '+6', 'high', '1.5')),
   place: maybe(fc.constantFrom({ [newZone]: 'a' }, { [newZone]: 'b' }, { [oldZone]: 'b' })),
   gpus: fc.constantFrom('0', '1', '3'),
@@ -276,6 +277,8 @@ export interface NodeCase {
   readonly node: Node;
   /** Of the driver `disk.example`. */
   readonly diskLimit: number | undefined;
+  /** A claim whose disk is attached there, whoever uses it. */
+  readonly attached: string | undefined;
 }
 
 export type Step =
@@ -296,6 +299,7 @@ export interface Scenario {
 const nodeCase = (draft: Draft<typeof nodeDraft>, i: number): NodeCase => ({
   node: nodeOf(draft, i),
   diskLimit: draft.diskLimit,
+  attached: draft.attached,
 });
 const template = fc.nat(3);
 const step = fc.oneof<fc.WeightedArbitrary<Step>[]>(

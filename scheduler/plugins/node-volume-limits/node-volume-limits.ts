@@ -35,7 +35,7 @@ function excessOf(pod: PodClass, node: NodeInfo): Excess | undefined {
 function excessBeside(pod: PodClass, node: NodeInfo, expected: readonly Nomination[]): Excess | undefined {
   const wanted = pod.volumes.attached ?? [];
   for (const driver of new Set(wanted.map((volume) => volume.driver))) {
-    const limit = node.volumeLimits?.[driver];
+    const limit = node.volumeLimits?.counts[driver];
     if (limit === undefined) continue;
     const there = claimsOn(node, driver, expected);
     const used = there.size;
@@ -46,9 +46,11 @@ function excessBeside(pod: PodClass, node: NodeInfo, expected: readonly Nominati
   return undefined;
 }
 
-/** Claims whose volumes the driver has attached there, or is going to for pods that are expected. */
+/** Claims whose volumes the driver has attached there, still or for pods, or is going to for pods that are expected. */
 function claimsOn(node: NodeInfo, driver: string, expected: readonly Nomination[]): Set<string> {
   const claims = new Set(node.attachedVolumes.claimsOf(driver));
+  for (const volume of node.volumeLimits?.attached ?? [])
+    if (volume.driver === driver) claims.add(volume.claim);
   for (const { podClass } of expected)
     for (const volume of podClass.volumes.attached ?? [])
       if (volume.driver === driver) claims.add(volume.claim);
