@@ -67,6 +67,8 @@ export interface StoragePut {
   /** Its metadata.resourceVersion is ignored. Once it is written it must not change: the watch hands it on. */
   readonly object: AnyObject;
   readonly expected: number;
+  /** The condition probably holds: several such puts are first tried all or none, which costs less. */
+  readonly isLikely?: true;
 }
 
 /** An object's JSON with an empty resourceVersion, and where in it that belongs. */

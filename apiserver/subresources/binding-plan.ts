@@ -71,7 +71,10 @@ function planPut(
     if (pod === undefined) throw notFound({ group: '', plural: 'pods' }, item.name);
     const object = bindPod(pod.object, item, nowMs);
     const key = keyOf('/pods', item.namespace, item.name);
-    return { pod: object as Pod & AnyObject, put: { type: 'put', key, object, expected: pod.version } };
+    return {
+      pod: object as Pod & AnyObject,
+      put: { type: 'put', key, object, expected: pod.version, isLikely: true },
+    };
   } catch (error) {
     // One pod's refusal is its result, not the batch's.
     if (!(error instanceof StatusError)) throw error;

@@ -7,6 +7,7 @@ import type {
   StorageBatch,
   StorageError,
   StorageEvent,
+  StoragePut,
   StorageRewrite,
   StoredObject,
 } from '../../apiserver/storage/storage.ts';
@@ -147,8 +148,10 @@ function manyWrites(storage: () => Storage): void {
   });
 }
 
+const likelyOrNot: readonly Pick<StoragePut, 'isLikely'>[] = [{}, { isLikely: true }];
+
 function batchWrites(storage: () => Storage): void {
-  it('commits each on its own condition', async () => {
+  it.each(likelyOrNot)('commits each on its own condition: %j', async (likely) => {
     const namespace = fresh();
     const names = Array.from({ length: 300 }, (_, index) => `n${String(index).padStart(3, '0')}`);
     const blocking = await putConfigMap(storage(), at(namespace, 'n150'));
@@ -158,6 +161,7 @@ function batchWrites(storage: () => Storage): void {
         key: configMapKey(namespace, name),
         object: configMap(namespace, name),
         expected: 0,
+        ...likely,
       })),
     );
     expect(results.filter((result) => 'conflict' in result)).toEqual([
@@ -167,7 +171,7 @@ function batchWrites(storage: () => Storage): void {
       if (!('conflict' in result)) expect(await storage().get(result.key)).toEqual(result);
   });
 
-  it('commits none where a check of all does not hold', async () => {
+  it.each(likelyOrNot)('commits none where a check of all does not hold: %j', async (likely) => {
     const namespace = fresh();
     const fence = await putConfigMap(storage(), at(namespace, 'fence'));
     const puts = ['a', 'b'].map((name) => ({
@@ -175,6 +179,7 @@ function batchWrites(storage: () => Storage): void {
       key: configMapKey(namespace, name),
       object: configMap(namespace, name),
       expected: 0,
+      ...likely,
     }));
     const check = { type: 'check' as const, key: fence.key, expected: fence.version };
     const stale = { ...check, expected: 0 };

@@ -30,8 +30,10 @@ export interface PreparedPut {
   readonly expectedRevision: number;
   readonly prepared: PreparedObject;
   readonly writeId: Buffer;
-  /** Whoever wrote it knows what it replaces: that it has changed meanwhile is the exception. */
+  /** Whoever wrote it knows what it replaces. */
   readonly isRewrite: boolean;
+  /** That what it replaces has changed meanwhile is the exception. */
+  readonly isLikely?: boolean;
 }
 
 /** A put in its place in a transaction, as it goes to etcd. */
@@ -72,7 +74,8 @@ export class EtcdPuts {
     const prepared = this.#cipher === undefined ? plain : encryptPrepared(key, plain, this.#cipher);
     const isRewrite = put.type === 'rewrite';
     const writeId = this.#own.begin(isRewrite ? { base: expected } : { object: put.object }, plain);
-    return { key, expectedRevision: revisionOf(expected), prepared, writeId, isRewrite };
+    const isLikely = put.type === 'rewrite' || put.isLikely === true;
+    return { key, expectedRevision: revisionOf(expected), prepared, writeId, isRewrite, isLikely };
   }
 
   /** @throws StorageError */
@@ -195,7 +198,7 @@ export class EtcdPuts {
     batch: readonly PreparedPut[],
     checks: readonly Condition[],
   ): Promise<StoredObject[] | undefined> {
-    if (!batch.every(({ isRewrite }) => isRewrite)) return undefined;
+    if (!batch.every(({ isLikely }) => isLikely)) return undefined;
     try {
       return await this.#together(batch, checks);
     } catch (error) {
