@@ -79,13 +79,20 @@ export type Verdict =
       readonly points: Readonly<Record<string, number>>;
     };
 
-/** Every node's verdict, the best first. */
-export function explain(context: SchedulingContext, pod: PodClass): readonly Verdict[] {
+/**
+ * Every node's verdict, the best first.
+ * @param known of every slot why the class cannot go there, for one who knows; else each node is asked
+ */
+export function explain(
+  context: SchedulingContext,
+  pod: PodClass,
+  known?: (slot: number) => NamedRejection | undefined,
+): readonly Verdict[] {
   const { cluster, index } = context;
   const placement = index.placementOf(pod);
   const { local, rules } = placement;
   const verdicts = [...cluster.nodes].map((node): Verdict => {
-    const rejection = rejectionOn(context, pod, node, rules);
+    const rejection = known === undefined ? rejectionOn(context, pod, node, rules) : known(node.slot);
     if (rejection !== undefined) return { node: node.name, fits: false, ...rejection };
     const points: Record<string, number> = { ...local.scores(node) };
     for (const { plugin, weight, rule } of rules) {

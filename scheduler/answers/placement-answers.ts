@@ -51,14 +51,15 @@ export class PlacementAnswers {
   placement(pod: Pod): PodPlacement {
     const explanation = this.#ask(pod, (asked) => explainPod(this.#options.judge, asked));
     const { state, node, message, verdicts } = explanation;
+    const refusals = refusalGroups(verdicts);
     const { namespace = 'default', name, uid = '' } = pod.metadata;
     return {
       ...{ kind: 'PodPlacement', apiVersion: 'coracle.dev/v1', metadata: { namespace, name, uid } },
       ...{ state, nodeName: node, message },
-      refusals: refusalGroups(verdicts),
+      refusals,
       nodes: verdicts.slice(0, maxListedNodes),
       nodeCount: verdicts.length,
-      text: explanationText(explanation),
+      text: explanationText(explanation, refusals),
     };
   }
 

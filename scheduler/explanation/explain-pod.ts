@@ -59,14 +59,16 @@ export function explainPod(judge: Judge, pod: AskedPod): Explanation {
   return withoutNomination(judge, pod, (nominatedFor) => {
     let verdicts: readonly Verdict[] | undefined;
     const outlook = outlookOf(judge, profile, pod, (stuck) => {
-      verdicts = explain(profile.context, stuck);
+      verdicts = judge.verdictsFor(profile, stuck);
     });
     const { state, node } = outlook;
     const message =
       outlook.state === 'Schedulable'
         ? `fits now and goes to ${outlook.node} at the next turn`
         : `${outlook.message}${evictionWords(outlook, nominatedFor)}`;
-    return { ...head, state, node, message, verdicts: verdicts ?? explain(profile.context, podClass) };
+    verdicts ??=
+      state === 'Unschedulable' ? judge.verdictsFor(profile, podClass) : explain(profile.context, podClass);
+    return { ...head, state, node, message, verdicts };
   });
 }
 

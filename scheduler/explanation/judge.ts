@@ -7,7 +7,7 @@ import type { PodGroups } from '../groups/pod-groups.ts';
 import type { DisruptionBudget } from '../preemption/disruption-budget.ts';
 import { PreemptionIndex, type PreemptionPlan } from '../preemption/preemption-index.ts';
 import type { Profile, Profiles } from '../profile.ts';
-import { preFilter } from '../schedule.ts';
+import { explain, preFilter, type Verdict } from '../schedule.ts';
 
 export interface JudgeOptions {
   readonly cluster: Cluster;
@@ -56,6 +56,15 @@ export class Judge {
     if (!pod.mayPreempt) return undefined;
     const { memo, preemption } = this.#knowledgeOf(profile);
     return preemption.plan(pod, memo.diagnosisOf(pod));
+  }
+
+  /** Of a class that fits nowhere, every node's. What the message was made of is not found a second time. */
+  verdictsFor(profile: Profile, pod: PodClass): readonly Verdict[] {
+    const { context } = profile;
+    // What pods elsewhere say is asked anew.
+    if (context.index.placementOf(pod).rules.length > 0) return explain(context, pod);
+    const diagnosis = this.#knowledgeOf(profile).memo.diagnosisOf(pod);
+    return explain(context, pod, (slot) => diagnosis.rejectionAt(slot));
   }
 
   #knowledgeOf(profile: Profile): Knowledge {

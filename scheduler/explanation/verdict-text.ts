@@ -8,7 +8,7 @@ type Fit = Extract<Verdict, { readonly fits: true }>;
 /** Nodes that one line names; of more it says how many. */
 const maxNamed = 8;
 
-export const refusalsOf = (verdicts: readonly Verdict[]): readonly Refusal[] =>
+const refusalsOf = (verdicts: readonly Verdict[]): readonly Refusal[] =>
   verdicts.filter((verdict): verdict is Refusal => !verdict.fits);
 
 export const fitsOf = (verdicts: readonly Verdict[]): readonly Fit[] =>
@@ -43,8 +43,8 @@ export function refusalGroups(verdicts: readonly Verdict[]): readonly RefusalGro
 }
 
 /** One paragraph for all nodes that refuse for the same reasons: the plugin, what is needed, and where most is free. */
-export function groupedRefusals(verdicts: readonly Verdict[]): string[] {
-  return refusalGroups(verdicts).flatMap(({ plugin, reasons, nodes, nearest }) => [
+export function groupedRefusals(groups: readonly RefusalGroup[]): string[] {
+  return groups.flatMap(({ plugin, reasons, nodes, nearest }) => [
     `  ${nodes.length === 1 ? '1 node' : `${nodes.length} nodes`}: ${plugin}: ${reasons.join(', ')}`,
     ...shortfallLines(nearest),
     `    on ${named(nodes)}`,
@@ -62,18 +62,24 @@ function shortfallLines({ node, shortfalls = [], change = '' }: Refusal): string
 /** The node that lacks the least, measured by what is needed. */
 function nearestBy(group: readonly Refusal[]): Refusal | undefined {
   let nearest: Refusal | undefined;
-  for (const refusal of group) if (nearest === undefined || isNearer(refusal, nearest)) nearest = refusal;
+  let least = Number.POSITIVE_INFINITY;
+  for (const refusal of group) {
+    const lack = lackOf(refusal);
+    // Of equals the first by name, so that whoever asks is told the same.
+    const isNearer = lack < least || (lack === least && nearest !== undefined && refusal.node < nearest.node);
+    if (!isNearer) continue;
+    nearest = refusal;
+    least = lack;
+  }
   return nearest;
 }
 
-/** Of equals the first by name, so that whoever asks is told the same. */
-function isNearer(one: Refusal, other: Refusal): boolean {
-  const difference = lackOf(one) - lackOf(other);
-  return difference < 0 || (difference === 0 && one.node < other.node);
+function lackOf({ shortfalls }: Refusal): number {
+  let lack = 0;
+  for (const { needed, free } of shortfalls ?? [])
+    lack = Math.max(lack, (needed - free) / Math.max(1, needed));
+  return lack;
 }
-
-const lackOf = ({ shortfalls = [] }: Refusal): number =>
-  Math.max(0, ...shortfalls.map(({ needed, free }) => (needed - free) / Math.max(1, needed)));
 
 function named(names: readonly string[]): string {
   const rest = names.length - maxNamed;

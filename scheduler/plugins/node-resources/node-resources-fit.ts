@@ -1,7 +1,7 @@
 import type { NodeInfo } from '../../framework/node-info.ts';
 import type { NodeFilter, Shortfall } from '../../framework/plugin.ts';
 import type { PodClass } from '../../framework/pod-class.ts';
-import { amountText, ResourceSum, type Resources } from '../../framework/resources.ts';
+import { amountText, noResources, ResourceSum, type Resources } from '../../framework/resources.ts';
 
 interface Need extends Shortfall {
   readonly allocatable: number;
@@ -18,7 +18,7 @@ export const nodeResourcesFit: NodeFilter = {
   reject(pod, node) {
     const nominated = nominatedAbove(pod, node);
     const hasRoom = node.podCount + nominated.pods < node.allowedPods;
-    const short = needsOf(pod, node, nominated.sum).filter(({ needed, free }) => needed > 0 && needed > free);
+    const short = shortOf(pod, node, nominated);
     const shortfalls = short.map(({ resource, needed, free }) => ({ resource, needed, free }));
     const pods = { resource: 'pods', needed: 1, free: node.allowedPods - node.podCount - nominated.pods };
     return {
@@ -79,9 +79,17 @@ function more({ resource, needed, free, allocatable }: Need): string {
   }
 }
 
-function nominatedAbove(pod: PodClass, node: NodeInfo): { readonly sum: Resources; readonly pods: number } {
+interface Expected {
+  readonly sum: Resources;
+  readonly pods: number;
+}
+
+const nobody: Expected = { sum: noResources, pods: 0 };
+
+/** Pods of this or a higher priority that wait for room there. */
+function nominatedAbove(pod: PodClass, node: NodeInfo): Expected {
+  if (node.nominations.length === 0) return nobody;
   const sum = new ResourceSum();
-  sum.add(node.requested, 1);
   let pods = 0;
   for (const { podClass } of node.nominations) {
     if (podClass.priority < pod.priority) continue;
@@ -107,29 +115,24 @@ const freeOf = (node: NodeInfo, resource: string): number =>
 
 /** Beside the pods that the node is kept for. */
 function fitsBeside(pod: PodClass, node: NodeInfo): boolean {
-  const { sum, pods } = nominatedAbove(pod, node);
-  if (node.podCount + pods >= node.allowedPods) return false;
-  return needsOf(pod, node, sum).every(({ needed, free }) => needed === 0 || needed <= free);
+  const expected = nominatedAbove(pod, node);
+  if (node.podCount + expected.pods >= node.allowedPods) return false;
+  return shortOf(pod, node, expected).length === 0;
 }
 
-function needsOf({ requests }: PodClass, { allocatable }: NodeInfo, taken: Resources): readonly Need[] {
-  const need = (resource: string, needed: number, total: number, used: number): Need => ({
-    resource,
-    needed,
-    free: total - used,
-    allocatable: total,
-  });
-  return [
-    need('cpu', requests.cpuMillis, allocatable.cpuMillis, taken.cpuMillis),
-    need('memory', requests.memoryBytes, allocatable.memoryBytes, taken.memoryBytes),
-    need(
-      'ephemeral-storage',
-      requests.ephemeralStorageBytes,
-      allocatable.ephemeralStorageBytes,
-      taken.ephemeralStorageBytes,
-    ),
-    ...[...requests.scalars].map(([name, needed]) =>
-      need(name, needed, allocatable.scalars.get(name) ?? 0, taken.scalars.get(name) ?? 0),
-    ),
-  ];
+/** What is missing. Asked of every node for a pod that fits nowhere: nothing is made for what is there. */
+function shortOf({ requests }: PodClass, node: NodeInfo, { sum }: Expected): readonly Need[] {
+  const short: Need[] = [];
+  const look = (resource: string, needed: number, expected: number): void => {
+    if (needed <= 0) return;
+    const allocatable = node.amountOf(resource, 'allocatable');
+    const free = allocatable - node.amountOf(resource, 'requested') - expected;
+    if (needed > free) short.push({ resource, needed, free, allocatable });
+  };
+  look('cpu', requests.cpuMillis, sum.cpuMillis);
+  look('memory', requests.memoryBytes, sum.memoryBytes);
+  look('ephemeral-storage', requests.ephemeralStorageBytes, sum.ephemeralStorageBytes);
+  if (requests.scalars.size > 0)
+    for (const [name, needed] of requests.scalars) look(name, needed, sum.scalars.get(name) ?? 0);
+  return short;
 }
