@@ -245,4 +245,33 @@ describe('a pod with a claim', () => {
     cluster.removePod('user');
     expect(schedule(context, second, leastLoaded)).toBeDefined();
   });
+
+  it('gets its claim for itself by eviction, however many nodes evict others with less harm', () => {
+    const alone = claim('disk', '', { accessModes: ['ReadWriteOncePod'] });
+    const lookup = { claim: () => alone, volume: () => volume({}), storageClass: () => undefined };
+    const cluster = new Cluster();
+    const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
+    const put = (user: Pod, nodeName: string): void => {
+      const { uid, name } = user.metadata;
+      const podClass = toPodClass(user, placedVolumeNeedsOf(user, lookup));
+      cluster.setPod({ uid, name, podClass, nodeName, isLive: true, isAssumed: false });
+    };
+    for (let i = 0; i < 200; i += 1) {
+      const node = aNode({ name: `n${i}`, cpu: '1' });
+      // Whether a pod uses the claim is no matter of labels.
+      cluster.setNode({ ...node, metadata: { ...node.metadata, labels: {} } });
+      put(aPod({ name: `other-${i}`, cpu: '1' }), `n${i}`);
+    }
+    cluster.removePod([...cluster.podsOn('n150')][0]?.uid ?? '');
+    const dearer = { ...pod, metadata: { ...pod.metadata, uid: 'user' }, spec: { ...pod.spec, priority: 5 } };
+    put(dearer, 'n150');
+    const wanted = { ...pod, spec: { ...pod.spec, priority: 7 } };
+    const second = toPodClass(wanted, volumeNeedsOf(wanted, lookup));
+    expect(schedule(context, second, leastLoaded)).toBeUndefined();
+    const diagnosis = new DiagnosisMemo(context).diagnosisOf(second);
+    expect(new PreemptionIndex(context).plan(second, diagnosis)).toMatchObject({
+      node: 'n150',
+      victims: [{ uid: 'user' }],
+    });
+  });
 });

@@ -5,7 +5,7 @@
 import { type CarriedTerm, type NamespaceLabels, usesNamespaceLabels } from '../framework/affinity-term.ts';
 import { labelOf } from '../framework/node-affinity-term.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
-import type { CounterSource, CounterSpec } from '../framework/plugin.ts';
+import { type CounterSource, type CounterSpec, wholeCluster } from '../framework/plugin.ts';
 import type { PodClass } from '../framework/pod-class.ts';
 import { DomainCounter } from './domain-counter.ts';
 import type { PlacedPods } from './placed-pods.ts';
@@ -63,7 +63,7 @@ export class Counters implements CounterSource {
     if (known !== undefined) return known;
     const created = new Topology(key);
     this.#topologies.set(key, created);
-    for (const node of this.#cluster.eachNode()) created.place(node.slot, labelOf(node, key));
+    for (const node of this.#cluster.eachNode()) created.place(node.slot, domainNameOf(node, key));
     return created;
   }
 
@@ -89,7 +89,8 @@ export class Counters implements CounterSource {
   }
 
   enterNode(node: NodeInfo): void {
-    for (const topology of this.#topologies.values()) topology.place(node.slot, labelOf(node, topology.key));
+    for (const topology of this.#topologies.values())
+      topology.place(node.slot, domainNameOf(node, topology.key));
     const classes = this.#classesOn(node);
     for (const { counter } of this.#inOrder)
       if (counter.spec.isEligible?.(node) !== false) counter.enter(node.slot, countedOf(classes, counter));
@@ -180,3 +181,6 @@ function countedOf(classes: ReadonlyMap<PodClass, ClassCount>, { spec }: DomainC
     if (spec.counts(podClass)) pods += spec.liveOnly ? live : all;
   return pods;
 }
+
+const domainNameOf = (node: NodeInfo, key: string): string | undefined =>
+  key === wholeCluster ? 'all nodes' : labelOf(node, key);

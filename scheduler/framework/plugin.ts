@@ -53,6 +53,9 @@ export interface NodeScore {
 /** A domain is the set of nodes that share a topology label's value; nodes without the label are in none. */
 export const noDomain = -1;
 
+/** As a topology key: one domain with all nodes, whatever their labels. */
+export const wholeCluster = '';
+
 /** Pods of some kind, counted by topology domain. */
 export interface DomainCounts {
   count(domain: number): number;

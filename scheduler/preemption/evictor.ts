@@ -111,7 +111,8 @@ export class Evictor {
     } as const;
     const response = await this.#options.client.request(request);
     if (response.status >= 300) throw toStatusError(request, response);
-    return decodeJson<{ readonly results: readonly BulkResult[] }>(request, response.body).results;
+    const { results = [] } = decodeJson<{ readonly results?: readonly BulkResult[] }>(request, response.body);
+    return results;
   }
 
   #conclude(order: Order, result: BulkResult | undefined): void {

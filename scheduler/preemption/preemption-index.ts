@@ -106,7 +106,8 @@ export class PreemptionIndex {
     });
     let best: Candidate | undefined;
     let found = 0;
-    for (const candidate of candidates.sort(compareHarm).slice(0, maxTried)) {
+    const helpful = this.#freeingClaims(pod, candidates);
+    for (const candidate of helpful.sort(compareHarm).slice(0, maxTried)) {
       // Constraints between pods only add to the harm.
       if (best !== undefined && (found >= enoughFound || compareHarm(best, candidate) <= 0)) break;
       const tried = this.#tryOn(pod, candidate.node);
@@ -115,6 +116,17 @@ export class PreemptionIndex {
       if (best === undefined || compareHarm(tried, best) < 0) best = tried;
     }
     return best;
+  }
+
+  /** While another pod uses a claim that the pod must have for itself, it helps only to evict that one. */
+  #freeingClaims({ volumes: { exclusive } }: PodClass, candidates: Candidate[]): Candidate[] {
+    if (exclusive === undefined) return candidates;
+    const hasUser = ({ classesWithVolumes }: NodeInfo): boolean =>
+      [...classesWithVolumes.keys()].some(({ volumes: { claims = [] } }) =>
+        exclusive.some((claim) => claims.includes(claim)),
+      );
+    const isInUse = [...this.#context.cluster.nodes].some(hasUser);
+    return isInUse ? candidates.filter(({ node }) => hasUser(node)) : candidates;
   }
 
   /** As `findVictims`, with the pods really away: asks, and puts all of them back. Nobody else sees anything of it. */

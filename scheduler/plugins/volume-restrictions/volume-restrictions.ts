@@ -1,4 +1,4 @@
-import type { DomainPlugin, DomainRule, Rejection } from '../../framework/plugin.ts';
+import { type DomainPlugin, type DomainRule, type Rejection, wholeCluster } from '../../framework/plugin.ts';
 
 const taken: Rejection = {
   reasons: ['node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode'],
@@ -15,13 +15,13 @@ export const volumeRestrictions: DomainPlugin = {
     (volumes.exclusive ?? []).map((claim): DomainRule => {
       const users = counters.counter({
         id: `claim ${claim}`,
-        topologyKey: 'kubernetes.io/hostname',
+        topologyKey: wholeCluster,
         counts: (pod) => pod.volumes.claims?.includes(claim) === true,
         liveOnly: false,
       });
       return {
         id: `claim ${claim}`,
-        topologyKey: 'kubernetes.io/hostname',
+        topologyKey: wholeCluster,
         counters: [users],
         isHard: true,
         reject: () => (users.total > 0 ? taken : undefined),
