@@ -18,7 +18,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
 /** Beyond the table: `why`, `what-if` and `rebalance` ask the scheduler's core, which does no I/O, in their own process. */
 const askingFolder = 'kubectl-lite/placement/';
 const schedulerCore =
-  /^scheduler\/((cache|framework|strategies|explanation|groups)\/.*|preemption\/(disruption-budget|preemption-index)|rebalance\/(movable|next-move|node-health|node-load)|(configuration|diagnosis-memo|diagnosis-message|load-feed|profile|schedule|volume-state))\.ts$/;
+  /^scheduler\/((cache|framework|strategies|explanation|groups)\/.*|preemption\/(disruption-budget|preemption-index)|volumes\/attachments|rebalance\/(movable|next-move|node-health|node-load)|(configuration|diagnosis-memo|diagnosis-message|load-feed|profile|schedule|volume-state))\.ts$/;
 
 const asksCore = (path: string, target: string): boolean =>
   path.startsWith(askingFolder) && schedulerCore.test(target);
