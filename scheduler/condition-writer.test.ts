@@ -31,6 +31,31 @@ async function write(reported: Pod, stored: Pod): Promise<string[]> {
   return written;
 }
 
+it('says of which generation of the pod it speaks, and again of the next one', async () => {
+  const bodies: Pod[] = [];
+  const client: ConditionWriterOptions['client'] = {
+    patch: async (_, __, { body }) => {
+      bodies.push(body as Pod);
+      return seen as never;
+    },
+    get: async () => seen as never,
+  };
+  const writer = new ConditionWriter({ client, clock: new ManualClock(), logger: silentLogger });
+  const told = (generation: number, conditions: object[] = []): Pod =>
+    ({ ...seen, metadata: { ...seen.metadata, generation }, status: { ...seen.status, conditions } }) as Pod;
+  const report = async (pod: Pod): Promise<void> => {
+    writer.report({ pod, reason: 'Unschedulable', message: 'no node' });
+    await writer.drain();
+  };
+  await report(told(1));
+  const [condition] = bodies[0]?.status?.conditions ?? [];
+  expect(condition).toMatchObject({ status: 'False', observedGeneration: 1 });
+  await report(told(1, [condition ?? {}]));
+  expect(bodies).toHaveLength(1);
+  await report(told(2, [condition ?? {}]));
+  expect(bodies[1]?.status?.conditions?.[0]?.observedGeneration).toBe(2);
+});
+
 it.each([
   ['what was seen is written to', at('1'), at('1'), ['1']],
   ['what has changed meanwhile is looked at again', at('1'), at('2'), ['2']],

@@ -107,6 +107,7 @@ function patchOf(
   const previous = conditionOf(current);
   const condition: PodCondition = {
     type: 'PodScheduled',
+    observedGeneration: current.metadata.generation,
     status: 'False',
     reason,
     message,
@@ -128,5 +129,8 @@ const nominationOf = (pod: Pod): string => pod.status?.nominatedNodeName ?? '';
 function saysAlready({ pod, reason, message, nominatedNodeName }: ConditionReport): boolean {
   const condition = conditionOf(pod);
   if (nominatedNodeName !== undefined && nominatedNodeName !== nominationOf(pod)) return false;
-  return condition?.status === 'False' && condition.reason === reason && condition.message === message;
+  if (condition?.status !== 'False' || condition.reason !== reason || condition.message !== message)
+    return false;
+  // The API server says itself that a pod is gated, of no generation.
+  return reason === 'SchedulingGated' || condition.observedGeneration === pod.metadata.generation;
 }

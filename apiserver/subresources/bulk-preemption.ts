@@ -138,10 +138,11 @@ class BulkPreemption {
 
 /** Pure. */
 function withCondition(pod: AnyObject, message: string, nowMs: number): AnyObject {
-  const { status } = pod as Pod & AnyObject;
+  const { metadata, status } = pod as Pod & AnyObject;
   const others = (status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionTarget');
   const condition = {
     type: 'DisruptionTarget',
+    observedGeneration: metadata.generation,
     status: 'True',
     lastProbeTime: null,
     lastTransitionTime: toTime(nowMs),

@@ -89,6 +89,7 @@ export class PodGcController implements ControlLoop {
   async #markDisrupted(pod: Pod, message: string): Promise<void> {
     const condition = {
       type: 'DisruptionTarget',
+      observedGeneration: pod.metadata.generation,
       status: 'True',
       reason: 'DeletionByPodGC',
       message,

@@ -95,6 +95,7 @@ export class TaintEvictionController implements ControlLoop {
     this.#report(pod, `Marking for deletion Pod ${keyOf(pod)}`);
     const condition = {
       type: 'DisruptionTarget',
+      observedGeneration: pod.metadata.generation,
       status: 'True',
       reason: 'DeletionByTaintManager',
       message: 'Taint manager: deleting due to NoExecute taint',

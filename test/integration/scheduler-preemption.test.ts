@@ -125,12 +125,14 @@ describe('preemption', () => {
     });
     expect(cluster.condition('victim', 'DisruptionTarget')).toMatchObject({
       status: 'True',
+      observedGeneration: 1,
       reason: 'PreemptionByScheduler',
       message: 'default-scheduler: preempting to accommodate a higher priority pod',
     });
-    expect(cluster.condition('important', 'PodScheduled')?.message).toBe(
-      '0/2 nodes are available: 2 Insufficient cpu.',
-    );
+    expect(cluster.condition('important', 'PodScheduled')).toMatchObject({
+      message: '0/2 nodes are available: 2 Insufficient cpu.',
+      observedGeneration: 1,
+    });
     await eventually(async () =>
       expect(await eventsFor('victim', 'Preempted')).toEqual([
         `Preempted by pod ${important.metadata.uid} on node ${victimNode}`,
