@@ -214,6 +214,20 @@ describe('a group', () => {
     expect(world.bound('g-')).toHaveLength(3);
   });
 
+  it('evicts elsewhere when the node on which its victims end falls ill', async () => {
+    const world = worldOf('2', '2');
+    world.addPod({ name: 'low-n0', cpu: '2', priority: 1, on: 'n0' });
+    world.addPod({ name: 'low-n1', cpu: '2', priority: 2, on: 'n1' });
+    world.setMinCount('g', 2);
+    addMembers(world, 'g', 2, { cpu: '1', priority: 10 });
+    await world.settle();
+    expect(world.evicted).toEqual(['default/low-n0']);
+    const taints = [{ key: 'node.kubernetes.io/unreachable', effect: 'NoExecute' }];
+    world.nodes.upsert(aNode({ name: 'n0', cpu: '2', taints }));
+    await world.settle();
+    expect(world.evicted).toEqual(['default/low-n0', 'default/low-n1']);
+  });
+
   it('is foreseen as it is decided, and asking changes nothing', async () => {
     const world = worldOf('2');
     world.setMinCount('g', 3);

@@ -15,6 +15,7 @@ import type { Judge } from '../explanation/judge.ts';
 import type { SchedulerMetrics } from '../metrics.ts';
 import { hasEndingVictims, type Preemptor } from '../preemption/preemptor.ts';
 import type { QueuedPod, SchedulingQueue } from '../queue/scheduling-queue.ts';
+import { rejectionOn } from '../schedule.ts';
 import type { Waker } from '../waker.ts';
 import { missingMembers } from './group-message.ts';
 import { planGroupPreemption } from './group-preemption.ts';
@@ -167,7 +168,9 @@ export class GroupCycle {
       cluster.nominate({ uid, podClass }, node);
     const waits = question.candidates.some(
       ({ nominatedFor, podClass }) =>
-        nominatedFor !== undefined && hasEndingVictims(cluster, nominatedFor, podClass),
+        nominatedFor !== undefined &&
+        hasEndingVictims(cluster, nominatedFor, podClass) &&
+        !this.#isRuledOut(nominatedFor, podClass),
     );
     if (waits) {
       const nominated = question.candidates.flatMap((member) =>
@@ -185,6 +188,14 @@ export class GroupCycle {
     for (const { candidate, node, victims } of plan.evictions)
       preemptor.evict(cluster, candidate.queued.pod, { node, victims });
     return toNodes(plan.nominations);
+  }
+
+  /** Something that no eviction changes, as when the node has fallen ill: its victims may never end. */
+  #isRuledOut(nodeName: string, podClass: Member['podClass']): boolean {
+    const { cluster, judge } = this.#options;
+    const [node, profile] = [cluster.node(nodeName), judge.profileOf(podClass)];
+    if (node === undefined || profile === undefined) return true;
+    return rejectionOn(profile.context, podClass, node)?.isFinal === true;
   }
 
   #park(
