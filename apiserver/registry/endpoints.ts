@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Endpoints } from '../../api/generated/core-v1.ts';
+import type { EndpointAddress, Endpoints } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { endpoints, endpointslices } from '../../api/generated/resources.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
@@ -122,16 +122,30 @@ function validateEndpoints({ subsets }: Endpoints): FieldError[] {
     if (all.length === 0) errors.push(required(path, 'must specify `addresses` or `notReadyAddresses`'));
     for (const list of ['addresses', 'notReadyAddresses'] as const)
       for (const [at, address] of (subset[list] ?? []).entries())
-        if (isIP(address.ip) === 0) errors.push(invalid(`${path}.${list}[${at}].ip`, address.ip, ipText));
+        errors.push(...validateEndpointAddress(address, `${path}.${list}[${at}]`));
     for (const [at, port] of (subset.ports ?? []).entries()) {
       const portPath = `${path}.ports[${at}]`;
       if ((subset.ports ?? []).length > 1 && (port.name ?? '') === '')
         errors.push(required(`${portPath}.name`));
+      for (const problem of (port.name ?? '') === '' ? [] : dnsLabelProblems(port.name ?? ''))
+        errors.push(invalid(`${portPath}.name`, port.name, problem));
       for (const problem of portNumberProblems(port.port))
         errors.push(invalid(`${portPath}.port`, port.port, problem));
       errors.push(...oneOf(`${portPath}.protocol`, port.protocol, ['SCTP', 'TCP', 'UDP']));
     }
   }
+  return errors;
+}
+
+function validateEndpointAddress(
+  { ip, hostname = '', nodeName }: EndpointAddress,
+  path: string,
+): FieldError[] {
+  const errors: FieldError[] = isIP(ip) === 0 ? [invalid(`${path}.ip`, ip, ipText)] : [];
+  for (const problem of hostname === '' ? [] : dnsLabelProblems(hostname))
+    errors.push(invalid(`${path}.hostname`, hostname, problem));
+  for (const problem of nodeName === undefined ? [] : dnsSubdomainProblems(nodeName))
+    errors.push(invalid(`${path}.nodeName`, nodeName, problem));
   return errors;
 }
 

@@ -1,4 +1,8 @@
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
+import { invalid } from './field-error.ts';
+import type { FieldError } from './strategy.ts';
+
+export const cidrText = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
 
 interface Range {
   readonly family: number;
@@ -35,4 +39,36 @@ export function isStrictSubnet(inner: string, outer: string): boolean {
   if (small.prefix <= large.prefix) return false;
   const shift = BigInt((large.family === 4 ? 32 : 128) - large.prefix);
   return small.address >> shift === large.address >> shift;
+}
+
+function rangeOf(...ranges: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[]): BlockList {
+  const list = new BlockList();
+  for (const [address, prefix, family] of ranges) list.addSubnet(address, prefix, family);
+  return list;
+}
+
+const specialRanges: readonly (readonly [BlockList, string])[] = [
+  [
+    rangeOf(['127.0.0.0', 8, 'ipv4'], ['::1', 128, 'ipv6']),
+    'may not be in the loopback range (127.0.0.0/8, ::1/128)',
+  ],
+  [
+    rangeOf(['169.254.0.0', 16, 'ipv4'], ['fe80::', 10, 'ipv6']),
+    'may not be in the link-local range (169.254.0.0/16, fe80::/10)',
+  ],
+  [
+    rangeOf(['224.0.0.0', 24, 'ipv4'], ['ff02::', 16, 'ipv6']),
+    'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)',
+  ],
+];
+const unspecified = rangeOf(['0.0.0.0', 32, 'ipv4'], ['::', 128, 'ipv6']);
+
+/** An address that traffic can be sent to from elsewhere. @param ip a valid one */
+export function validateNonSpecialIp(ip: string, field: string): FieldError[] {
+  const family = isIP(ip) === 4 ? 'ipv4' : 'ipv6';
+  const errors: FieldError[] = [];
+  if (unspecified.check(ip, family)) errors.push(invalid(field, ip, `may not be unspecified (${ip})`));
+  for (const [range, problem] of specialRanges)
+    if (range.check(ip, family)) errors.push(invalid(field, ip, problem));
+  return errors;
 }

@@ -24,6 +24,7 @@ import { endpointSliceRules, endpointsRules } from './endpoints.ts';
 import { eventRules, newEventRules } from './event.ts';
 import type { AnyKindRules } from './kind-rules.ts';
 import { leaseRules } from './lease.ts';
+import { limitRangeRules } from './limit-range.ts';
 import { namespaceRules } from './namespace.ts';
 import { ingressClassRules, ingressRules, networkPolicyRules } from './network.ts';
 import { nodeRules } from './node.ts';
@@ -49,7 +50,6 @@ import {
 } from './stateful-set.ts';
 import {
   csiDriverRules,
-  limitRangeRules,
   persistentVolumeClaimRules,
   persistentVolumeRules,
   resourceQuotaRules,

@@ -11,7 +11,7 @@ import type {
 import { ingressclasses, ingresses, networkpolicies } from '../../api/generated/resources.ts';
 import { ageColumn, column, formatSelector, nameColumn } from './columns.ts';
 import { forbidden, invalid, required, unsupported, unsupportedSorted } from './field-error.ts';
-import { isCidr, isStrictSubnet } from './ip-ranges.ts';
+import { cidrText, isCidr, isStrictSubnet } from './ip-ranges.ts';
 import type { KindRules } from './kind-rules.ts';
 import { validateLabelSelector } from './label-selector.ts';
 import {
@@ -236,24 +236,10 @@ function validatePeer(peer: NetworkPolicyPeer, field: string): FieldError[] {
   if (ipBlock !== undefined) {
     const path = `${field}.ipBlock`;
     if (ipBlock.cidr === '') errors.push(required(`${path}.cidr`));
-    else if (!isCidr(ipBlock.cidr))
-      errors.push(
-        invalid(
-          `${path}.cidr`,
-          ipBlock.cidr,
-          'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
-        ),
-      );
+    else if (!isCidr(ipBlock.cidr)) errors.push(invalid(`${path}.cidr`, ipBlock.cidr, cidrText));
     else
       for (const [index, except] of (ipBlock.except ?? []).entries())
-        if (!isCidr(except))
-          errors.push(
-            invalid(
-              `${path}.except[${index}]`,
-              except,
-              'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
-            ),
-          );
+        if (!isCidr(except)) errors.push(invalid(`${path}.except[${index}]`, except, cidrText));
         else if (!isStrictSubnet(except, ipBlock.cidr))
           errors.push(invalid(`${path}.except[${index}]`, except, 'must be a strict subset of `cidr`'));
     if (podSelector !== undefined || namespaceSelector !== undefined)

@@ -2,11 +2,11 @@ import type { Node, NodeSpec, Taint } from '../../api/generated/core-v1.ts';
 import { nodes } from '../../api/generated/resources.ts';
 import { ageColumn, column, nameColumn, wide } from './columns.ts';
 import { duplicate, forbidden, invalid, required, unsupported } from './field-error.ts';
-import { isCidr } from './ip-ranges.ts';
+import { cidrText, isCidr } from './ip-ranges.ts';
 import type { KindRules } from './kind-rules.ts';
 import { labelValueProblems, qualifiedNameProblems } from './names.ts';
 import { roundToMillis } from './pod-spec-defaults.ts';
-import { validateResourceAmount, validateResourceName } from './resource-validation.ts';
+import { validateResourceAmount } from './resource-validation.ts';
 import type { FieldError } from './strategy.ts';
 
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
@@ -16,17 +16,19 @@ function validateTaints(taints: readonly Taint[]): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [index, taint] of taints.entries()) {
-    const path = `spec.taints[${index}]`;
+    // Kubernetes names them so, wherever they are.
+    const path = `metadata.taints[${index}]`;
     for (const problem of qualifiedNameProblems(taint.key))
       errors.push(invalid(`${path}.key`, taint.key, problem));
-    for (const problem of labelValueProblems(taint.value ?? ''))
-      errors.push(invalid(`${path}.value`, taint.value, problem));
+    const problems = labelValueProblems(taint.value ?? '');
+    if (problems.length > 0) errors.push(invalid(`${path}.value`, taint.value, problems.join(';')));
     if (taint.effect === '') errors.push(required(`${path}.effect`));
     else if (!effects.includes(taint.effect))
       errors.push(unsupported(`${path}.effect`, taint.effect, effects));
     const key = `${taint.key}/${taint.effect}`;
     if (seen.has(key)) {
-      const error = duplicate(path, taint);
+      const { key: Key, value: Value = '', effect: Effect, timeAdded: TimeAdded = null } = taint;
+      const error = duplicate(path, { Key, Value, Effect, TimeAdded });
       errors.push({ ...error, message: `${error.message}: taints must be unique by key and effect pair` });
     }
     seen.add(key);
@@ -35,20 +37,35 @@ function validateTaints(taints: readonly Taint[]): FieldError[] {
 }
 
 function validatePodCidrs(cidrs: readonly string[]): FieldError[] {
-  const problem = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
-  return cidrs.flatMap((cidr, index) =>
-    isCidr(cidr) ? [] : [invalid(`spec.podCIDRs[${index}]`, cidr, problem)],
+  const field = 'spec.podCIDRs';
+  const errors = cidrs.flatMap((cidr, index) =>
+    isCidr(cidr) ? [] : [invalid(`${field}[${index}]`, cidr, cidrText)],
   );
+  if (cidrs.length < 2) return errors;
+  const families = new Set(cidrs.map((cidr) => cidr.includes(':')));
+  if (families.size < 2 || cidrs.length > 2)
+    errors.push(invalid(field, cidrs, 'may specify no more than one CIDR for each IP family'));
+  for (const [index, cidr] of cidrs.entries())
+    if (cidrs.indexOf(cidr) < index) errors.push(duplicate(`${field}[${index}]`, cidr));
+  return errors;
 }
 
 function validateAmounts(node: Node): FieldError[] {
   const errors: FieldError[] = [];
   for (const list of ['capacity', 'allocatable'] as const)
-    for (const [name, amount] of Object.entries(node.status?.[list] ?? {})) {
-      const path = `status.${list}[${name}]`;
-      errors.push(...validateResourceName(name, path), ...validateResourceAmount(name, amount, path));
-    }
+    for (const [name, amount] of Object.entries(node.status?.[list] ?? {}))
+      errors.push(...validateResourceAmount(name, amount, `status.${list}.${name}`));
   return errors;
+}
+
+function validateAddresses(node: Node): FieldError[] {
+  const seen = new Set<string>();
+  return (node.status?.addresses ?? []).flatMap(({ type, address }, index) => {
+    const key = `${type} ${address}`;
+    if (seen.has(key)) return [duplicate(`status.addresses[${index}]`, { Type: type, Address: address })];
+    seen.add(key);
+    return [];
+  });
 }
 
 function validateUpdate(next: Node, current: Node): FieldError[] {
@@ -117,7 +134,7 @@ export const nodeRules: KindRules<Node> = {
     ...validateAmounts(node),
   ],
   validateUpdate,
-  validateStatus: validateAmounts,
+  validateStatus: (node) => [...validateAmounts(node), ...validateAddresses(node)],
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },
   columns: [
     nameColumn,

@@ -19,6 +19,9 @@ const none = '<none>';
 export const flowSchemaRules: KindRules<FlowSchema> = {
   type: flowschemas,
   countsGeneration: true,
+  setDefaults({ spec }) {
+    if (spec !== undefined) spec.matchingPrecedence ||= 1000;
+  },
   columns: [
     nameColumn,
     column(
@@ -57,6 +60,20 @@ const queuingOf = ({ spec }: PriorityLevel): Queuing => spec?.limited?.limitResp
 export const priorityLevelRules: KindRules<PriorityLevel> = {
   type: prioritylevelconfigurations,
   countsGeneration: true,
+  setDefaults({ spec }) {
+    if (spec?.exempt !== undefined) {
+      spec.exempt.nominalConcurrencyShares ??= 0;
+      spec.exempt.lendablePercent ??= 0;
+    }
+    if (spec?.limited === undefined) return;
+    spec.limited.nominalConcurrencyShares ??= 30;
+    spec.limited.lendablePercent ??= 0;
+    const queuing = spec.limited.limitResponse?.queuing;
+    if (queuing === undefined) return;
+    queuing.handSize ||= 8;
+    queuing.queues ||= 64;
+    queuing.queueLengthLimit ||= 50;
+  },
   columns: [
     nameColumn,
     column('Type', 'Whether its requests are limited.', ({ spec }) => spec?.type ?? ''),

@@ -49,7 +49,7 @@ const isNative = (name: string): boolean => !name.includes('/') || name.includes
 /** Counted things that are never shared: devices and the like. */
 export const isExtendedResource = (name: string): boolean =>
   !isNative(name) && !name.startsWith('requests.') && qualifiedNameProblems(`requests.${name}`).length === 0;
-const isOvercommitAllowed = (name: string): boolean => isNative(name) && !isHugePages(name);
+export const isOvercommitAllowed = (name: string): boolean => isNative(name) && !isHugePages(name);
 
 /** A resource name anywhere: in quotas, on nodes. */
 export function validateResourceName(name: string, field: string): FieldError[] {
@@ -63,7 +63,7 @@ export function validateResourceName(name: string, field: string): FieldError[] 
     : [];
 }
 
-function validateContainerResourceName(name: string, field: string): FieldError[] {
+export function validateContainerResourceName(name: string, field: string): FieldError[] {
   const errors = validateResourceName(name, field);
   if (!name.includes('/')) {
     if (!standardContainerResources.has(name) && !isHugePages(name))

@@ -1,11 +1,25 @@
 import { isIP } from 'node:net';
 import type { Service, ServicePort, ServiceSpec } from '../../api/generated/core-v1.ts';
-import { duplicate, forbidden, invalid, oneOf, required, unsupportedSorted } from './field-error.ts';
-import { dnsLabelProblems, dnsSubdomainProblems, portNumberProblems } from './names.ts';
+import {
+  duplicate,
+  forbidden,
+  invalid,
+  oneOf,
+  required,
+  unsupported,
+  unsupportedSorted,
+} from './field-error.ts';
+import { cidrText, isCidr, validateNonSpecialIp } from './ip-ranges.ts';
+import {
+  dnsLabelProblems,
+  dnsSubdomainProblems,
+  portNumberProblems,
+  qualifiedNameProblems,
+} from './names.ts';
 import { validateLabels } from './object-meta.ts';
 import { ipText } from './pod-spec-validation.ts';
 import { validatePortNumberOrName } from './probe-validation.ts';
-import { isHeadless, needsClusterIp } from './service-defaults.ts';
+import { isExternallyAccessible, isHeadless, needsClusterIp } from './service-defaults.ts';
 import type { FieldError } from './strategy.ts';
 
 const protocols = ['SCTP', 'TCP', 'UDP'];
@@ -24,6 +38,7 @@ export function validateService({ spec }: Service): FieldError[] {
     ...oneOf('spec.type', spec.type, types),
     ...validateNodePorts(spec),
     ...validateUniquePorts(spec),
+    ...validateLoadBalancer(spec),
     ...validatePolicies(spec),
   ];
 }
@@ -40,6 +55,10 @@ function validateType(spec: ServiceSpec): FieldError[] {
   if (spec.type !== 'ExternalName') return errors;
   if ((spec.clusterIPs ?? []).length > 0 || (spec.clusterIP ?? '') !== '')
     errors.push(forbidden('spec.clusterIPs', 'may not be set for ExternalName services'));
+  if ((spec.ipFamilies ?? []).length > 0)
+    errors.push(forbidden('spec.ipFamilies', 'may not be set for ExternalName services'));
+  if (spec.ipFamilyPolicy !== undefined)
+    errors.push(forbidden('spec.ipFamilyPolicy', 'may not be set for ExternalName services'));
   const name = (spec.externalName ?? '').replace(/\.$/, '');
   if (name === '') errors.push(required('spec.externalName'));
   else
@@ -75,6 +94,8 @@ function validatePort(
   if (!protocols.includes(port.protocol ?? ''))
     errors.push(unsupportedSorted(`${path}.protocol`, port.protocol ?? '', protocols));
   errors.push(...validatePortNumberOrName(port.targetPort ?? 0, `${path}.targetPort`));
+  for (const problem of port.appProtocol === undefined ? [] : qualifiedNameProblems(port.appProtocol))
+    errors.push(invalid(`${path}.appProtocol`, port.appProtocol, problem));
   return errors;
 }
 
@@ -99,37 +120,59 @@ function validateAffinity(spec: ServiceSpec): FieldError[] {
   return errors;
 }
 
+const families = ['IPv4', 'IPv6'];
+const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
+
 function validateClusterIps(spec: ServiceSpec): FieldError[] {
+  if (!needsClusterIp(spec)) return [];
   const errors: FieldError[] = [];
-  if (!needsClusterIp(spec)) return errors;
-  const ips = spec.clusterIPs ?? [];
-  if ((spec.clusterIP ?? '') !== '' && ips.length > 0 && ips[0] !== spec.clusterIP)
+  const { clusterIP = '', clusterIPs: ips = [] } = spec;
+  if (clusterIP === '' && ips.length > 0)
+    errors.push(invalid('spec.clusterIPs', ips, 'must be empty when `clusterIP` is not specified'));
+  if (clusterIP !== '' && ips.length > 0 && ips[0] !== clusterIP)
     errors.push(invalid('spec.clusterIPs', ips, 'first value must match `clusterIP`'));
-  for (const [index, ip] of ips.entries()) {
-    if (ip === 'None' && index === 0) {
+  for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
+    errors.push(...oneOf(`spec.ipFamilies[${index}]`, family, families));
+    if ((spec.ipFamilies ?? []).indexOf(family) < index)
+      errors.push(duplicate(`spec.ipFamilies[${index}]`, family));
+  }
+  if (spec.ipFamilyPolicy !== undefined)
+    errors.push(...oneOf('spec.ipFamilyPolicy', spec.ipFamilyPolicy, familyPolicies));
+  return [...errors, ...validateAddresses(ips, spec)];
+}
+
+function validateAddresses(ips: readonly string[], spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [index, ip] of ips.entries())
+    if (index === 0 && ip === 'None') {
       if (ips.length > 1)
         errors.push(invalid('spec.clusterIPs', ips, "'None' must be the first and only value"));
-      continue;
-    }
-    if (isIP(ip) === 0) errors.push(invalid(`spec.clusterIPs[${index}]`, ip, ipText));
+    } else if (isIP(ip) === 0) errors.push(invalid(`spec.clusterIPs[${index}]`, ip, ipText));
+  const areAddresses = errors.length === 0;
+  if (ips.length > 2) errors.push(invalid('spec.clusterIPs', ips, 'may only hold up to 2 values'));
+  if (!areAddresses) return errors;
+  if (ips.length > 1 && new Set(ips.map((ip) => isIP(ip))).size < 2)
+    errors.push(invalid('spec.clusterIPs', ips, 'may specify no more than one IP for each IP family'));
+  if (isHeadless(spec)) return errors;
+  for (const [index, ip] of ips.entries()) {
+    const family = spec.ipFamilies?.[index];
+    if (families.includes(family ?? '') && `IPv${isIP(ip)}` !== family)
+      errors.push(
+        invalid(
+          `spec.clusterIPs[${index}]`,
+          ip,
+          `expected an ${family} value as indicated by \`ipFamilies[${index}]\``,
+        ),
+      );
   }
-  for (const [index, family] of (spec.ipFamilies ?? []).entries())
-    errors.push(...oneOf(`spec.ipFamilies[${index}]`, family, ['IPv4', 'IPv6']));
-  if (spec.ipFamilyPolicy !== undefined)
-    errors.push(
-      ...oneOf('spec.ipFamilyPolicy', spec.ipFamilyPolicy, [
-        'SingleStack',
-        'PreferDualStack',
-        'RequireDualStack',
-      ]),
-    );
   return errors;
 }
 
 function validateExternalIps(spec: ServiceSpec): FieldError[] {
-  return (spec.externalIPs ?? []).flatMap((ip, index) =>
-    isIP(ip) === 0 ? [invalid(`spec.externalIPs[${index}]`, ip, ipText)] : [],
-  );
+  return (spec.externalIPs ?? []).flatMap((ip, index) => {
+    const field = `spec.externalIPs[${index}]`;
+    return isIP(ip) === 0 ? [invalid(field, ip, ipText)] : validateNonSpecialIp(ip, field);
+  });
 }
 
 function validateNodePorts(spec: ServiceSpec): FieldError[] {
@@ -159,27 +202,81 @@ function validateUniquePorts(spec: ServiceSpec): FieldError[] {
   return errors;
 }
 
+const onlyLoadBalancer = "may only be used when `type` is 'LoadBalancer'";
+
+function validateLoadBalancer(spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const isBalanced = spec.type === 'LoadBalancer';
+  const ranges = spec.loadBalancerSourceRanges ?? [];
+  const field = 'spec.LoadBalancerSourceRanges';
+  if (ranges.length > 0 && !isBalanced) errors.push(forbidden(field, onlyLoadBalancer));
+  for (const [index, range] of ranges.entries())
+    if (!isCidr(range.trim())) errors.push(invalid(`${field}[${index}]`, range.trim(), cidrText));
+  if (spec.allocateLoadBalancerNodePorts !== undefined && !isBalanced)
+    errors.push(forbidden('spec.allocateLoadBalancerNodePorts', onlyLoadBalancer));
+  if (spec.loadBalancerClass === undefined) return errors;
+  if (!isBalanced) return [...errors, forbidden('spec.loadBalancerClass', onlyLoadBalancer)];
+  for (const problem of qualifiedNameProblems(spec.loadBalancerClass))
+    errors.push(invalid('spec.loadBalancerClass', spec.loadBalancerClass, problem));
+  return errors;
+}
+
+const distributions = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
+
 function validatePolicies(spec: ServiceSpec): FieldError[] {
   const errors: FieldError[] = [];
   const policies = ['Cluster', 'Local'];
-  if (spec.externalTrafficPolicy !== undefined)
-    errors.push(...oneOf('spec.externalTrafficPolicy', spec.externalTrafficPolicy, policies));
+  const external = spec.externalTrafficPolicy;
+  if (!isExternallyAccessible(spec)) {
+    if (external !== undefined && external !== '')
+      errors.push(
+        invalid('spec.externalTrafficPolicy', external, 'may only be set for externally-accessible services'),
+      );
+  } else if (external !== undefined) errors.push(...oneOf('spec.externalTrafficPolicy', external, policies));
+  const healthPort = spec.healthCheckNodePort ?? 0;
+  if (healthPort !== 0 && !(spec.type === 'LoadBalancer' && external === 'Local'))
+    errors.push(
+      invalid(
+        'spec.healthCheckNodePort',
+        healthPort,
+        "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+      ),
+    );
+  for (const problem of healthPort === 0 ? [] : portNumberProblems(healthPort))
+    errors.push(invalid('spec.healthCheckNodePort', healthPort, problem));
   if (spec.internalTrafficPolicy !== undefined)
     errors.push(...oneOf('spec.internalTrafficPolicy', spec.internalTrafficPolicy, policies));
-  if (spec.allocateLoadBalancerNodePorts !== undefined && spec.type !== 'LoadBalancer')
-    errors.push(
-      forbidden('spec.allocateLoadBalancerNodePorts', "may only be used when `type` is 'LoadBalancer'"),
-    );
-  if (spec.loadBalancerClass !== undefined && spec.type !== 'LoadBalancer')
-    errors.push(forbidden('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"));
+  if (spec.trafficDistribution !== undefined && !distributions.includes(spec.trafficDistribution))
+    errors.push(unsupported('spec.trafficDistribution', spec.trafficDistribution, distributions));
   return errors;
 }
 
 export function validateServiceUpdate(next: Service, current: Service): FieldError[] {
-  const before = current.spec.clusterIPs ?? [];
-  const after = next.spec.clusterIPs ?? [];
-  if (!needsClusterIp(current.spec) || !needsClusterIp(next.spec)) return [];
-  return before.length > 0 && before[0] !== after[0]
-    ? [invalid('spec.clusterIPs[0]', after, 'may not change once set')]
-    : [];
+  const errors: FieldError[] = [];
+  if (needsClusterIp(current.spec) && needsClusterIp(next.spec)) {
+    const [before, after] = [current.spec.clusterIPs ?? [], next.spec.clusterIPs ?? []];
+    if (before.length > 0 && before[0] !== after[0])
+      errors.push(invalid('spec.clusterIPs[0]', after, 'may not change once set'));
+    errors.push(...validateFamiliesKept(next.spec, current.spec));
+  }
+  const { loadBalancerClass } = next.spec;
+  const bothBalanced = next.spec.type === 'LoadBalancer' && current.spec.type === 'LoadBalancer';
+  if (bothBalanced && loadBalancerClass !== current.spec.loadBalancerClass)
+    errors.push(invalid('spec.loadBalancerClass', loadBalancerClass ?? 'null', 'may not change once set'));
+  const hadHealthPort = bothBalanced && current.spec.externalTrafficPolicy === 'Local';
+  if (
+    hadHealthPort &&
+    next.spec.externalTrafficPolicy === 'Local' &&
+    next.spec.healthCheckNodePort !== current.spec.healthCheckNodePort
+  )
+    errors.push(forbidden('spec.healthCheckNodePort', 'field is immutable'));
+  return errors;
+}
+
+/** Only a service without addresses of its own may be of another family first. */
+function validateFamiliesKept(next: ServiceSpec, current: ServiceSpec): FieldError[] {
+  if (isHeadless(next) || isHeadless(current)) return [];
+  const [before, after] = [current.ipFamilies ?? [], next.ipFamilies ?? []];
+  if (before[0] === undefined || after[0] === undefined || before[0] === after[0]) return [];
+  return [invalid('spec.ipFamilies[0]', after, 'may not change once set')];
 }

@@ -1,25 +1,28 @@
 import { isDeepStrictEqual } from 'node:util';
 import type {
-  LimitRange,
   PersistentVolume,
   PersistentVolumeClaim,
+  PersistentVolumeSpec,
   ResourceQuota,
+  TypedLocalObjectReference,
 } from '../../api/generated/core-v1.ts';
 import {
   csidrivers,
-  limitranges,
   persistentvolumeclaims,
   persistentvolumes,
   resourcequotas,
   storageclasses,
 } from '../../api/generated/resources.ts';
 import type { CSIDriver, StorageClass } from '../../api/generated/storage-v1.ts';
+import { compareQuantities, parseQuantity } from '../../api/quantity.ts';
 import { toTime } from '../../base/clock.ts';
+import { validateNodeSelector } from './affinity-validation.ts';
 import { describe } from './column-descriptions.ts';
 import { ageColumn, column, nameColumn, wide } from './columns.ts';
-import { duplicate, forbidden, invalid, oneOf, required, unsupported } from './field-error.ts';
+import { forbidden, invalid, oneOf, required, unsupported } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
-import { qualifiedNameProblems } from './names.ts';
+import { validateLabelSelector } from './label-selector.ts';
+import { dnsSubdomainProblems, qualifiedNameProblems } from './names.ts';
 import { roundToMillis } from './pod-spec-defaults.ts';
 import { validateQuotaName, validateQuotaScopes, validateQuotaUpdate } from './quota-scopes.ts';
 import { validateResourceAmount, validateResourceName } from './resource-validation.ts';
@@ -40,8 +43,26 @@ const modesText = (list: readonly string[] | undefined): string =>
 
 function validateModes(list: readonly string[] | undefined, field: string): FieldError[] {
   if ((list ?? []).length === 0) return [required(field, 'at least 1 access mode is required')];
-  return (list ?? []).filter((mode) => !modes.includes(mode)).map((mode) => unsupported(field, mode, modes));
+  const errors = (list ?? [])
+    .filter((mode) => !modes.includes(mode))
+    .map((mode) => unsupported(field, mode, modes));
+  const others = (list ?? []).some((mode) => mode !== 'ReadWriteOncePod' && modes.includes(mode));
+  if ((list ?? []).includes('ReadWriteOncePod') && others)
+    errors.push(forbidden(field, 'may not use ReadWriteOncePod with other access modes'));
+  return errors;
 }
+
+/** An amount of storage is more than nothing. */
+function validateStorage(amount: string, field: string): FieldError[] {
+  return parseQuantity(amount).nanos > 0n
+    ? validateResourceAmount('storage', amount, field)
+    : [invalid(field, amount, 'must be greater than zero')];
+}
+
+const validateClass = (name: string | undefined, field: string): FieldError[] =>
+  name === undefined || name === ''
+    ? []
+    : dnsSubdomainProblems(name).map((problem) => invalid(field, name, problem));
 
 const notSources = new Set([
   'accessModes',
@@ -61,7 +82,7 @@ function validateVolume({ spec = {} }: PersistentVolume): FieldError[] {
   else if (spec.capacity?.['storage'] === undefined || Object.keys(spec.capacity).length > 1)
     errors.push(unsupported('spec.capacity', spec.capacity, ['storage']));
   for (const [name, amount] of Object.entries(spec.capacity ?? {}))
-    errors.push(...validateResourceAmount(name, amount, `spec.capacity[${name}]`));
+    errors.push(...validateStorage(amount, `spec.capacity[${name}]`));
   const [source, ...others] = Object.keys(spec).filter((name) => !notSources.has(name));
   if (source === undefined) errors.push(required('spec', 'must specify a volume type'));
   for (const name of others)
@@ -74,9 +95,26 @@ function validateVolume({ spec = {} }: PersistentVolume): FieldError[] {
       'Recycle',
       'Retain',
     ]),
+    ...validateClass(spec.storageClassName, 'spec.storageClassName'),
     ...oneOf('spec.volumeMode', spec.volumeMode, ['Block', 'Filesystem']),
+    ...validateNodeAffinity(spec),
+    ...validateClass(spec.volumeAttributesClassName, 'spec.volumeAttributesClassName'),
   );
+  if (spec.hostPath?.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle') {
+    const detail = "may not be 'recycle' for a hostPath mount of '/'";
+    errors.push(forbidden('spec.persistentVolumeReclaimPolicy', detail));
+  }
   return errors;
+}
+
+/** A local volume is on a node. */
+function validateNodeAffinity({ nodeAffinity, local }: PersistentVolumeSpec): FieldError[] {
+  const field = 'spec.nodeAffinity';
+  if (nodeAffinity === undefined)
+    return local === undefined ? [] : [required(field, 'Local volume requires node affinity')];
+  return nodeAffinity.required === undefined
+    ? [required(`${field}.required`, 'must specify required node constraints')]
+    : validateNodeSelector(nodeAffinity.required.nodeSelectorTerms, `${field}.required`);
 }
 
 function validateVolumeUpdate(next: PersistentVolume, current: PersistentVolume): FieldError[] {
@@ -88,7 +126,7 @@ function validateVolumeUpdate(next: PersistentVolume, current: PersistentVolume)
       forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'),
     );
   if (next.spec?.volumeMode !== current.spec?.volumeMode)
-    errors.push(invalid('spec.volumeMode', next.spec?.volumeMode, 'field is immutable'));
+    errors.push(invalid('volumeMode', next.spec?.volumeMode, 'field is immutable'));
   return errors;
 }
 
@@ -145,11 +183,31 @@ export const persistentVolumeRules: KindRules<PersistentVolume> = {
 
 function validateClaim({ spec }: PersistentVolumeClaim): FieldError[] {
   const errors = validateModes(spec?.accessModes, 'spec.accessModes');
+  errors.push(...validateLabelSelector(spec?.selector, 'spec.selector'));
   const storage = spec?.resources?.requests?.['storage'];
   if (storage === undefined) errors.push(required('spec.resources[storage]'));
-  else errors.push(...validateResourceAmount('storage', storage, 'spec.resources[storage]'));
+  else errors.push(...validateStorage(storage, 'spec.resources[storage]'));
+  errors.push(...validateClass(spec?.storageClassName, 'spec.storageClassName'));
   if (spec?.volumeMode !== undefined)
     errors.push(...oneOf('spec.volumeMode', spec.volumeMode, ['Block', 'Filesystem']));
+  for (const name of ['dataSource', 'dataSourceRef'] as const)
+    errors.push(...validateDataSource(spec?.[name], `spec.${name}`));
+  errors.push(...validateClass(spec?.volumeAttributesClassName, 'spec.volumeAttributesClassName'));
+  return errors;
+}
+
+function validateDataSource(source: TypedLocalObjectReference | undefined, field: string): FieldError[] {
+  if (source === undefined) return [];
+  const { apiGroup = '', kind, name } = source;
+  const errors: FieldError[] = [];
+  if (name === '') errors.push(required(`${field}.name`));
+  if (kind === '') errors.push(required(`${field}.kind`));
+  if (apiGroup === '' && kind !== 'PersistentVolumeClaim')
+    errors.push(
+      invalid(field, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"),
+    );
+  for (const problem of apiGroup === '' ? [] : dnsSubdomainProblems(apiGroup))
+    errors.push(invalid(`${field}.apiGroup`, apiGroup, problem));
   return errors;
 }
 
@@ -159,18 +217,36 @@ function validateClaimUpdate(next: PersistentVolumeClaim, current: PersistentVol
   // A claim that named no class may be given one later: the default, when there is one.
   const mayBeClassed =
     current.spec?.storageClassName === undefined && current.metadata.annotations?.[oldClass] === undefined;
+  const isBound = next.status?.phase === 'Bound';
   const fixed = (claim: PersistentVolumeClaim): unknown => {
-    const { resources: _, volumeName: __, volumeAttributesClassName: ___, ...spec } = claim.spec ?? {};
-    return mayBeClassed ? { ...spec, storageClassName: undefined } : spec;
+    const { resources, volumeName, volumeAttributesClassName, ...spec } = claim.spec ?? {};
+    const { storage, ...requests } = resources?.requests ?? {};
+    return {
+      ...(mayBeClassed ? { ...spec, storageClassName: undefined } : spec),
+      ...((current.spec?.volumeName ?? '') === '' ? {} : { volumeName }),
+      resources: { limits: resources?.limits, requests: isBound ? requests : { ...requests, storage } },
+      ...(isBound ? {} : { volumeAttributesClassName }),
+    };
   };
-  const bound = (current.spec?.volumeName ?? '') !== '' && next.spec?.volumeName !== current.spec?.volumeName;
-  return bound || !isDeepStrictEqual(fixed(next), fixed(current))
-    ? [
-        forbidden(
-          'spec',
-          'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
-        ),
-      ]
+  const errors: FieldError[] = [];
+  if (!isDeepStrictEqual(fixed(next), fixed(current)))
+    errors.push(
+      forbidden(
+        'spec',
+        'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
+      ),
+    );
+  return [...errors, ...validateClaimSize(next, current)];
+}
+
+/** Smaller only down to more than the claim has, to take back what could not be given. */
+function validateClaimSize(next: PersistentVolumeClaim, current: PersistentVolumeClaim): FieldError[] {
+  const sizeOf = ({ spec }: PersistentVolumeClaim) =>
+    parseQuantity(spec?.resources?.requests?.['storage'] ?? '0');
+  const has = parseQuantity(current.status?.capacity?.['storage'] ?? '0');
+  const [after, before] = [sizeOf(next), sizeOf(current)];
+  return compareQuantities(after, before) < 0 && compareQuantities(after, has) <= 0
+    ? [forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity')]
     : [];
 }
 
@@ -307,46 +383,3 @@ function usage(status: ResourceQuota['status'], wanted: (name: string) => boolea
     .map((name) => `${name}: ${status?.used?.[name] ?? '0'}/${status?.hard?.[name]}`)
     .join(', ');
 }
-
-const bounds = ['max', 'min', 'default', 'defaultRequest'] as const;
-
-export const limitRangeRules: KindRules<LimitRange> = {
-  type: limitranges,
-  setDefaults({ spec }) {
-    for (const limit of spec?.limits ?? []) {
-      if (limit.type === 'Container') {
-        limit.default = { ...limit.max, ...limit.default };
-        limit.defaultRequest = { ...limit.min, ...limit.default, ...limit.defaultRequest };
-        for (const list of ['default', 'defaultRequest'] as const)
-          if (Object.keys(limit[list] ?? {}).length === 0) delete limit[list];
-      }
-      for (const list of [
-        limit.max,
-        limit.min,
-        limit.default,
-        limit.defaultRequest,
-        limit.maxLimitRequestRatio,
-      ])
-        if (list !== undefined) roundToMillis(list);
-    }
-  },
-  validate({ spec }) {
-    const errors: FieldError[] = [];
-    const types = new Set<string>();
-    for (const [index, limit] of (spec?.limits ?? []).entries()) {
-      const path = `spec.limits[${index}]`;
-      for (const problem of qualifiedNameProblems(limit.type))
-        errors.push(invalid(`${path}.type`, limit.type, problem));
-      if (types.has(limit.type)) errors.push(duplicate(`${path}.type`, limit.type));
-      types.add(limit.type);
-      for (const list of bounds)
-        for (const [name, amount] of Object.entries(limit[list] ?? {}))
-          errors.push(...validateResourceAmount(name, amount, `${path}.${list}[${name}]`));
-    }
-    return errors;
-  },
-  columns: [
-    nameColumn,
-    column('Created At', 'When it was made.', ({ metadata }) => metadata.creationTimestamp ?? '', 'date'),
-  ],
-};

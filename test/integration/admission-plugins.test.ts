@@ -145,7 +145,7 @@ describe('classes', () => {
     expect(['one', 'two']).toContain(ingress.spec?.ingressClassName);
     const larger = { ...claim, spec: { ...claim.spec, resources: { requests: { storage: '2Gi' } } } };
     await expect(admin.update(persistentvolumeclaims, larger)).rejects.toThrow(
-      'persistentvolumeclaims "c" is forbidden: Only bound persistent volume claims can be expanded',
+      'PersistentVolumeClaim "c" is invalid: spec: Forbidden: spec is immutable after creation',
     );
   });
 
