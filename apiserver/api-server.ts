@@ -107,7 +107,7 @@ export class ApiServer {
     const storage = new MeasuredStorage(options.storage, clock, (...done) => metrics.stored(...done));
     this.#cache = new WatchCache({
       ...{ storage, clock, logger, fieldsOf: fieldReader(this.#registry) },
-      derivations: [peerDerivation],
+      ...{ busyMs, derivations: [peerDerivation] },
       onSent: (...sent) => metrics.watched(...sent),
     });
     const { authorizer, escalation } = createAuthorization(this.#cache);

@@ -1,5 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Cohort, type Delivery, type OnSent, partFor } from './cohort.ts';
+import { LeftoverTime } from './leftover-time.ts';
+import { isOfOneNode } from './selection.ts';
 
 /** Writing to sinks goes on for this long before other work gets a turn. */
 const sliceMs = 5;
@@ -9,6 +11,10 @@ const sliceMs = 5;
  * 5,000.
  */
 const gatheringMsPerMember = 0.5;
+/** When there is no time left for nodes, it is looked for again. */
+const restMs = 2;
+/** Deliveries to nodes between two looks at the clock. */
+const nodesPerLook = 4;
 
 /**
  * Hands sealed frames to watchers, a turn of the event loop after the events, so that what arrives together goes out
@@ -25,12 +31,18 @@ export class Deliveries {
   readonly #isGathered: (cohort: Cohort) => boolean;
   readonly #outgrown: (cohort: Cohort) => void;
   readonly #onSent: OnSent | undefined;
+  /** Each of one node, with something pending. */
+  readonly #nodes = new Set<Cohort>();
+  readonly #leftover: LeftoverTime;
+  #isResting = false;
   #queue: Delivery[] = [];
   #member = 0;
   #scheduled = false;
 
   constructor(options: {
     readonly clock: Clock;
+    /** For how long the event loop has been busy since its start. */
+    readonly busyMs: () => number;
     readonly onOutgrown: (cohort: Cohort) => void;
     readonly onSent: OnSent | undefined;
     readonly isGathered: (cohort: Cohort) => boolean;
@@ -39,17 +51,20 @@ export class Deliveries {
     this.#isGathered = options.isGathered;
     this.#outgrown = options.onOutgrown;
     this.#onSent = options.onSent;
+    this.#leftover = new LeftoverTime(options.clock, options.busyMs);
   }
 
   add(cohort: Cohort): void {
     if (this.#pausing.has(cohort)) return;
-    this.#dirty.add(cohort);
+    if (isOfOneNode(cohort.kind.selection)) this.#nodes.add(cohort);
+    else this.#dirty.add(cohort);
     this.#schedule();
   }
 
   /** Fixes who gets what is pending in `cohort`, before its members change. */
   seal(cohort: Cohort): void {
     this.#dirty.delete(cohort);
+    this.#nodes.delete(cohort);
     const delivery = cohort.seal(this.#onSent);
     if (delivery !== undefined) this.#queue.push(delivery);
     if (cohort.hasOutgrown) this.#outgrown(cohort);
@@ -69,7 +84,7 @@ export class Deliveries {
   }
 
   #schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled || (this.#isResting && this.#dirty.size + this.#queue.length === 0)) return;
     this.#scheduled = true;
     this.#clock.setImmediate(() => {
       this.#scheduled = false;
@@ -79,7 +94,12 @@ export class Deliveries {
 
   #deliver(): void {
     for (const cohort of [...this.#dirty]) this.seal(cohort);
-    const end = this.#clock.monotonicMs() + sliceMs;
+    this.#write(this.#clock.monotonicMs() + sliceMs);
+    if (this.#queue.length > 0) this.#schedule();
+    else if (this.#nodes.size > 0 && !this.#isResting) this.#deliverToNodes();
+  }
+
+  #write(end: number): void {
     let delivered = 0;
     for (const delivery of this.#queue) {
       while (this.#member < delivery.members.length) {
@@ -94,6 +114,31 @@ export class Deliveries {
       if (delivered % 32 === 0 && this.#clock.monotonicMs() > end) break;
     }
     this.#queue = this.#queue.slice(delivered);
-    if (this.#queue.length > 0) this.#schedule();
+  }
+
+  /** As many as there is time for. What comes meanwhile for those who wait goes out with what is pending. */
+  #deliverToNodes(): void {
+    const leftMs = this.#leftover.leftMs();
+    const startMs = this.#clock.monotonicMs();
+    let looked = startMs;
+    let written = 0;
+    for (const cohort of this.#nodes) {
+      if (written % nodesPerLook === 0) looked = this.#clock.monotonicMs();
+      if (leftMs === 0 || looked - startMs >= leftMs) break;
+      this.seal(cohort);
+      this.#write(Number.POSITIVE_INFINITY);
+      written += 1;
+    }
+    this.#leftover.spend(this.#clock.monotonicMs() - startMs);
+    if (this.#nodes.size > 0) this.#rest();
+  }
+
+  #rest(): void {
+    this.#isResting = true;
+    const resume = (): void => {
+      this.#isResting = false;
+      this.#schedule();
+    };
+    this.#clock.setTimer(restMs, resume, { unref: true });
   }
 }

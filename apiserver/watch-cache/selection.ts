@@ -43,6 +43,15 @@ export function equalities(selection: Selection): { readonly field: string; read
   );
 }
 
+/** What an agent follows: the pods of its node. */
+export function isOfOneNode({ resource, fields }: Selection): boolean {
+  if (resource !== '/pods') return false;
+  return fields.some(
+    ({ key, operator, values: [value = '', ...more] }) =>
+      key === 'spec.nodeName' && operator === 'in' && value !== '' && more.length === 0,
+  );
+}
+
 /** Equal for equal selections. */
 export function selectionId(selection: Selection): string {
   const { resource, namespace, name = null, labels, fields } = selection;

@@ -61,6 +61,8 @@ export interface WatchCacheOptions {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** For how long the event loop has been busy since its start; default: never. */
+  readonly busyMs?: () => number;
   /** Spreads back-offs; default the platform's. */
   readonly random?: Random;
   /** Selectable fields beside metadata.name and metadata.namespace. */
@@ -105,6 +107,7 @@ export class WatchCache implements ReadCache {
       source: { currentVersion: () => this.#version, resource: (name) => this.#resource(name) },
       clock: options.clock,
       logger: options.logger,
+      busyMs: options.busyMs ?? (() => 0),
       bufferBytes: options.watcherBufferBytes ?? watcherBufferBytes,
       onSent: options.onSent,
       gathered: new Set(derivations.map(({ resource }) => resource)),

@@ -37,6 +37,8 @@ export class WatchHub implements SinkOwner {
     readonly source: WatchSource;
     readonly clock: Clock;
     readonly logger: Logger;
+    /** For how long the event loop has been busy since its start. */
+    readonly busyMs: () => number;
     readonly bufferBytes: number;
     readonly onSent?: OnSent | undefined;
     /** Resources of small objects that thousands follow: changes are gathered for them, the state is kept joined. */
@@ -50,6 +52,7 @@ export class WatchHub implements SinkOwner {
     this.#catchUps = new TurnQueue({ clock: options.clock });
     this.#deliveries = new Deliveries({
       clock: options.clock,
+      busyMs: options.busyMs,
       onOutgrown: (cohort) => this.#promote(cohort),
       onSent: options.onSent,
       isGathered: (cohort) => this.#isGathered(cohort),

@@ -32,7 +32,7 @@ export interface Backlog {
   readonly schedulerMicros: number;
   readonly apiserverMicros: number;
   readonly etcdMicros: number;
-  /** Of hollow nodes and the controllers together. */
+  /** Of hollow nodes, the controllers and the detector together. */
   readonly agentsMicros: number;
   /** What programs that are none of the bench took of the machine meanwhile, in percent of it. */
   readonly othersPercent: number;
@@ -219,7 +219,7 @@ export class SchedulingBench {
       scheduler: of(this.#scheduler?.pid),
       apiserver: of(this.#server.pid()),
       etcd: of(this.etcd.pid),
-      agents: of(this.#hollow?.pids.agents) + of(this.#hollow?.pids.controllers),
+      agents: (this.#hollow?.pids ?? []).reduce<number>((total, pid) => total + of(pid), 0),
       bench: of(process.pid),
     };
   }

@@ -1,7 +1,7 @@
 /** Nodes for the bench: objects that nobody plays, or hollow nodes with their agents' requests and a controller manager. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Node } from '../../../api/generated/core-v1.ts';
 import { nodes } from '../../../api/generated/resources.ts';
@@ -12,6 +12,7 @@ import { nodeOptionsOf } from '../../../deploy/node-options.ts';
 import { CertificateAuthority } from '../../../deploy/pki.ts';
 import type { ApiServerProcess } from '../../support/api-server-process.ts';
 import { eventually } from '../../support/eventually.ts';
+import { freePort } from '../../support/free-port.ts';
 import { inParallel } from './api-load.ts';
 import { zoneKey } from './scheduling-workloads.ts';
 
@@ -40,14 +41,16 @@ export async function labelNodes(client: ApiClient, count: number, zones: readon
   });
 }
 
-/** Agents without containers, and the controllers that serve them, as processes. */
+/** Agents without containers, and the controllers and the detector that serve them as in a cluster, as processes. */
 export class HollowNodes {
   readonly #controllers: ChildProcess;
+  readonly #detector: ChildProcess;
   readonly #agents: ChildProcess;
 
-  private constructor(controllers: ChildProcess, agents: ChildProcess) {
-    this.#controllers = controllers;
-    this.#agents = agents;
+  private constructor(parts: Record<'controllers' | 'detector' | 'agents', ChildProcess>) {
+    this.#controllers = parts.controllers;
+    this.#detector = parts.detector;
+    this.#agents = parts.agents;
   }
 
   /** Resolves when all of them are Ready and take pods. */
@@ -66,11 +69,21 @@ export class HollowNodes {
       `--kubeconfig=${server.kubeconfig('controllers')}`,
       ...['--leader-elect=false', '--cluster-cidr=10.0.0.0/11', `--root-ca-file=${join(pki, 'ca.crt')}`],
     ]);
+    const address = '127.0.0.1';
+    const port = await freePort();
+    // It tells of every node that it is alive.
+    const log = openSync(join(directory, 'detector.log'), 'w');
+    const detectorFlags = [
+      ...[`--kubeconfig=${server.kubeconfig('detector')}`, `--beat-key-file=${keyFile}`],
+      ...[`--bind-address=${address}`, `--port=${port}`],
+    ];
+    const detector = runProgram('controllers/detector', detectorFlags, log);
     const agents = runProgram('node-agent/hollow', [
       ...[`--identities=${hollowIdentitiesFile(layout, unit.unit)}`, `--count=${count}`],
       ...[`--beat-key-file=${keyFile}`, `--power-dir=${join(directory, 'power')}`, '--memory=32Gi'],
+      `--detector=${address}:${port}`,
     ]);
-    const hollow = new HollowNodes(controllers, agents);
+    const hollow = new HollowNodes({ controllers, detector, agents });
     await eventually(
       async () => {
         const { items } = await client.list(nodes, {});
@@ -82,19 +95,26 @@ export class HollowNodes {
     return hollow;
   }
 
-  get pids(): { readonly controllers: number | undefined; readonly agents: number | undefined } {
-    return { controllers: this.#controllers.pid, agents: this.#agents.pid };
+  get pids(): readonly (number | undefined)[] {
+    return this.#processes.map(({ pid }) => pid);
   }
 
   stop(): void {
-    this.#agents.kill('SIGKILL');
-    this.#controllers.kill('SIGKILL');
+    for (const each of this.#processes) each.kill('SIGKILL');
+  }
+
+  get #processes(): readonly ChildProcess[] {
+    return [this.#agents, this.#detector, this.#controllers];
   }
 }
 
-function runProgram(name: string, flags: readonly string[]): ChildProcess {
+function runProgram(
+  name: string,
+  flags: readonly string[],
+  log: number | 'inherit' = 'inherit',
+): ChildProcess {
   const args = [...nodeOptionsOf(name), join(root, name, 'main.ts'), ...flags];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', log] });
   process.once('exit', () => child.kill('SIGKILL'));
   return child;
 }
