@@ -61,11 +61,10 @@ async function markDisrupted(
     ...{ strategy, user, dryRun, attempts, internal: true, fieldManager: '' },
     ...{ namespace: info.namespace, name: info.name, subresource: 'status' },
     next: (current) => {
-      const { metadata, status } = current as Pod & AnyObject;
+      const { status } = current as Pod & AnyObject;
       const others = (status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionTarget');
       const condition = {
         type: 'DisruptionTarget',
-        observedGeneration: metadata.generation,
         status: 'True',
         lastProbeTime: null,
         lastTransitionTime: toTime(deps.clock.nowMs()),
