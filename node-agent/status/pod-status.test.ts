@@ -137,14 +137,17 @@ describe('statusPatch', () => {
     expect(JSON.stringify(patch)).not.toContain('example.com');
   });
 
-  it('takes an address away that the pod no longer has', () => {
-    const known = {
-      ...pod,
-      status: { ...compute(pod, memory), podIP: '10.244.1.9', podIPs: [{ ip: '10.244.1.9' }] },
+  it('takes addresses away that the pod and its node no longer have', () => {
+    const status = compute(pod, memory);
+    const before = {
+      ...{ podIP: '10.244.1.9', podIPs: [{ ip: '10.244.1.9' }] },
+      ...{ hostIP: '192.0.2.9', hostIPs: [{ ip: '192.0.2.9' }] },
     };
-    expect(statusPatch(known, compute(pod, memory))).toMatchObject({
+    expect(statusPatch({ ...pod, status: { ...status, ...before } }, status)).toEqual({
       podIP: '10.244.1.2',
       podIPs: [{ ip: '10.244.1.2' }, { $patch: 'delete', ip: '10.244.1.9' }],
+      hostIP: status.hostIP,
+      hostIPs: [{ ip: status.hostIP }, { $patch: 'delete', ip: '192.0.2.9' }],
     });
   });
 });

@@ -8,7 +8,6 @@ const ownFields = [
   'reason',
   'message',
   'hostIP',
-  'hostIPs',
   'podIP',
   'startTime',
   'initContainerStatuses',
@@ -19,7 +18,7 @@ const ownFields = [
 
 /**
  * The strategic merge patch from what the API has to `wanted`; undefined when there is nothing to write. Conditions of
- * other writers stay: the list is merged by type. An address that is not the pod's any more is deleted by name.
+ * other writers stay: the list is merged by type. An address that is not the pod's or its node's any more is deleted by name.
  */
 export function statusPatch(current: Pod, wanted: PodStatus): Record<string, unknown> | undefined {
   const known = current.status ?? {};
@@ -28,13 +27,18 @@ export function statusPatch(current: Pod, wanted: PodStatus): Record<string, unk
     if (canonical(known[field]) !== canonical(wanted[field])) patch[field] = wanted[field] ?? null;
   const conditions = changedConditions(known.conditions ?? [], wanted.conditions ?? []);
   if (conditions.length > 0) patch['conditions'] = conditions;
-  if (canonical(known.podIPs ?? []) !== canonical(wanted.podIPs ?? [])) {
-    const gone = (known.podIPs ?? []).filter(
-      ({ ip }) => !(wanted.podIPs ?? []).some((other) => other.ip === ip),
-    );
-    patch['podIPs'] = [...(wanted.podIPs ?? []), ...gone.map(({ ip }) => ({ $patch: 'delete', ip }))];
-  }
+  for (const field of ['hostIPs', 'podIPs'] as const)
+    if (canonical(known[field]) !== canonical(wanted[field]))
+      patch[field] = changedAddresses(known[field] ?? [], wanted[field] ?? []);
   return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+type Addresses = readonly { readonly ip?: string }[];
+
+/** The list is merged by address. */
+export function changedAddresses(known: Addresses, wanted: Addresses): object[] {
+  const gone = known.filter(({ ip }) => !wanted.some((other) => other.ip === ip));
+  return [...wanted, ...gone.map(({ ip }) => ({ $patch: 'delete', ip }))];
 }
 
 /** A reason or message that is no longer so is cleared. */

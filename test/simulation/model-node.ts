@@ -26,6 +26,7 @@ import { Renewals } from '../../node-agent/guard/renewals.ts';
 import { refusalOf } from '../../node-agent/pod/admit-pod.ts';
 import { runNodeLease } from '../../node-agent/status/node-lease.ts';
 import { NodeRegistration } from '../../node-agent/status/node-registration.ts';
+import { changedAddresses } from '../../node-agent/status/status-patch.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
@@ -290,7 +291,8 @@ function isReported({ status }: Pod, { ip, refused }: Container): boolean {
   return refused ? status?.phase === 'Failed' : ready === 'True' && status?.podIP === ip;
 }
 
-function statusOf(pod: Pod, { ip, refused }: Container, nowMs: number): Pod['status'] {
+/** A strategic merge patch. */
+function statusOf(pod: Pod, { ip, refused }: Container, nowMs: number): object {
   const now = toTime(nowMs);
   if (refused) return { phase: 'Failed', reason: 'OutOfcpu', message: 'Pod was rejected', startTime: now };
   const ready = { type: 'Ready', status: 'True', lastTransitionTime: now };
@@ -307,7 +309,7 @@ function statusOf(pod: Pod, { ip, refused }: Container, nowMs: number): Pod['sta
   return {
     phase: 'Running',
     podIP: ip,
-    podIPs: [{ ip }],
+    podIPs: changedAddresses(pod.status?.podIPs ?? [], [{ ip }]),
     startTime: pod.status?.startTime ?? now,
     conditions: [ready],
     containerStatuses,
