@@ -75,6 +75,42 @@ describe('really used resources', () => {
     expect(nodes[0]).toBe('b');
   });
 
+  it('do not count pods that have ended, in whatever period they came', () => {
+    const { report, place, cluster } = bench();
+    for (const name of ['a', 'b', 'c']) report(name, idle);
+    const sinceReport = (): number[] =>
+      ['a', 'b', 'c'].map((name) => cluster.node(name)?.sinceReport.cpuMillis ?? Number.NaN);
+    const places = Array.from({ length: 6 }, place);
+    expect(sinceReport()).toEqual([200, 200, 200]);
+    const [ofFirst, ofSecond] = ['1', '2'].map((uid) => cluster.removePod(uid));
+    expect(sinceReport().reduce((sum, millis) => sum + millis)).toBe(400);
+    if (ofSecond !== undefined) cluster.putBack(ofSecond);
+    expect(sinceReport().reduce((sum, millis) => sum + millis)).toBe(500);
+    // One more period: they still count, and are still taken out when they end.
+    for (const name of ['a', 'b', 'c']) report(name, { ...idle, cpu: '600m' });
+    expect(sinceReport().reduce((sum, millis) => sum + millis)).toBe(500);
+    cluster.removePod('3');
+    expect(sinceReport().reduce((sum, millis) => sum + millis)).toBe(400);
+    for (const name of ['a', 'b', 'c']) report(name, idle);
+    expect(sinceReport()).toEqual([0, 0, 0]);
+    for (const uid of ['2', '4', '5', '6']) cluster.removePod(uid);
+    expect(sinceReport()).toEqual([0, 0, 0]);
+    expect([places.length, ofFirst?.uid]).toEqual([6, '1']);
+  });
+
+  it('know as much of a pod whose labels change as before', () => {
+    const { report, place, cluster } = bench();
+    for (const name of ['a', 'b', 'c']) report(name, idle);
+    const name = place() ?? '';
+    report(name, { ...idle, cpu: '500m' });
+    report(name, idle);
+    const podClass = toPodClass(aPod({ labels: { tier: 'web' } }));
+    cluster.setPod({
+      ...{ uid: '1', name: 'default/1', podClass, nodeName: name, isLive: true, isAssumed: false },
+    });
+    expect(cluster.node(name)?.sinceReport.cpuMillis).toBe(0);
+  });
+
   it('say less when they are old, and nothing after a minute', async () => {
     const { report, feed, clock, cluster } = bench();
     report('a', busy);

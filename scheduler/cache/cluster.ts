@@ -18,7 +18,7 @@ import {
   type Nomination,
   toNodeFacts,
 } from '../framework/node-info.ts';
-import { NodeRows, rowMarks } from '../framework/node-rows.ts';
+import { NodeRows, noPeriod, reportAge } from '../framework/node-rows.ts';
 import { OwnerReplicas } from '../framework/owner-replicas.ts';
 import { ChangeLog } from './change-log.ts';
 import { Counters } from './counters.ts';
@@ -48,6 +48,8 @@ export class Cluster {
   readonly #nodes: (NodeInfo | undefined)[] = [];
   readonly #freeSlots: number[] = [];
   readonly #pods = new PlacedPods();
+  /** Of pods removed while their load was estimated, the period, in case that they are put back. */
+  readonly #removedIn = new WeakMap<PlacedPod, number>();
   readonly #rows = new NodeRows();
   readonly #replicas = new OwnerReplicas();
   readonly #nominated = new Map<string, string>();
@@ -140,49 +142,46 @@ export class Cluster {
 
   /** A pod as the API server has it: on a node. Replaces what was assumed of it. */
   setPod(pod: PlacedPod): void {
-    this.#set(pod, undefined, true);
+    this.#set(pod, undefined, undefined);
   }
 
   /** As `setPod`, for one who has just looked at the node and need not have it looked up. */
   assume(pod: PlacedPod, { slot }: NodeInfo): void {
-    this.#set(pod, slot, true);
+    this.#set(pod, slot, undefined);
   }
 
-  #set(pod: PlacedPod, on: number | undefined, isNews: boolean): void {
+  #set(pod: PlacedPod, on: number | undefined, period: number | undefined): void {
     const known = this.#pods.get(pod.uid);
     if (known !== undefined && isSamePlacement(known, pod)) {
       this.#pods.replace(pod);
       return;
     }
+    // Where it was already, the report knows as much of it as before.
+    const earlier = known?.nodeName === pod.nodeName ? this.#pods.periodOf(pod.uid) : undefined;
     if (known !== undefined) this.removePod(known.uid);
     const slot = on ?? this.#entryOf(pod.nodeName).slot;
-    this.#pods.add(pod, slot);
-    this.#count(slot, pod, 1, isNews);
+    const came = period ?? earlier ?? this.#rows.periodOf(slot);
+    this.#pods.add(pod, { slot, period: came });
+    this.#count(slot, pod, 1, this.#rows.ageOf(slot, came));
   }
 
-  /** @returns the pod that was there. */
+  /** Nothing of the pod stays, not even an estimate of its load. @returns the pod that was there */
   removePod(uid: string): PlacedPod | undefined {
-    return this.#remove(uid, false);
-  }
-
-  /** Takes back a `setPod` of this very turn: nothing of it stays, not even an estimate of its load. */
-  undo(uid: string): void {
-    this.#remove(uid, true);
+    const pod = this.#pods.get(uid);
+    if (pod === undefined) return undefined;
+    const period = this.#pods.periodOf(uid) ?? noPeriod;
+    const slot = this.#pods.remove(pod);
+    const age = this.#rows.ageOf(slot, period);
+    if (age !== reportAge.known) this.#removedIn.set(pod, period);
+    this.#count(slot, pod, -1, age);
+    const entry = this.#nodes[slot] === undefined ? this.#slots[slot] : undefined;
+    if (entry !== undefined) this.#dropIfUnused(entry);
+    return pod;
   }
 
   /** Puts back a pod that was removed in this very turn, in thought. */
   putBack(pod: PlacedPod): void {
-    this.#set(pod, undefined, false);
-  }
-
-  #remove(uid: string, wasNews: boolean): PlacedPod | undefined {
-    const pod = this.#pods.get(uid);
-    if (pod === undefined) return undefined;
-    const slot = this.#pods.remove(pod);
-    this.#count(slot, pod, -1, wasNews);
-    const entry = this.#nodes[slot] === undefined ? this.#slots[slot] : undefined;
-    if (entry !== undefined) this.#dropIfUnused(entry);
-    return pod;
+    this.#set(pod, undefined, this.#removedIn.get(pod) ?? noPeriod);
   }
 
   /** Takes back an assumption that did not come true; what the API server has told stays. */
@@ -239,13 +238,13 @@ export class Cluster {
     return this.#nominated.get(uid);
   }
 
-  #count(slot: number, { podClass, isLive }: PlacedPod, by: 1 | -1, isNews: boolean): void {
+  #count(slot: number, { podClass, isLive }: PlacedPod, by: 1 | -1, age: number): void {
     if (isPlain(podClass)) {
       // Without a look at the node's objects: of most pods there is nothing in them.
-      this.#rows.count(slot, podClass, by, isNews && this.#rows.isMarked(slot, rowMarks.load));
+      this.#rows.count(slot, podClass, by, age);
       if (isLive && podClass.owner !== undefined) this.#replicas.count(podClass.owner, slot, by);
-    } else if (by === 1) this.#slots[slot]?.usage.add(podClass, isLive, isNews);
-    else this.#slots[slot]?.usage.remove(podClass, isLive, isNews);
+    } else if (by === 1) this.#slots[slot]?.usage.add(podClass, isLive, age);
+    else this.#slots[slot]?.usage.remove(podClass, isLive, age);
     this.counters.add(podClass, slot, by, isLive ? by : 0);
     this.#slotChanged(slot);
   }

@@ -23,6 +23,7 @@ export class PlacedPods {
   readonly #numbers = new Map<string, number>();
   readonly #pods: (PlacedPod | undefined)[] = [];
   readonly #slots: number[] = [];
+  readonly #periods: number[] = [];
   readonly #free: number[] = [];
   readonly #bySlot = new Chains();
   readonly #byClass = new Chains();
@@ -60,12 +61,19 @@ export class PlacedPods {
       look(this.#slots[number] ?? 0, this.#pods[number]?.isLive === true);
   }
 
+  /** The reporting period of its node in which it came. */
+  periodOf(uid: string): number | undefined {
+    const number = this.#numbers.get(uid);
+    return number === undefined ? undefined : this.#periods[number];
+  }
+
   /** A pod that is not here yet. */
-  add(pod: PlacedPod, slot: number): void {
+  add(pod: PlacedPod, { slot, period }: { readonly slot: number; readonly period: number }): void {
     const number = this.#free.pop() ?? this.#pods.length;
     this.#numbers.set(pod.uid, number);
     this.#pods[number] = pod;
     this.#slots[number] = slot;
+    this.#periods[number] = period;
     this.#bySlot.add(slot, number);
     this.#byClass.add(this.#listOf(pod.podClass), number);
   }

@@ -3,7 +3,7 @@ import { toUnits } from '../../api/quantity.ts';
 import { AttachedVolumes } from './attached-volumes.ts';
 import { HostPortSet } from './host-port.ts';
 import type { SelectableNode } from './node-affinity-term.ts';
-import { amountsAt, NodeRows, rowMarks } from './node-rows.ts';
+import { amountsAt, NodeRows, reportAge, rowMarks } from './node-rows.ts';
 import { OwnerReplicas } from './owner-replicas.ts';
 import type { PodClass } from './pod-class.ts';
 import { addScalars, columnOf, noScalars, type Resources, toResources } from './resources.ts';
@@ -167,9 +167,9 @@ export class NodeUsage {
     return this.#scalars?.[kind] ?? noScalars;
   }
 
-  /** @param isNews false for a pod that was here a moment ago: the report knows it, or the estimate still does */
-  add(podClass: PodClass, isLive: boolean, isNews = true): void {
-    this.#count(podClass, isLive, { by: 1, isNews });
+  /** @param age one of `reportAge`: how much of the pod the report does not know */
+  add(podClass: PodClass, isLive: boolean, age: number = reportAge.known): void {
+    this.#count(podClass, isLive, { by: 1, age });
     for (const port of podClass.hostPorts) {
       this.#hostPorts ??= new HostPortSet();
       this.#hostPorts.add(port);
@@ -180,9 +180,8 @@ export class NodeUsage {
     }
   }
 
-  /** @param wasNews true takes back what `add` did a moment ago, the estimate included */
-  remove(podClass: PodClass, wasLive: boolean, wasNews = false): void {
-    this.#count(podClass, wasLive, { by: -1, isNews: wasNews });
+  remove(podClass: PodClass, wasLive: boolean, age: number = reportAge.known): void {
+    this.#count(podClass, wasLive, { by: -1, age });
     for (const port of podClass.hostPorts) this.#hostPorts?.remove(port);
     for (const volume of podClass.volumes.attached ?? []) this.#volumes?.remove(volume);
   }
@@ -198,11 +197,10 @@ export class NodeUsage {
     this.#scalars.thisPeriod = noScalars;
   }
 
-  #count(podClass: PodClass, isLive: boolean, { by, isNews }: Coming): void {
-    const isEstimated = isNews && this.load !== undefined;
-    this.rows.count(this.row, podClass, by, isEstimated);
+  #count(podClass: PodClass, isLive: boolean, { by, age }: Coming): void {
+    this.rows.count(this.row, podClass, by, age);
     if (podClass.requests.scalars.size + podClass.estimate.scalars.size > 0)
-      this.#countScalars(podClass, by, isEstimated);
+      this.#countScalars(podClass, { by, age });
     if (podClass.volumes !== noVolumeNeeds) this.#countVolumes(podClass, by);
     if (isLive && podClass.owner !== undefined) this.replicas.count(podClass.owner, this.row, by);
   }
@@ -214,12 +212,13 @@ export class NodeUsage {
     else this.#classesWithVolumes.delete(podClass);
   }
 
-  #countScalars({ requests, estimate }: PodClass, by: number, isEstimated: boolean): void {
+  #countScalars({ requests, estimate }: PodClass, { by, age }: Coming): void {
     this.#scalars ??= {
       ...{ requested: noScalars, estimated: noScalars, sinceReport: noScalars, thisPeriod: noScalars },
     };
     for (const kind of scalarKinds) {
-      if (!isEstimated && (kind === 'sinceReport' || kind === 'thisPeriod')) continue;
+      if (kind === 'sinceReport' && age === reportAge.known) continue;
+      if (kind === 'thisPeriod' && age !== reportAge.thisPeriod) continue;
       const { scalars } = kind === 'requested' ? requests : estimate;
       this.#scalars[kind] = addScalars(this.#scalars[kind], scalars, by);
     }
@@ -232,7 +231,7 @@ export const isPlain = ({ hostPorts, volumes, requests, estimate }: PodClass): b
 
 interface Coming {
   readonly by: 1 | -1;
-  readonly isNews: boolean;
+  readonly age: number;
 }
 
 /**

@@ -16,13 +16,22 @@ const initialRows = 16;
 /** What some nodes have besides numbers. Where nothing is marked, nothing else needs to be looked at. */
 export const rowMarks = { load: 1, nominations: 2 } as const;
 
+/** How far the reports of a node know a pod's load; the further, the less of it is estimated. */
+export const reportAge = { known: 0, lastPeriod: 1, thisPeriod: 2 } as const;
+
+/** Of a pod that came while nothing was reported. */
+export const noPeriod = -2;
+
 export class NodeRows {
   #values: Float64Array;
+  /** The number of the present reporting period. Counts on when a row gets another node. */
+  #periods: Uint32Array;
   #marks: Uint8Array;
 
   constructor(rows: number = initialRows) {
     this.#values = new Float64Array(rows * columns);
     this.#marks = new Uint8Array(rows);
+    this.#periods = new Uint32Array(rows);
   }
 
   /** @param mark one of `rowMarks` */
@@ -64,16 +73,24 @@ export class NodeRows {
     values[at + 2] = ephemeralStorageBytes;
   }
 
-  /** `by` pods of the class came; `isNews`: no report shows them yet. */
-  count(row: number, { requests, estimate }: PodClass, by: 1 | -1, isNews: boolean): void {
+  /** In which period a pod comes that comes now. */
+  periodOf(row: number): number {
+    return this.isMarked(row, rowMarks.load) ? (this.#periods[row] ?? 0) : noPeriod;
+  }
+
+  /** @returns one of `reportAge` for a pod that came in that period */
+  ageOf(row: number, period: number): number {
+    return Math.max(reportAge.known, reportAge.thisPeriod + period - (this.#periods[row] ?? 0));
+  }
+
+  /** `by` pods of the class came, or went. @param age one of `reportAge` */
+  count(row: number, { requests, estimate }: PodClass, by: 1 | -1, age: number): void {
     if ((row + 1) * columns > this.#values.length) this.#grow(row + 1);
     const at = row * columns;
     this.#add(at + amountsAt.requested, requests, by);
     this.#add(at + amountsAt.estimated, estimate, by);
-    if (isNews) {
-      this.#add(at + amountsAt.sinceReport, estimate, by);
-      this.#add(at + thisPeriodAt, estimate, by);
-    }
+    if (age !== reportAge.known) this.#add(at + amountsAt.sinceReport, estimate, by);
+    if (age === reportAge.thisPeriod) this.#add(at + thisPeriodAt, estimate, by);
     this.#values[at + podCountAt] = (this.#values[at + podCountAt] ?? 0) + by;
   }
 
@@ -82,6 +99,7 @@ export class NodeRows {
     const at = row * columns;
     this.#values.copyWithin(at + amountsAt.sinceReport, at + thisPeriodAt, at + thisPeriodAt + amountColumns);
     this.#values.fill(0, at + thisPeriodAt, at + thisPeriodAt + amountColumns);
+    this.#periods[row] = (this.#periods[row] ?? 0) + 1;
   }
 
   clear(row: number): void {
@@ -103,5 +121,8 @@ export class NodeRows {
     const marks = new Uint8Array(2 * rows);
     marks.set(this.#marks);
     this.#marks = marks;
+    const periods = new Uint32Array(2 * rows);
+    periods.set(this.#periods);
+    this.#periods = periods;
   }
 }

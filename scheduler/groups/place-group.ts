@@ -58,7 +58,7 @@ export function placeGroup<C extends Candidate>(question: GroupQuestion<C>): Gro
 }
 
 export function takeBack<C extends Candidate>(cluster: Cluster, { placed }: GroupAttempt<C>): void {
-  for (const { candidate } of placed) cluster.undo(candidate.uid);
+  for (const { candidate } of placed) cluster.removePod(candidate.uid);
 }
 
 function attempt<C extends Candidate>(question: GroupQuestion<C>, candidates: readonly C[]): GroupAttempt<C> {
