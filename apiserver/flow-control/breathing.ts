@@ -5,6 +5,7 @@
  * gets there.
  */
 import type { Clock } from '../../base/clock.ts';
+import { LoopTime } from '../../base/loop-time.ts';
 
 /** Of rest for one of work, when nobody else comes. */
 const leastRest = 0.5;
@@ -20,10 +21,7 @@ const creditMs = 4;
 
 export class Breathing {
   readonly #clock: Clock;
-  readonly #busyMs: () => number;
-  /** When it was asked last, and what was known then. */
-  #atMs: number;
-  #busyThenMs: number;
+  readonly #loop: LoopTime;
   #owedMs = 0;
   /** Requests of others, each of which is forgotten by and by. */
   #others = 0;
@@ -32,10 +30,8 @@ export class Breathing {
   /** @param busyMs for how long the loop has not waited for anything since its start */
   constructor(clock: Clock, busyMs: () => number) {
     this.#clock = clock;
-    this.#busyMs = busyMs;
-    this.#atMs = clock.monotonicMs();
-    this.#countedMs = this.#atMs;
-    this.#busyThenMs = busyMs();
+    this.#loop = new LoopTime(clock, busyMs);
+    this.#countedMs = clock.monotonicMs();
   }
 
   /** Somebody came who need not wait, while others do. */
@@ -46,11 +42,7 @@ export class Breathing {
 
   /** For how long nobody of those who wait shall start. */
   restMs(): number {
-    const [nowMs, busyNowMs] = [this.#clock.monotonicMs(), this.#busyMs()];
-    const busyMs = busyNowMs - this.#busyThenMs;
-    const idleMs = Math.max(0, nowMs - this.#atMs - busyMs);
-    this.#atMs = nowMs;
-    this.#busyThenMs = busyNowMs;
+    const { busyMs, idleMs } = this.#loop.sinceLast();
     const rest = Math.min(mostRest, leastRest + this.#remembered() * restPerRequest);
     this.#owedMs = Math.max(-creditMs, Math.min(longestRestMs, this.#owedMs + busyMs * rest - idleMs));
     return this.#owedMs < 1 ? 0 : this.#owedMs;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { LoopTime } from '../../base/loop-time.ts';
 import { type Cohort, type Delivery, type OnSent, partFor } from './cohort.ts';
 import { LeftoverTime } from './leftover-time.ts';
 import { isOfOneNode } from './selection.ts';
@@ -51,7 +52,7 @@ export class Deliveries {
     this.#isGathered = options.isGathered;
     this.#outgrown = options.onOutgrown;
     this.#onSent = options.onSent;
-    this.#leftover = new LeftoverTime(options.clock, options.busyMs);
+    this.#leftover = new LeftoverTime(new LoopTime(options.clock, options.busyMs));
   }
 
   add(cohort: Cohort): void {

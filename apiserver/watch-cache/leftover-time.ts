@@ -3,7 +3,7 @@
  * finds idle; while others keep the loop busy it gets a small part of it. What is not used is saved up for one slice, so
  * that who comes to a loop with time need not wait.
  */
-import type { Clock } from '../../base/clock.ts';
+import type { LoopTime } from '../../base/loop-time.ts';
 
 /** For each millisecond that the loop is busy. */
 const busyShare = 1 / 24;
@@ -11,27 +11,16 @@ const busyShare = 1 / 24;
 const mostMs = 5;
 
 export class LeftoverTime {
-  readonly #clock: Clock;
-  readonly #busyMs: () => number;
+  readonly #loop: LoopTime;
   #savedMs = mostMs;
-  #atMs: number;
-  #busyThenMs: number;
 
-  /** @param busyMs for how long the loop has not waited for anything since its start */
-  constructor(clock: Clock, busyMs: () => number) {
-    this.#clock = clock;
-    this.#busyMs = busyMs;
-    this.#atMs = clock.monotonicMs();
-    this.#busyThenMs = busyMs();
+  constructor(loop: LoopTime) {
+    this.#loop = loop;
   }
 
   /** For how long the work may go on now. */
   leftMs(): number {
-    const [nowMs, busyNowMs] = [this.#clock.monotonicMs(), this.#busyMs()];
-    const busyMs = busyNowMs - this.#busyThenMs;
-    const idleMs = Math.max(0, nowMs - this.#atMs - busyMs);
-    this.#atMs = nowMs;
-    this.#busyThenMs = busyNowMs;
+    const { busyMs, idleMs } = this.#loop.sinceLast();
     this.#savedMs = Math.min(mostMs, this.#savedMs + idleMs + busyMs * busyShare);
     return Math.max(0, this.#savedMs);
   }
