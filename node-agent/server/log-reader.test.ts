@@ -60,6 +60,13 @@ class Follower {
 
 const rotate = (number: number): void => renameSync(log, `${log}.20260102-03040${number}.000`);
 
+/** The second file has one line. */
+function rotateTwice(): void {
+  rotate(1);
+  writeFileSync(log, line('two'));
+  rotate(2);
+}
+
 describe('a log that is followed while it is rotated', () => {
   it('goes on with a file that was moved aside until another has taken its place', async () => {
     writeFileSync(log, line('one'));
@@ -88,9 +95,7 @@ describe('a log that is followed while it is rotated', () => {
     writeFileSync(log, line('one'));
     const follower = new Follower();
     await follower.until('one\n');
-    rotate(1);
-    writeFileSync(log, line('two'));
-    rotate(2);
+    rotateTwice();
     writeFileSync(log, line('three'));
     await follower.until('three\n');
     isRunning = false;
@@ -99,9 +104,7 @@ describe('a log that is followed while it is rotated', () => {
 
   it('ends with what a container wrote that ended before the new file was there', async () => {
     writeFileSync(log, line('one'));
-    rotate(1);
-    writeFileSync(log, line('two'));
-    rotate(2);
+    rotateTwice();
     isRunning = false;
     expect(await new Follower().rest()).toBe('one\ntwo\n');
   });

@@ -137,7 +137,7 @@ export class Cluster {
     if (entry?.known === undefined) return;
     entry.usage.load = load;
     if (isNew) entry.usage.beginPeriod();
-    this.#changed(entry);
+    this.#slotChanged(entry.slot);
   }
 
   /** A pod as the API server has it: on a node. Replaces what was assumed of it. */
@@ -198,7 +198,7 @@ export class Cluster {
     this.#nominatedSlots.add(entry.slot);
     this.counters.expect(nomination.podClass, 1);
     this.#nominated.set(nomination.uid, nodeName);
-    this.#changed(entry);
+    this.#slotChanged(entry.slot);
   }
 
   /** @returns the node that the pod was nominated for. */
@@ -212,7 +212,7 @@ export class Cluster {
     if (withdrawn !== undefined) this.counters.expect(withdrawn.podClass, -1);
     entry.usage.nominations = entry.usage.nominations.filter((nomination) => nomination !== withdrawn);
     if (entry.usage.nominations.length === 0) this.#nominatedSlots.delete(entry.slot);
-    this.#changed(entry);
+    this.#slotChanged(entry.slot);
     this.#dropIfUnused(entry);
     return nodeName;
   }
@@ -268,10 +268,6 @@ export class Cluster {
 
   #factsChanged({ slot }: Entry): void {
     this.factChanges.add(slot, keepChanges + 2 * this.#slots.length);
-    this.#slotChanged(slot);
-  }
-
-  #changed({ slot }: Entry): void {
     this.#slotChanged(slot);
   }
 
