@@ -157,16 +157,14 @@ function validatePodTerm(term: PodAffinityTerm, field: string): FieldError[] {
   return errors;
 }
 
-const inSelectorToo = 'exists in both matchLabelKeys and labelSelector';
-
-const selectedKeys = (selector: LabelSelector | undefined): ReadonlySet<string> =>
-  new Set([
-    ...Object.keys(selector?.matchLabels ?? {}),
-    ...(selector?.matchExpressions ?? []).map(({ key }) => key),
-  ]);
+interface LabelKeys {
+  readonly matchLabelKeys?: readonly string[] | undefined;
+  readonly mismatchLabelKeys?: readonly string[] | undefined;
+  readonly labelSelector?: LabelSelector | undefined;
+}
 
 /** Keys whose values the pod itself has. */
-function validateLabelKeys(term: PodAffinityTerm, field: string): FieldError[] {
+function validateLabelKeys(term: LabelKeys, field: string): FieldError[] {
   const { matchLabelKeys = [], mismatchLabelKeys = [], labelSelector } = term;
   const errors: FieldError[] = [];
   for (const [name, keys] of [
@@ -179,9 +177,7 @@ function validateLabelKeys(term: PodAffinityTerm, field: string): FieldError[] {
       for (const [index, key] of keys.entries())
         for (const problem of qualifiedNameProblems(key))
           errors.push(invalid(`${field}.${name}[${index}]`, key, problem));
-  const selected = selectedKeys(labelSelector);
-  for (const [index, key] of matchLabelKeys.entries())
-    if (selected.has(key)) errors.push(invalid(`${field}[${index}]`, key, inSelectorToo));
+  errors.push(...validateSelectedOnce(matchLabelKeys, labelSelector, field));
   for (const [index, key] of matchLabelKeys.entries())
     if (mismatchLabelKeys.includes(key))
       errors.push(
@@ -191,6 +187,26 @@ function validateLabelKeys(term: PodAffinityTerm, field: string): FieldError[] {
           'exists in both matchLabelKeys and mismatchLabelKeys',
         ),
       );
+  return errors;
+}
+
+/**
+ * In a pod the keys have become requirements of the selector (label-key-merge.ts), so that a key that the selector names
+ * once is right, and one that it names twice was the user's as well.
+ */
+function validateSelectedOnce(
+  keys: readonly string[],
+  selector: LabelSelector | undefined,
+  field: string,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  const selected = new Set(Object.keys(selector?.matchLabels ?? {}));
+  for (const { key } of selector?.matchExpressions ?? []) {
+    const index = keys.lastIndexOf(key);
+    if (index >= 0 && selected.has(key))
+      errors.push(invalid(`${field}[${index}]`, key, 'exists in both matchLabelKeys and labelSelector'));
+    selected.add(key);
+  }
   return errors;
 }
 
@@ -218,7 +234,7 @@ export function validateTopologySpread(
         errors.push(unsupported(`${path}.${policy}`, value, ['Honor', 'Ignore']));
     }
     errors.push(
-      ...validateSpreadKeys(constraint, `${path}.matchLabelKeys`),
+      ...validateLabelKeys(constraint, path),
       ...validateLabelSelector(constraint.labelSelector, `${path}.labelSelector`),
     );
   }
@@ -241,20 +257,5 @@ function validateMinDomains(constraint: TopologySpreadConstraint, field: string)
         `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`,
       ),
     );
-  return errors;
-}
-
-function validateSpreadKeys(constraint: TopologySpreadConstraint, field: string): FieldError[] {
-  const { matchLabelKeys = [], labelSelector } = constraint;
-  if (matchLabelKeys.length === 0) return [];
-  const errors: FieldError[] = [];
-  if (labelSelector === undefined)
-    errors.push(forbidden(field, 'must not be specified when labelSelector is not set'));
-  const selected = selectedKeys(labelSelector);
-  for (const [index, key] of matchLabelKeys.entries()) {
-    for (const problem of qualifiedNameProblems(key))
-      errors.push(invalid(`${field}[${index}]`, key, problem));
-    if (selected.has(key)) errors.push(invalid(`${field}[${index}]`, key, inSelectorToo));
-  }
   return errors;
 }

@@ -4,6 +4,7 @@ import { toTime } from '../../base/clock.ts';
 import { validateImageTexts } from './container-validation.ts';
 import { forbidden, invalid } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
+import { mergeLabelKeys } from './label-key-merge.ts';
 import { podColumns } from './pod-columns.ts';
 import { qosClassOf } from './pod-qos.ts';
 import {
@@ -36,6 +37,7 @@ function setDefaults(pod: Pod): void {
 function prepareForCreate(pod: Pod, context: WriteContext): void {
   pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec) };
   if ((pod.spec.schedulingGates ?? []).length > 0) pod.status.conditions = [gated(context.nowMs)];
+  mergeLabelKeys(pod);
 }
 
 function gated(nowMs: number): PodCondition {

@@ -134,8 +134,9 @@ function toAffinityTerm(term: PodAffinityTerm, namespace: string, labels: Labels
 }
 
 /**
- * A selector narrowed to pods that have the same (or another) value of these labels as the pod itself. The API
- * server merges the keys into the selector when it stores the pod; doing it twice changes nothing.
+ * A selector narrowed to pods that have the same (or another) value of these labels as the pod itself. The API server
+ * writes the keys into the selector when it stores a pod; what it has written stands, also when the pod's labels have
+ * changed since, and nothing is added twice. Pods that it stored in an older version, or never saw, are narrowed here.
  */
 export function withLabelKeys(
   selector: Selector | undefined,
@@ -146,8 +147,19 @@ export function withLabelKeys(
   const narrowed = (operator: 'in' | 'notIn', from: readonly string[]): Requirement[] =>
     from.flatMap((key) => {
       const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-      return value === undefined ? [] : [{ key, operator, values: [value] }];
+      if (value === undefined || isNarrowed(selector, { key, operator, values: [value] })) return [];
+      return [{ key, operator, values: [value] }];
     });
   const added = [...narrowed('in', keys.match), ...narrowed('notIn', keys.mismatch)];
   return added.length === 0 ? selector : [...selector, ...added];
+}
+
+/** A selector may name a key of `matchLabelKeys` only by the server's hand, one of `mismatchLabelKeys` by the user's too. */
+function isNarrowed(selector: Selector, { key, operator, values }: Requirement): boolean {
+  return selector.some(
+    (other) =>
+      other.key === key &&
+      other.operator === operator &&
+      (operator === 'in' || (other.values.length === 1 && other.values[0] === values[0])),
+  );
 }

@@ -118,6 +118,26 @@ describe('scheduler', () => {
     expect(performance.now() - startMs).toBeLessThan(1_000);
   });
 
+  it('keeps apart only the pods that have the same value of a label of matchLabelKeys', async () => {
+    await addNodes({ name: 'host-1' }, { name: 'host-2' });
+    const term = {
+      topologyKey: 'kubernetes.io/hostname',
+      labelSelector: { matchLabels: { app: 'x' } },
+      matchLabelKeys: ['version'],
+    };
+    const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
+    const draft = (name: string, version: string): PodDraft => ({
+      ...{ name, labels: { app: 'x', version }, spec: { affinity } },
+    });
+    for (const version of ['1', '2'])
+      for (const at of ['a', 'b']) await addPod(draft(`${at}-${version}`, version));
+    expect(new Set(await placed('a-1', 'b-1'))).toEqual(new Set(['host-1', 'host-2']));
+    expect(new Set(await placed('a-2', 'b-2'))).toEqual(new Set(['host-1', 'host-2']));
+    const stored = await client.get(pods, { namespace: 'default', name: 'a-2' });
+    const [own] = stored.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+    expect(own?.labelSelector?.matchExpressions).toEqual([{ key: 'version', operator: 'In', values: ['2'] }]);
+  });
+
   it('never gives a node more than it has, in a burst of pods that do not all fit', async () => {
     await addNodes({ name: 'host-1', cpu: '2' }, { name: 'host-2', cpu: '3' });
     const names = Array.from({ length: 80 }, (_, i) => `burst-${i}`);

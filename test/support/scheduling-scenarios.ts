@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import type { LabelSelector } from '../../api/generated/meta-v1.ts';
+import { mergeLabelKeys } from '../../apiserver/registry/label-key-merge.ts';
 import { noVolumeNeeds, type VolumeNeeds } from '../../scheduler/framework/volume-needs.ts';
 import { aNode, aPod } from './scheduling-objects.ts';
 import type { ReferenceProfile } from './scheduling-reference.ts';
@@ -64,7 +65,7 @@ const term = fc.record({
   namespaces: rarely(fc.constant<string[]>(['two'])),
   namespaceSelector: rarely(fc.constantFrom<LabelSelector[]>({}, { matchLabels: { team: 'red' } })),
   matchLabelKeys: rarely(fc.constant<string[]>(['tier'])),
-  mismatchLabelKeys: fc.constant(undefined),
+  mismatchLabelKeys: rarely(fc.constant<string[]>(['app'])),
 });
 const weighted = fc.record({ weight: fc.integer({ min: 1, max: 100 }), podAffinityTerm: term });
 const terms = (max = 1) =>
@@ -160,6 +161,8 @@ const podDraft = fc.record({
   prefers: preferred,
   prefersAnti: preferred,
   spread,
+  /** By a server that writes label keys into selectors. */
+  isStored: fc.boolean(),
 });
 
 const preference = { matchExpressions: [{ key: 'zone', operator: 'In', values: ['b'] }] };
@@ -206,6 +209,12 @@ const nodeOf = (draft: Draft<typeof nodeDraft>, i: number): Node =>
   });
 
 function podOf(draft: Draft<typeof podDraft>): Pod {
+  const pod = structuredClone(draftedPod(draft));
+  if (draft.isStored) mergeLabelKeys(pod);
+  return pod;
+}
+
+function draftedPod(draft: Draft<typeof podDraft>): Pod {
   const { initCpu, isSidecar, zone, tolerates, wholeCpu, overhead, gpus } = draft;
   const init = {
     name: 'init',
