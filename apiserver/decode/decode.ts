@@ -1,7 +1,7 @@
 import { type AnyObject, toApiVersion } from '../../api/kind-info.ts';
 import { badRequest, StatusError } from '../../api/status-error.ts';
 import { codeOf } from '../../base/invariant.ts';
-import { parseJson, type RepeatedField } from './json-text.ts';
+import { type NumberTexts, noNumberTexts, parseJson, type RepeatedField } from './json-text.ts';
 import { protobufType, readEnvelope } from './protobuf/body.ts';
 import type { MessageReader } from './protobuf/message-reader.ts';
 import { WireError } from './protobuf/wire.ts';
@@ -65,6 +65,8 @@ function unrecognized(request: DecodeRequest, why: string): StatusError {
 /** A body's value, and what is told of it when fields are validated, once the unknown ones are known. */
 interface ParsedBody {
   readonly value: unknown;
+  /** Of JSON: `1.0` is no integer there. YAML is made JSON first, in which it is `1`. */
+  readonly numbers: NumberTexts;
   readonly problems: (unknown: readonly string[]) => string[];
 }
 
@@ -76,10 +78,14 @@ function parseBody(request: DecodeRequest): ParsedBody {
   try {
     if (isYaml) {
       const { value, repeated } = readYaml(text);
-      return { value, problems: (unknown) => yamlProblems(unknown, repeated, request.fieldValidation) };
+      return {
+        value,
+        numbers: noNumberTexts,
+        problems: (unknown) => yamlProblems(unknown, repeated, request.fieldValidation),
+      };
     }
-    const { value, duplicates, places } = parseJson(text);
-    return { value, problems: (unknown) => strictProblems(unknown, duplicates, places) };
+    const { value, duplicates, places, numbers } = parseJson(text);
+    return { value, numbers, problems: (unknown) => strictProblems(unknown, duplicates, places) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const message = isYaml ? error.message : `couldn't get version/kind; json parse error: ${error.message}`;
@@ -100,7 +106,8 @@ function parseProtobuf(request: DecodeRequest): ParsedBody {
   checkEnvelope(request, { apiVersion, kind });
   try {
     const fields = request.messages.read(request.schema.definition, raw);
-    return { value: { ...fields, apiVersion, kind }, problems: (unknown) => unknown.map(unknownField) };
+    const value = { ...fields, apiVersion, kind };
+    return { value, numbers: noNumberTexts, problems: (unknown) => unknown.map(unknownField) };
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     throw cannotDecode(request.kind, request.kind.kind, error.message);
@@ -213,7 +220,7 @@ export function decodeObject(request: DecodeRequest): Decoded {
   const isProtobuf = request.contentType.startsWith(protobufType);
   const parsed = isProtobuf ? parseProtobuf(request) : parseBody(request);
   checkEnvelope(request, parsed.value);
-  const reader = new TypedReader();
+  const reader = new TypedReader(parsed.numbers);
   const object = readTyped(request, reader, parsed.value);
   const problems = parsed.problems(reader.unknownFields);
   if (problems.length > 0 && request.fieldValidation === 'Strict')

@@ -1,7 +1,8 @@
 /**
  * JSON as Go reads it. The engine's own parser does the work; what it cannot say is added here: which fields stand twice
- * in an object, and the words in which Go names a syntax error. Duplicates are found by counting: when an object tree
- * holds fewer fields than the text has, the slow parser below reads it again and names them.
+ * in an object, which numbers are written otherwise than Go reads an integer (`1.0`, `1e3`), and the words in which Go
+ * names a syntax error. Duplicates are found by counting: when an object tree holds fewer fields than the text has, or a
+ * field's number has a point or an exponent, the slow parser below reads it again and names them.
  */
 
 /** Nesting that no API object reaches, and that recursion still bears. */
@@ -13,7 +14,12 @@ export interface ParsedJson {
   readonly duplicates: readonly RepeatedField[];
   /** Where fields stand first, by path; only when some stand twice, and of the first of them. */
   readonly places: ReadonlyMap<string, number>;
+  readonly numbers: NumberTexts;
 }
+
+/** How numbers are written that stand otherwise in the text than they would be written again, by path: `1.0`. */
+export type NumberTexts = ReadonlyMap<string, string>;
+export const noNumberTexts: NumberTexts = new Map();
 
 export interface RepeatedField {
   readonly path: string;
@@ -52,7 +58,9 @@ export function wellFormed(value: unknown): unknown {
 function parseAnyJson(text: string): ParsedJson {
   try {
     const value: unknown = JSON.parse(text);
-    if (countFieldsOfText(text) === countFields(value, 0)) return { value, duplicates: [], places: noPlaces };
+    const fields = countFieldsOfText(text);
+    if (fields === countFields(value, 0))
+      return { value, duplicates: [], places: noPlaces, numbers: noNumberTexts };
   } catch (error) {
     if (error instanceof RangeError) throw new JsonSyntaxError('exceeded max depth');
     if (!(error instanceof SyntaxError)) throw error;
@@ -60,8 +68,8 @@ function parseAnyJson(text: string): ParsedJson {
   return new JsonReader(text).read();
 }
 
-/** Fields are strings followed by a colon. */
-function countFieldsOfText(text: string): number {
+/** Fields are strings followed by a colon. Undefined when one is a number, or a list of them, that is no plain integer. */
+function countFieldsOfText(text: string): number | undefined {
   let count = 0;
   let at = text.indexOf('"');
   while (at >= 0) {
@@ -69,11 +77,27 @@ function countFieldsOfText(text: string): number {
     while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
     let next = end + 1;
     while (isSpace(text.charCodeAt(next))) next++;
-    if (text.charCodeAt(next) === 0x3a) count++;
+    if (text.charCodeAt(next) === 0x3a) {
+      count++;
+      if (isFractional(text, next + 1)) return undefined;
+    }
     at = text.indexOf('"', next);
   }
   return count;
 }
+
+/** Does a point or an exponent stand in the number, or the list of numbers, that begins here? */
+function isFractional(text: string, start: number): boolean {
+  let at = start;
+  while (isSpace(text.charCodeAt(at)) || text.charCodeAt(at) === 0x5b) at++;
+  while (isOfIntegers(text.charCodeAt(at))) at++;
+  const code = text.charCodeAt(at);
+  return (code === 0x2e || code === 0x45 || code === 0x65) && isDigit(text.charCodeAt(at - 1));
+}
+
+const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
+const isOfIntegers = (code: number): boolean =>
+  isDigit(code) || code === 0x2d || code === 0x2c || isSpace(code);
 
 function isEscaped(text: string, quote: number): boolean {
   let backslashes = 0;
@@ -124,6 +148,7 @@ class JsonReader {
   readonly #text: string;
   readonly #duplicates: RepeatedField[] = [];
   readonly #places = new Map<string, number>();
+  readonly #numbers = new Map<string, string>();
   #fields = 0;
   #pathCharacters = 0;
   #at = 0;
@@ -136,7 +161,7 @@ class JsonReader {
     const value = this.#value('', 0);
     this.#skipSpace();
     if (this.#at < this.#text.length) this.#fail('after top-level value');
-    return { value, duplicates: this.#duplicates, places: this.#places };
+    return { value, duplicates: this.#duplicates, places: this.#places, numbers: this.#numbers };
   }
 
   #skipSpace(): void {
@@ -156,7 +181,7 @@ class JsonReader {
     if (char === '{') return this.#object(path, depth);
     if (char === '[') return this.#array(path, depth);
     if (char === '"') return this.#string();
-    if (char !== undefined && /[-0-9]/.test(char)) return this.#number();
+    if (char !== undefined && /[-0-9]/.test(char)) return this.#number(path);
     for (const [word, value] of literals) if (word[0] === char) return this.#literal(word, value);
     return this.#fail('looking for beginning of value');
   }
@@ -236,7 +261,7 @@ class JsonReader {
     }
   }
 
-  #number(): number {
+  #number(path: string): number {
     const start = this.#at;
     if (this.#text[this.#at] === '-') this.#at++;
     if (this.#text[this.#at] === '0') this.#at++;
@@ -250,7 +275,15 @@ class JsonReader {
       if (/[-+]/.test(this.#text[this.#at] ?? '')) this.#at++;
       this.#digits('in exponent of numeric literal');
     }
-    return Number(this.#text.slice(start, this.#at));
+    const text = this.#text.slice(start, this.#at);
+    const number = Number(text);
+    if (/[.eE]/.test(text) && String(number) !== text) this.#keepText(path, text);
+    return number;
+  }
+
+  #keepText(path: string, text: string): void {
+    this.#pathCharacters += path.length + text.length;
+    if (this.#pathCharacters <= maxPathCharacters) this.#numbers.set(path, text);
   }
 
   #digits(context: string): void {

@@ -1,5 +1,5 @@
 import { canonicalQuantity } from '../../api/quantity.ts';
-import { maxPathCharacters } from './json-text.ts';
+import { maxPathCharacters, type NumberTexts, noNumberTexts } from './json-text.ts';
 import {
   emptyStruct,
   emptyValue,
@@ -41,6 +41,12 @@ export class TypedReader {
   readonly #path: (string | number)[] = [];
   /** Innermost struct first asked for, as Go's errors name it. */
   readonly #structs: string[] = [];
+  readonly #numbers: NumberTexts;
+
+  /** @param numbers how the numbers of the value are written, where that matters */
+  constructor(numbers: NumberTexts = noNumberTexts) {
+    this.#numbers = numbers;
+  }
 
   /** @throws TypeMismatchError */
   object(type: StructType, value: unknown): Record<string, unknown> {
@@ -146,7 +152,7 @@ export class TypedReader {
       case 'quantity':
         return this.#quantity(value);
       case 'intOrString':
-        return readIntOrString(value);
+        return this.#intOrString(value);
       case 'bytes':
         return typeof value === 'string' ? canonicalBase64(value) : this.#mismatch(value, type.goType);
       case 'time':
@@ -161,15 +167,34 @@ export class TypedReader {
   #integer(type: ScalarType, value: unknown, limit: number): number {
     if (typeof value !== 'number') this.#mismatch(value, type.goType);
     const number = value as number;
-    if (!Number.isInteger(number) || number >= limit || number < -limit)
+    const text = this.#textOf(number);
+    if (text !== undefined || !Number.isInteger(number) || number >= limit || number < -limit)
       throw new TypeMismatchError(
-        `json: cannot unmarshal number ${number} into ${this.#target()} of type ${type.goType}`,
+        `json: cannot unmarshal number ${text ?? number} into ${this.#target()} of type ${type.goType}`,
       );
     return number;
   }
 
+  /** How a number is written, when it has a point or an exponent and would be written again in another way. */
+  #textOf(number: number): string | undefined {
+    if (this.#numbers.size === 0) return undefined;
+    const text = this.#numbers.get(this.#fieldPath());
+    return Number(text) === number ? text : undefined;
+  }
+
+  /** Its number is read by a decoder of its own, which does not know the field. */
+  #intOrString(value: unknown): string | number {
+    if (typeof value === 'string') return value;
+    const text = typeof value === 'number' ? this.#textOf(value) : undefined;
+    if (text === undefined && typeof value === 'number' && (value | 0) === value) return value;
+    const shown = typeof value === 'number' ? `number ${text ?? value}` : jsonType(value);
+    throw new TypeMismatchError(`json: cannot unmarshal ${shown} into Go value of type int32`);
+  }
+
   #quantity(value: unknown): string {
     if (typeof value === 'string') return canonicalQuantity(value.trim());
+    const text = typeof value === 'number' ? this.#textOf(value) : undefined;
+    if (text !== undefined) return canonicalQuantity(text);
     if (Number.isInteger(value)) this.#exact(value as number);
     return canonicalQuantity(JSON.stringify(value));
   }
@@ -255,13 +280,6 @@ export function jsonType(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   if (value === null) return 'null';
   return typeof value === 'boolean' ? 'bool' : typeof value;
-}
-
-function readIntOrString(value: unknown): string | number {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' && (value | 0) === value) return value;
-  const shown = typeof value === 'number' ? `number ${value}` : jsonType(value);
-  throw new TypeMismatchError(`json: cannot unmarshal ${shown} into Go value of type int32`);
 }
 
 /** Go's zero time is none at all. */

@@ -9,11 +9,12 @@ import {
   isMismatch,
   strictProblems,
 } from '../decode/decode.ts';
-import { type ParsedJson, parseJson } from '../decode/json-text.ts';
+import { type NumberTexts, noNumberTexts, type ParsedJson, parseJson } from '../decode/json-text.ts';
 import type { StructType } from '../decode/schema.ts';
 import { jsonType, TypedReader } from '../decode/walk.ts';
 import { applyJsonPatch, JsonPatchError, maxJsonPatchOperations } from './json-patch.ts';
 import { applyMergePatch } from './merge-patch.ts';
+import { patchedNumbers } from './patched-numbers.ts';
 import { applyStrategicMerge } from './strategic-merge.ts';
 
 export interface PatchRequest {
@@ -35,8 +36,17 @@ export const strategicMergePatchType = 'application/strategic-merge-patch+json';
 export function applyPatch(request: PatchRequest): Decoded {
   const parsed = parsePatch(request);
   const patched = applyParsed(request, parsed.value);
-  return readPatched(request, patched, patchProblems(request, parsed));
+  const reader = new TypedReader(numbersOf(request, parsed));
+  return readPatched(request, reader, { patched, ofPatch: patchProblems(request, parsed) });
 }
+
+/** A strategic merge patch goes through Go's maps, in which `1.0` is as good as `1`; the others stay texts. */
+function numbersOf(request: PatchRequest, { value, numbers }: ParsedJson): NumberTexts {
+  if (numbers.size === 0 || mediaTypeOf(request) === strategicMergePatchType) return noNumberTexts;
+  return isJsonPatch(request) ? patchedNumbers(value, numbers) : numbers;
+}
+
+const mediaTypeOf = ({ contentType }: PatchRequest): string | undefined => contentType.split(';')[0]?.trim();
 
 function parsePatch(request: PatchRequest): ParsedJson {
   try {
@@ -47,8 +57,7 @@ function parsePatch(request: PatchRequest): ParsedJson {
   }
 }
 
-const isJsonPatch = (request: PatchRequest): boolean =>
-  request.contentType.split(';')[0]?.trim() === jsonPatchType;
+const isJsonPatch = (request: PatchRequest): boolean => mediaTypeOf(request) === jsonPatchType;
 
 const operationFields: ReadonlySet<string> = new Set(['op', 'path', 'from', 'value']);
 
@@ -76,11 +85,10 @@ function refuseShape(value: unknown, goType: string): never {
 
 function applyParsed(request: PatchRequest, patch: unknown): unknown {
   if (isJsonPatch(request)) return applyOperations(request, patch);
-  const mediaType = request.contentType.split(';')[0]?.trim();
   const object = patch ?? {};
   if (!isObject(object)) refuseShape(patch, 'map[string]interface {}');
   try {
-    return mediaType === strategicMergePatchType
+    return mediaTypeOf(request) === strategicMergePatchType
       ? applyStrategicMerge(request.schema, request.current, object)
       : applyMergePatch(request.current, object);
   } catch (error) {
@@ -137,7 +145,13 @@ function sorted(value: unknown): unknown {
 /** A text as it is, anything else as JSON: an object's own `toString` is not called. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
-function readPatched(request: PatchRequest, patched: unknown, ofPatch: readonly string[]): Decoded {
+interface Patched {
+  readonly patched: unknown;
+  /** Problems of the patch itself. */
+  readonly ofPatch: readonly string[];
+}
+
+function readPatched(request: PatchRequest, reader: TypedReader, { patched, ofPatch }: Patched): Decoded {
   if (!isObject(patched)) refuseShape(patched, 'map[string]interface {}');
   const apiVersion = toApiVersion(request.kind);
   const writtenVersion = textOf(patched['apiVersion'] ?? apiVersion);
@@ -147,7 +161,6 @@ function readPatched(request: PatchRequest, patched: unknown, ofPatch: readonly 
       patched,
       `no kind "${writtenKind}" is registered for version "${writtenVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`,
     );
-  const reader = new TypedReader();
   const object = readTyped(request, reader, patched);
   const identity = { apiVersion, kind: request.kind.kind };
   const metadata = (object['metadata'] ?? {}) as AnyObject['metadata'];
