@@ -32,6 +32,7 @@ import { ownerSpread } from './plugins/owner-spread/owner-spread.ts';
 import { podTopologySpread } from './plugins/pod-topology-spread/pod-topology-spread.ts';
 import { taintToleration, taintTolerationScore } from './plugins/taint-toleration/taint-toleration.ts';
 import { volumeBinding } from './plugins/volume-binding/volume-binding.ts';
+import { diskConflicts } from './plugins/volume-restrictions/disk-conflicts.ts';
 import { volumeRestrictions } from './plugins/volume-restrictions/volume-restrictions.ts';
 import { volumeZone } from './plugins/volume-zone/volume-zone.ts';
 
@@ -73,6 +74,7 @@ export function pluginsFor(choices: PluginChoices = noChoices): PluginSet {
       nodeAffinity,
       nodePorts,
       ignored === undefined ? nodeResourcesFit : fitIgnoring(ignored),
+      diskConflicts,
       nodeVolumeLimits,
       volumeBinding,
       volumeZone,

@@ -14,6 +14,7 @@ import {
   selectedNodeAnnotation,
   storageClassOf,
 } from '../api/volume-claim.ts';
+import { disksOf } from './framework/disk-use.ts';
 import {
   type DriverVolume,
   noVolumeNeeds,
@@ -42,7 +43,7 @@ export interface VolumeLookup {
 /** What a waiting pod's claims ask of its node. Pure. */
 export function volumeNeedsOf(pod: Pod, lookup: VolumeLookup): VolumeNeeds {
   const names = claimNamesOf(pod);
-  if (names.length === 0) return noVolumeNeeds;
+  if (names.length === 0) return withDisks(pod, noVolumeNeeds);
   const problem = problemOf(pod, lookup);
   if (problem !== undefined) return { ...noVolumeNeeds, problem };
   const namespace = pod.metadata.namespace ?? 'default';
@@ -51,7 +52,7 @@ export function volumeNeedsOf(pod: Pod, lookup: VolumeLookup): VolumeNeeds {
   const volumes = bound.flatMap(({ spec }) => lookup.volume(spec?.volumeName ?? '') ?? []);
   const unbound = unboundClaimsOf(claims).map((claim) => toUnbound(claim, lookup));
   const exclusive = claims.filter(isExclusive).map(({ metadata }) => `${namespace}/${metadata.name}`);
-  return {
+  return withDisks(pod, {
     nodeAffinities: volumes.flatMap(({ spec }) => {
       const terms = spec?.nodeAffinity?.required?.nodeSelectorTerms;
       return terms === undefined ? [] : [terms];
@@ -61,12 +62,20 @@ export function volumeNeedsOf(pod: Pod, lookup: VolumeLookup): VolumeNeeds {
     ...(unbound.length === 0 ? {} : { unbound }),
     ...usedClaims(pod, lookup),
     ...(exclusive.length === 0 ? {} : { exclusive }),
-  };
+  });
 }
 
 /** Of a pod that has its node: which claims it uses. Pure. */
 export const placedVolumeNeedsOf = (pod: Pod, lookup: VolumeLookup): VolumeNeeds =>
-  claimNamesOf(pod).length === 0 ? noVolumeNeeds : { ...noVolumeNeeds, ...usedClaims(pod, lookup) };
+  withDisks(
+    pod,
+    claimNamesOf(pod).length === 0 ? noVolumeNeeds : { ...noVolumeNeeds, ...usedClaims(pod, lookup) },
+  );
+
+function withDisks(pod: Pod, needs: VolumeNeeds): VolumeNeeds {
+  const disks = disksOf(pod.spec.volumes);
+  return disks.length === 0 ? needs : { ...needs, disks };
+}
 
 function usedClaims(pod: Pod, lookup: VolumeLookup): Pick<VolumeNeeds, 'claims' | 'attached'> {
   const namespace = pod.metadata.namespace ?? 'default';

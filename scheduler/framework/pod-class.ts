@@ -98,8 +98,21 @@ function classKeyOf(pod: Pod, volumes: VolumeNeeds): string {
     spec.nodeSelector,
     spec.affinity,
     spec.topologySpreadConstraints,
+    volumeImagesOf(spec),
     volumes === noVolumeNeeds ? undefined : volumes,
   ]);
+}
+
+/** All that the node must have: of containers, those that come before them, and volumes. */
+const imagesOf = (spec: PodSpec): readonly string[] => [
+  ...[...(spec.initContainers ?? []), ...spec.containers].map(({ image = '' }) => image),
+  ...(volumeImagesOf(spec) ?? []),
+];
+
+/** Nothing is made for the many pods without any. */
+function volumeImagesOf({ volumes }: PodSpec): readonly string[] | undefined {
+  if (volumes?.some(({ image }) => image !== undefined) !== true) return undefined;
+  return volumes.flatMap(({ image }) => image?.reference ?? []);
 }
 
 function compile(pod: Pod, key: string, volumes: VolumeNeeds): PodClass {
@@ -128,7 +141,7 @@ function compile(pod: Pod, key: string, volumes: VolumeNeeds): PodClass {
     preferredNodes: nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [],
     affinity: affinityTermsOf(spec.affinity, namespace, labels),
     spread: spreadConstraintsOf(spec.topologySpreadConstraints, labels),
-    images: spec.containers.map((container) => container.image ?? ''),
+    images: imagesOf(spec),
     volumes,
   };
 }

@@ -125,8 +125,9 @@ export function podEstimate(spec: PodSpec): Resources {
     const requests = toResources(resources?.requests);
     return {
       ...requests,
-      cpuMillis: requests.cpuMillis === 0 ? unstatedCpuMillis : requests.cpuMillis,
-      memoryBytes: requests.memoryBytes === 0 ? unstatedMemoryBytes : requests.memoryBytes,
+      // One that says 0 means it.
+      cpuMillis: resources?.requests?.['cpu'] === undefined ? unstatedCpuMillis : requests.cpuMillis,
+      memoryBytes: resources?.requests?.['memory'] === undefined ? unstatedMemoryBytes : requests.memoryBytes,
     };
   });
   const wholePod = spec.resources?.requests;

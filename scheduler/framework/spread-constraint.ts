@@ -28,11 +28,18 @@ export function spreadConstraintsOf(
     maxSkew: constraint.maxSkew,
     minDomains: constraint.minDomains ?? 1,
     isHard: constraint.whenUnsatisfiable === 'DoNotSchedule',
-    selector: withLabelKeys(fromLabelSelector(constraint.labelSelector), labels, {
-      match: constraint.matchLabelKeys ?? [],
-      mismatch: [],
-    }),
+    selector: selectorOf(constraint, labels),
     honoursNodeAffinity: (constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor',
     honoursTaints: constraint.nodeTaintsPolicy === 'Honor',
   }));
+}
+
+/** As in Kubernetes a selector that asks for nothing counts no pod: the constraint only asks for the topology key. */
+function selectorOf(
+  { labelSelector, matchLabelKeys = [] }: TopologySpreadConstraint,
+  labels: Readonly<Record<string, string>>,
+): Selector | undefined {
+  const keys = { match: matchLabelKeys, mismatch: [] };
+  const selector = withLabelKeys(fromLabelSelector(labelSelector), labels, keys);
+  return selector?.length === 0 ? undefined : selector;
 }

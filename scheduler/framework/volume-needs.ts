@@ -18,6 +18,14 @@ export interface VolumeNeeds {
   readonly exclusive?: readonly string[];
   /** Volumes that a storage driver attaches to the node, of which it takes only so many; left out when there are none. */
   readonly attached?: readonly DriverVolume[];
+  /** Disks that the pod names itself, without a claim; left out when there are none. */
+  readonly disks?: readonly DiskUse[];
+}
+
+/** A disk that two pods of one node may share only when both just read it. */
+export interface DiskUse {
+  readonly disk: string;
+  readonly isReadOnly: boolean;
 }
 
 export interface DriverVolume {

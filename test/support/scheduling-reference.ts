@@ -319,7 +319,11 @@ function spreadCounts(
 
 function spreadSelects({ labelSelector, matchLabelKeys = [] }: Spread, pod: Pod, other: Pod): boolean {
   const [own, labels] = [labelsOf(pod), labelsOf(other)];
+  const { matchLabels = {}, matchExpressions = [] } = labelSelector ?? {};
+  const keys = matchLabelKeys.filter((key) => own[key] !== undefined);
   return (
+    // Kubernetes counts nobody for a selector that asks for nothing.
+    Object.keys(matchLabels).length + matchExpressions.length + keys.length > 0 &&
     other.metadata.namespace === pod.metadata.namespace &&
     selectorHolds(labelSelector, labels) &&
     matchLabelKeys.every((key) => own[key] === undefined || labels[key] === own[key])
@@ -376,10 +380,15 @@ function nodeAffinityPoints({ profile }: World, pod: Pod, node: Node): number {
   return total === 0 ? 0 : (100 * matched.reduce((sum, { weight }) => sum + weight, 0)) / total;
 }
 
-function takenShare(there: readonly PlacedReference[], pod: Pod, node: Node, name: string): number {
+function takenShare(
+  there: readonly PlacedReference[],
+  pod: Pod,
+  node: Node,
+  [name, assumed]: readonly [name: string, assumed: Readonly<Record<string, string>>],
+): number {
   const all = [...there.map((one) => one.pod), pod];
   const total = parse(name, allocatable(node, name));
-  const taken = all.reduce((sum, one) => sum + needOf(one, name, unstated), 0);
+  const taken = all.reduce((sum, one) => sum + needOf(one, name, assumed), 0);
   return Math.min(1, taken / total);
 }
 
@@ -387,7 +396,10 @@ function takenShare(there: readonly PlacedReference[], pod: Pod, node: Node, nam
 function balancePoints(there: readonly PlacedReference[], pod: Pod, node: Node): number {
   if (needOf(pod, 'cpu') + needOf(pod, 'memory') === 0) return 0;
   if (['cpu', 'memory'].some((name) => parse(name, allocatable(node, name)) === 0)) return 100;
-  const [cpu, memory] = [takenShare(there, pod, node, 'cpu'), takenShare(there, pod, node, 'memory')];
+  const [cpu, memory] = [
+    takenShare(there, pod, node, ['cpu', {}]),
+    takenShare(there, pod, node, ['memory', {}]),
+  ];
   return 100 * (1 - Math.abs(cpu - memory) / 2);
 }
 
@@ -398,7 +410,7 @@ function fitPoints(world: World, pod: Pod, node: Node): number {
   for (const { name, weight } of weighed) {
     const isAsked = name === 'cpu' || name === 'memory' || needOf(pod, name) > 0;
     if (!isAsked || parse(name, allocatable(node, name)) === 0) continue;
-    const share = takenShare(on(world, node), pod, node, name);
+    const share = takenShare(on(world, node), pod, node, [name, unstated]);
     const byStrategy = {
       LeastAllocated: 100 * (1 - share),
       MostAllocated: 100 * share,

@@ -42,6 +42,13 @@ describe('points for what is allocated', () => {
       { cpu: '4', extra: some },
       50,
     ],
+    [
+      'a request of nothing is no unknown one',
+      least,
+      { cpu: '0', extra: { [gpu]: '4' } },
+      { extra: some },
+      50,
+    ],
     ['more than there is counts as all of it', ratio, { cpu: '9' }, { cpu: '4' }, 100],
   ])('%s', (_, strategy, pod, node, points) => {
     expect(fitPoints(strategy, pod, node)).toBeCloseTo(points, 4);
@@ -53,6 +60,10 @@ describe('points for balance', () => {
     expect(balance({ cpu: '1', memory: '2Gi' }, { cpu: '4', memory: '8Gi' })).toBe(100);
     expect(balance({ cpu: '3', memory: '2Gi' }, { cpu: '4', memory: '8Gi' })).toBe(75);
     expect(balance({ cpu: '9', memory: '4Gi' }, { cpu: '4', memory: '8Gi' })).toBe(75);
+  });
+
+  it('hang on what is requested, not on what is assumed where nothing is', () => {
+    expect(balance({ cpu: '1' }, { cpu: '2', memory: '400Mi' })).toBe(75);
   });
 
   it('are all of them where the node has one of the resources only', () => {

@@ -133,8 +133,9 @@ function loadedShare(name: string, pod: PodClass, node: NodeInfo, allocatable: n
 }
 
 /**
- * The more alike the resources would be used, the better: 100 less their standard deviation. A pod that requests none
- * of them goes where the others say.
+ * The more alike the resources would be requested, the better: 100 less their standard deviation. As in Kubernetes
+ * only what is requested counts, without the assumptions for pods that say nothing, and a pod that requests none of
+ * them goes where the others say.
  */
 export function balancedAllocation(from: readonly WeighedResource[] = cpuAndMemory): NodeScore {
   const resources = from.map(toWeighed);
@@ -149,7 +150,8 @@ export function balancedAllocation(from: readonly WeighedResource[] = cpuAndMemo
       for (const resource of resources) {
         const allocatable = node.amountOf(resource.name, 'allocatable');
         if (allocatable === 0 || isUnasked(resource, pod)) continue;
-        const share = requestedShare(resource.name, pod, node, allocatable);
+        const requested = node.amountOf(resource.name, 'requested') + amountOf(pod.requests, resource.name);
+        const share = shareOf(requested, allocatable);
         sum += share;
         squares += share * share;
         count += 1;
