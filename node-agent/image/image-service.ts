@@ -19,6 +19,7 @@ import {
 } from './image-record.ts';
 import { type FetchedImage, type ImageSource, localSource, registrySource } from './image-source.ts';
 import { LayerStore, layerName } from './layer-store.ts';
+import type { LayoutImage } from './oci-layout.ts';
 import { formatReference, type ImageReference, parseReference } from './reference.ts';
 import { unpackLayers } from './unpack.ts';
 
@@ -57,6 +58,8 @@ class NodeImageService implements NodeImages {
   readonly #sources: readonly ImageSource[];
   readonly #records = new Map<string, ImageRecord>();
   readonly #pulls = new Map<string, Promise<string>>();
+  /** Resolves when the last record under way is written: pulls of several names may be of one image, thus of one record. */
+  #lastRecorded: Promise<unknown> = Promise.resolve();
 
   constructor(options: ImageServiceOptions) {
     const scratchDir = `${options.rootDir}/pulls`;
@@ -106,6 +109,12 @@ class NodeImageService implements NodeImages {
     } finally {
       await release();
     }
+    const recorded = this.#lastRecorded.then(() => this.#record(reference, image));
+    this.#lastRecorded = recorded.catch(() => {}); // told to the pull that it concerns
+    return recorded;
+  }
+
+  async #record(reference: ImageReference, image: LayoutImage): Promise<string> {
     const known = this.#records.get(image.configDigest) ?? toImageRecord(image, 0);
     const record = withName(known, reference, image.manifestDigest);
     await this.#takeNameFromOthers(record, reference);

@@ -55,6 +55,20 @@ describe('the image store', () => {
     expect(await (await service()).listImages()).toHaveLength(1);
   });
 
+  it('pulls one image by several names at once', async () => {
+    const id = await anImage('web', [{ name: 'a', content: 'x' }]);
+    const images = await service();
+    const names = [
+      'web',
+      'web:latest',
+      'docker.io/library/web',
+      'docker.io/library/web:latest',
+      'library/web',
+    ];
+    expect(await Promise.all(names.map((name) => images.pullImage(name)))).toEqual(names.map(() => id));
+    expect((await (await service()).listImages()).map((image) => image.id)).toEqual([id]);
+  });
+
   it('keeps modes, owners, times, links and attributes', async () => {
     const entries: TestEntry[] = [
       { name: 'd', type: 'directory', mode: 0o1777 },
