@@ -47,6 +47,7 @@ import { ObjectStore } from './store/object-store.ts';
 import { AgentClient, type AgentTls } from './streaming/agent-client.ts';
 import { Upgrades } from './streaming/upgrades.ts';
 import { bulkBindingKind } from './subresources/bulk-binding.ts';
+import { bulkEventKind } from './subresources/bulk-event.ts';
 import { bulkPreemptionKind } from './subresources/bulk-preemption.ts';
 import { bulkRenewalKind } from './subresources/bulk-renewal.ts';
 import { foreseePodWith } from './subresources/foreseen-pod.ts';
@@ -57,7 +58,7 @@ import { WatchCache } from './watch-cache/watch-cache.ts';
 /** Requests under way at the end get this long to be answered. */
 const drainMs = 10_000;
 /** Those that are stored nowhere. */
-const ownKinds = [bulkBindingKind, bulkPreemptionKind, bulkRenewalKind, peerKind];
+const ownKinds = [bulkBindingKind, bulkEventKind, bulkPreemptionKind, bulkRenewalKind, peerKind];
 /** As Kubernetes estimates lists. */
 const objectsPerSeat = 100;
 const maxSeats = 10;

@@ -14,6 +14,7 @@ import { bindingRoutes, bindingsHandler } from './subresources/binding.ts';
 import { BindingFence } from './subresources/binding-fence.ts';
 import { BindingLedger } from './subresources/binding-ledger.ts';
 import { bulkBindingHandler } from './subresources/bulk-binding.ts';
+import { bulkEventHandler } from './subresources/bulk-event.ts';
 import { bulkPreemptionHandler } from './subresources/bulk-preemption.ts';
 import { bulkRenewalHandler } from './subresources/bulk-renewal.ts';
 import { evictionRoutes } from './subresources/eviction.ts';
@@ -65,6 +66,7 @@ export function createRoutes(deps: RouteDependencies): Routes {
     ...reviewHandlers(deps),
     ['authorization.k8s.io/v1/selfsubjectrulesreviews', rulesReviewHandler(deps)],
     ['coracle.dev/v1/bulkbindings', bulkBindingHandler(deps, { ledger, fence })],
+    ['coracle.dev/v1/bulkevents', bulkEventHandler(deps)],
     ['coracle.dev/v1/bulkpreemptions', bulkPreemptionHandler(deps)],
     ['coracle.dev/v1/bulkrenewals', bulkRenewalHandler(deps)],
   ]);

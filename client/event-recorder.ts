@@ -3,10 +3,11 @@
  * again within minutes raises the count of the first event instead of adding another.
  *
  * Reporting never blocks and never fails its caller: the queue is bounded, an object that reports too much is cut
- * short, and what the server refuses is dropped.
+ * short, and what the server refuses is dropped. Reports wait for a pause and go together: a request
+ * for each would cost the API server as much as what they tell of.
  */
 
-import type { Event, ObjectReference } from '../api/generated/core-v1.ts';
+import type { ObjectReference } from '../api/generated/core-v1.ts';
 import { events } from '../api/generated/resources.ts';
 import type { ApiObject } from '../api/kind-info.ts';
 import { isNotFound } from '../api/status-error.ts';
@@ -15,12 +16,17 @@ import { type BackoffPolicy, backoffMs } from '../base/backoff.ts';
 import { type Clock, delay, toTime } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { type Random, randomSuffix } from '../base/random.ts';
-import type { ApiClient } from './client.ts';
 import { EventRateLimit } from './event-rate-limit.ts';
+import { type EventClient, EventWriter, type NewEvent } from './event-writer.ts';
 import { isTransportError } from './transport-error.ts';
 
-const maxQueued = 2_000;
-const maxInFlight = 8;
+/** Different events. Repetitions of one that waits add nothing. */
+const maxQueued = 10_000;
+const maxPerRequest = 500;
+/** Reports are written when none has come for so long: what is being done comes before the telling of it. */
+const pauseMs = 100;
+/** The longest that one waits for such a pause. */
+const maxWaitMs = 2_000;
 const maxRemembered = 4_096;
 const aggregateForMs = 10 * 60_000;
 const maxTries = 4;
@@ -48,7 +54,7 @@ export interface EventSink {
 }
 
 export interface EventRecorderOptions {
-  readonly client: Pick<ApiClient, 'create' | 'patch'>;
+  readonly client: EventClient;
   /** Shown as the event's source, e.g. `default-scheduler`, `kubelet`. */
   readonly component: string;
   /** Node name, for agents. */
@@ -68,34 +74,47 @@ interface Remembered {
 interface Queued {
   readonly key: string;
   readonly report: EventReport;
-  readonly atMs: number;
+  readonly firstMs: number;
+  lastMs: number;
+  /** How often it was reported while it waited. */
+  count: number;
 }
 
 export class EventRecorder implements EventSink {
   readonly #options: EventRecorderOptions;
-  readonly #queue: Queued[] = [];
+  readonly #writer: EventWriter;
+  readonly #queue = new Map<string, Queued>();
   readonly #remembered = new Map<string, Remembered>();
   readonly #rateLimit: EventRateLimit;
-  /** Keys being written: a repetition waits, so that it finds the first event's name. */
-  readonly #writing = new Map<string, Promise<void>>();
   #wake: (() => void) | undefined;
+  /** Taken in so far. */
+  #reports = 0;
   #isOver = false;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
+    this.#writer = new EventWriter(options.client);
     this.#rateLimit = new EventRateLimit(options.clock);
   }
 
   event(report: EventReport): void {
     const { logger, clock } = this.#options;
     if (!this.#rateLimit.admits(report.object.metadata.uid)) return;
-    if (this.#queue.length >= maxQueued) {
-      logger.debug({ reason: report.reason }, 'event queue is full, event dropped');
-      return;
-    }
     const { object, type, reason, message, fieldPath } = report;
     const key = JSON.stringify([object.metadata.uid, type, reason, message, fieldPath]);
-    this.#queue.push({ key, report, atMs: report.atMs ?? clock.nowMs() });
+    const atMs = report.atMs ?? clock.nowMs();
+    this.#reports += 1;
+    const waiting = this.#queue.get(key);
+    if (waiting !== undefined) {
+      waiting.count += 1;
+      waiting.lastMs = atMs;
+      return;
+    }
+    if (this.#queue.size >= maxQueued) {
+      logger.debug({ reason }, 'event queue is full, event dropped');
+      return;
+    }
+    this.#queue.set(key, { key, report, firstMs: atMs, lastMs: atMs, count: 1 });
     this.#wake?.();
   }
 
@@ -109,10 +128,11 @@ export class EventRecorder implements EventSink {
 
   async #writeAll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#writeQueued(signal);
-      if (!signal.aborted) await this.#nextReport(signal);
+      await this.#nextReport(signal);
+      await this.#whenPaused(signal);
+      await this.#write(this.#next(), signal);
     }
-    await this.#writeQueued(undefined);
+    while (!this.#isOver && this.#queue.size > 0) await this.#write(this.#next(), undefined);
   }
 
   async #lastSecond(signal: AbortSignal, finished: AbortSignal): Promise<void> {
@@ -122,21 +142,8 @@ export class EventRecorder implements EventSink {
     await delay(this.#options.clock, lastWritesMs, finished);
   }
 
-  async #writeQueued(signal: AbortSignal | undefined): Promise<void> {
-    while (!this.#isOver && (this.#queue.length > 0 || this.#writing.size > 0)) {
-      const next = this.#queue.find((queued) => !this.#writing.has(queued.key));
-      if (next === undefined || this.#writing.size >= maxInFlight) {
-        await Promise.race(this.#writing.values());
-        continue;
-      }
-      this.#queue.splice(this.#queue.indexOf(next), 1);
-      const writing = this.#write(next, signal).finally(() => this.#writing.delete(next.key));
-      this.#writing.set(next.key, writing);
-    }
-  }
-
   #nextReport(signal: AbortSignal): Promise<void> {
-    if (this.#queue.length > 0) return Promise.resolve();
+    if (this.#queue.size > 0) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = (): void => {
         this.#wake = undefined;
@@ -148,42 +155,79 @@ export class EventRecorder implements EventSink {
     });
   }
 
-  async #write(queued: Queued, signal: AbortSignal | undefined): Promise<void> {
+  async #whenPaused(signal: AbortSignal): Promise<void> {
+    for (let waitedMs = 0; waitedMs < maxWaitMs && !signal.aborted; waitedMs += pauseMs) {
+      const before = this.#reports;
+      await delay(this.#options.clock, pauseMs, signal);
+      if (this.#reports === before) return;
+    }
+  }
+
+  /** Those that have waited longest. */
+  #next(): readonly Queued[] {
+    const next: Queued[] = [];
+    for (const queued of this.#queue.values()) {
+      if (next.length >= maxPerRequest) break;
+      this.#queue.delete(queued.key);
+      next.push(queued);
+    }
+    return next;
+  }
+
+  /** What was told lately is counted on its first event; that of which the event is gone is told anew with the rest. */
+  async #write(batch: readonly Queued[], signal: AbortSignal | undefined): Promise<void> {
+    const isTold = await this.#writer.each(batch, (queued) => this.#raiseCount(queued, signal));
+    const untold = batch.filter((_, at) => isTold[at] !== true);
+    if (untold.length === 0) return;
+    const made = untold.map((queued) => this.#toEvent(queued));
+    const refusals = await this.#persist(untold[0], () => this.#writer.create(made), signal);
+    if (refusals === undefined) return;
+    for (const [at, queued] of untold.entries()) {
+      const { metadata } = made[at] as NewEvent;
+      const refusal = refusals[at];
+      if (refusal === undefined)
+        this.#remember(queued, { ...metadata, lastMs: queued.lastMs, count: queued.count });
+      else this.#options.logger.debug({ reason: queued.report.reason, refusal }, 'event refused');
+    }
+  }
+
+  /** @returns false where it has to be told by an event of its own */
+  async #raiseCount(queued: Queued, signal: AbortSignal | undefined): Promise<boolean> {
+    const known = this.#remembered.get(queued.key);
+    if (known === undefined || queued.lastMs - known.lastMs >= aggregateForMs) return false;
+    const count = known.count + queued.count;
+    const body = { count, lastTimestamp: toTime(queued.lastMs) };
+    const raise = async (): Promise<boolean> => {
+      try {
+        await this.#options.client.patch(events, known, { type: 'merge', body });
+        return true;
+      } catch (error) {
+        if (isNotFound(error)) return false;
+        throw error;
+      }
+    };
+    const isRaised = await this.#persist(queued, raise, signal);
+    if (isRaised === true) this.#remember(queued, { ...known, lastMs: queued.lastMs, count });
+    return isRaised !== false;
+  }
+
+  /** The server's refusal is final, e.g. the namespace is being deleted. No answer may be tried again. */
+  async #persist<T>(
+    queued: Queued | undefined,
+    write: () => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T | undefined> {
     const { clock, random, logger } = this.#options;
     for (let tries = 0; tries < maxTries; tries += 1) {
       try {
-        return await this.#record(queued);
+        return await write();
       } catch (error) {
-        logger.debug({ err: error, reason: queued.report.reason }, 'record event');
-        // The server's refusal is final, e.g. the namespace is being deleted. No answer may be tried again.
-        if (!isTransportError(error)) return;
+        logger.debug({ err: error, reason: queued?.report.reason }, 'record event');
+        if (!isTransportError(error)) return undefined;
         await delay(clock, backoffMs(retryBackoff, tries, random), signal);
       }
     }
-  }
-
-  async #record(queued: Queued): Promise<void> {
-    const known = this.#remembered.get(queued.key);
-    if (known !== undefined && queued.atMs - known.lastMs < aggregateForMs) {
-      if (await this.#raiseCount(queued, known)) return;
-    }
-    const event = this.#toEvent(queued);
-    await this.#options.client.create(events, event);
-    this.#remember(queued, { ...event.metadata, lastMs: queued.atMs, count: 1 });
-  }
-
-  /** @returns false when the first event is gone by now. */
-  async #raiseCount(queued: Queued, known: Remembered): Promise<boolean> {
-    const count = known.count + 1;
-    const body = { count, lastTimestamp: toTime(queued.atMs) };
-    try {
-      await this.#options.client.patch(events, known, { type: 'merge', body });
-    } catch (error) {
-      if (isNotFound(error)) return false;
-      throw error;
-    }
-    this.#remember(queued, { ...known, lastMs: queued.atMs, count });
-    return true;
+    return undefined;
   }
 
   #remember(queued: Queued, remembered: Remembered): void {
@@ -195,12 +239,10 @@ export class EventRecorder implements EventSink {
     }
   }
 
-  #toEvent(queued: Queued): NewEvent {
+  #toEvent({ report, firstMs, lastMs, count }: Queued): NewEvent {
     const { component, host, random } = this.#options;
-    const { report } = queued;
     const { name, namespace } = report.object.metadata;
-    const time = toTime(queued.atMs);
-    const suffix = `${queued.atMs.toString(16)}${randomSuffix(random)}`;
+    const suffix = `${firstMs.toString(16)}${randomSuffix(random)}`;
     return {
       apiVersion: 'v1',
       kind: 'Event',
@@ -210,17 +252,15 @@ export class EventRecorder implements EventSink {
       message: report.message.slice(0, maxMessageCharacters),
       type: report.type,
       action: report.action,
-      count: 1,
-      firstTimestamp: time,
-      lastTimestamp: time,
+      count,
+      firstTimestamp: toTime(firstMs),
+      lastTimestamp: toTime(lastMs),
       source: { component, host },
       reportingComponent: component,
       reportingInstance: host ?? '',
     };
   }
 }
-
-type NewEvent = Omit<Event, 'metadata'> & { metadata: { name: string; namespace: string } };
 
 function referenceTo(report: EventReport): ObjectReference {
   const { apiVersion, kind, metadata } = report.object;

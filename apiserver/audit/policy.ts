@@ -71,7 +71,7 @@ export const defaultAuditPolicy: AuditPolicy = parseAuditPolicy(
         level: 'None',
         resources: [
           { group: 'coordination.k8s.io', resources: ['leases'] },
-          { group: 'coracle.dev', resources: ['bulkrenewals'] },
+          { group: 'coracle.dev', resources: ['bulkevents', 'bulkrenewals'] },
         ],
       },
       {

@@ -5,7 +5,7 @@ import type { Answer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 
 /** Items that one request may have. */
-const bulkLimit = 1_000;
+export const bulkLimit = 1_000;
 /** Rounds for objects that somebody else changed meanwhile. */
 export const bulkRounds = 3;
 

@@ -26,6 +26,7 @@ export const ownRoles: readonly NamedRules[] = [
     name: 'coracle:controllers',
     rules: [
       ...compactRules(union),
+      on('coracle.dev', 'bulkevents', 'create'),
       // The class of local volumes is theirs to make.
       on('storage.k8s.io', 'storageclasses', 'create'),
       // Kubernetes leaves serving certificates of nodes to people; ours are approved for what the node is.
@@ -35,7 +36,7 @@ export const ownRoles: readonly NamedRules[] = [
   {
     name: 'coracle:scheduler',
     rules: [
-      on('coracle.dev', 'bulkbindings bulkpreemptions', 'create'),
+      on('coracle.dev', 'bulkbindings bulkevents bulkpreemptions', 'create'),
       on('scheduling.x-k8s.io', 'podgroups', read),
       // Rebalancing: looks at who owns a pod, marks it, and evicts it when its replacement is ready.
       on('apps', 'deployments', 'get'),
@@ -60,6 +61,7 @@ export const ownRoles: readonly NamedRules[] = [
     name: 'coracle:node',
     rules: [
       on('coracle.dev', 'peers', read),
+      on('coracle.dev', 'bulkevents', 'create'),
       on('core', 'services', read),
       on('discovery.k8s.io', 'endpointslices', read),
       on('events.k8s.io', 'events', 'create patch update'),
