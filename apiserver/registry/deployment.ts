@@ -2,21 +2,26 @@ import { isDeepStrictEqual } from 'node:util';
 import type {
   Deployment,
   DeploymentSpec,
-  DeploymentStatus,
+  DeploymentStrategy,
   ReplicaSet,
 } from '../../api/generated/apps-v1.ts';
 import { deployments, replicasets } from '../../api/generated/resources.ts';
 import { ageColumn, column, formatSelector, nameColumn, wide } from './columns.ts';
-import { forbidden, invalid, required, unsupported } from './field-error.ts';
+import { forbidden, invalid, unsupported } from './field-error.ts';
 import { isZero, validateAtMostAll, validateIntOrPercent } from './int-or-percent.ts';
 import type { KindColumn, KindRules } from './kind-rules.ts';
-import { isEmptySelector, validateLabelSelector } from './label-selector.ts';
 import { setTemplateDefaults } from './pod-spec-defaults.ts';
-import { validateOwnedTemplate } from './pod-template-validation.ts';
-import { templateWarnings } from './pod-warnings.ts';
 import { validateNonNegative } from './probe-validation.ts';
 import type { FieldError } from './strategy.ts';
 import { templateColumns } from './workload-columns.ts';
+import {
+  validateCollisions,
+  validateCounts,
+  validateOwnedTemplate,
+  validateOwnSelector,
+  validateParts,
+} from './workload-template-validation.ts';
+import { changedTemplateWarnings, nameWarnings } from './workload-warnings.ts';
 
 function setDefaults({ spec }: Deployment): void {
   spec.replicas ??= 1;
@@ -35,21 +40,13 @@ function setDefaults({ spec }: Deployment): void {
 function validate({ spec }: Deployment): FieldError[] {
   return [
     ...validateNonNegative(spec.replicas, 'spec.replicas'),
-    ...validateSelector(spec),
-    ...validateOwnedTemplate(spec.selector, spec.template, 'spec.template'),
+    ...validateOwnSelector(spec.selector, 'deployment'),
+    ...validateOwnedTemplate({ ...spec, owner: 'ReplicaSet' }),
     ...validateStrategy(spec),
     ...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
     ...validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'),
     ...validateDeadline(spec),
   ];
-}
-
-function validateSelector(spec: DeploymentSpec): FieldError[] {
-  if (spec.selector === undefined) return [required('spec.selector')];
-  const errors = validateLabelSelector(spec.selector, 'spec.selector');
-  if (isEmptySelector(spec.selector))
-    errors.push(invalid('spec.selector', spec.selector, 'empty selector is invalid for deployment'));
-  return errors;
 }
 
 function validateStrategy({ strategy = {} }: DeploymentSpec): FieldError[] {
@@ -60,8 +57,7 @@ function validateStrategy({ strategy = {} }: DeploymentSpec): FieldError[] {
       ? []
       : [forbidden(field, "may not be specified when strategy `type` is 'Recreate'")];
   if (strategy.type !== 'RollingUpdate') {
-    const shown = { Type: strategy.type ?? '', RollingUpdate: rolling ?? null };
-    return [unsupported('spec.strategy', shown, ['Recreate', 'RollingUpdate'])];
+    return [unsupported('spec.strategy', shownStrategy(strategy), ['Recreate', 'RollingUpdate'])];
   }
   const { maxUnavailable, maxSurge } = rolling ?? {};
   const errors = [
@@ -71,6 +67,13 @@ function validateStrategy({ strategy = {} }: DeploymentSpec): FieldError[] {
   if (isZero(maxUnavailable) && isZero(maxSurge))
     errors.push(invalid(`${field}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
   return [...errors, ...validateAtMostAll(maxUnavailable, `${field}.maxUnavailable`)];
+}
+
+/** As messages show how pods are replaced: by the names of the program, not of the wire. */
+export function shownStrategy({ type = '', rollingUpdate }: DeploymentStrategy): object {
+  const { maxUnavailable = 0, maxSurge = 0 } = rollingUpdate ?? {};
+  const shown = rollingUpdate === undefined ? null : { MaxUnavailable: maxUnavailable, MaxSurge: maxSurge };
+  return { Type: type, RollingUpdate: shown };
 }
 
 function validateDeadline(spec: DeploymentSpec): FieldError[] {
@@ -91,41 +94,39 @@ export function validateSelectorFixed<T extends { readonly spec: { readonly sele
     : [invalid('spec.selector', next.spec.selector, 'field is immutable')];
 }
 
-type Counts = Pick<
-  DeploymentStatus,
-  | 'replicas'
-  | 'updatedReplicas'
-  | 'readyReplicas'
-  | 'availableReplicas'
-  | 'unavailableReplicas'
-  | 'observedGeneration'
->;
+const counts = [
+  'observedGeneration',
+  'replicas',
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'unavailableReplicas',
+  'terminatingReplicas',
+  'collisionCount',
+];
 
-function validateStatus({ status = {} }: Deployment): FieldError[] {
-  const counts: Counts = status;
-  const replicas = counts.replicas ?? 0;
-  const names = [
-    'observedGeneration',
-    'replicas',
-    'updatedReplicas',
-    'readyReplicas',
-    'availableReplicas',
-    'unavailableReplicas',
-  ] as const;
-  const errors = names.flatMap((name) => validateNonNegative(counts[name], `status.${name}`));
-  const tooMany = 'cannot be greater than status.replicas';
-  for (const name of ['updatedReplicas', 'readyReplicas', 'availableReplicas'] as const)
-    if ((counts[name] ?? 0) > replicas) errors.push(invalid(`status.${name}`, counts[name] ?? 0, tooMany));
-  if ((counts.availableReplicas ?? 0) > (counts.readyReplicas ?? 0))
-    errors.push(
-      invalid(
-        'status.availableReplicas',
-        counts.availableReplicas ?? 0,
-        'cannot be greater than readyReplicas',
-      ),
-    );
-  return errors;
+function validateStatus({ status = {} }: Deployment, current: Deployment): FieldError[] {
+  return [
+    ...validateCounts(status, counts),
+    ...validateParts(status, ['updatedReplicas', 'readyReplicas', 'availableReplicas']),
+    ...validateCollisions(status, current.status),
+  ];
 }
+
+const replicaSetCounts = [
+  'replicas',
+  'fullyLabeledReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'terminatingReplicas',
+  'observedGeneration',
+];
+
+/** The status of what keeps a number of pods of one template. */
+export const validateReplicaCounts = (status: object = {}): FieldError[] => [
+  ...validateCounts(status, replicaSetCounts),
+  ...validateParts(status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
+];
 
 const count = <T>(name: string, about: string, read: (object: T) => number | undefined): KindColumn<T> =>
   column(name, about, (object) => read(object) ?? 0, 'integer');
@@ -133,7 +134,7 @@ const count = <T>(name: string, about: string, read: (object: T) => number | und
 export const deploymentRules: KindRules<Deployment> = {
   type: deployments,
   countsGeneration: true,
-  annotationsCount: true,
+  countedMeta: ['annotations'],
   setDefaults,
   prepareForUpdate(next, current, context) {
     if (context.subresource !== 'status') return;
@@ -143,7 +144,10 @@ export const deploymentRules: KindRules<Deployment> = {
   validate,
   validateUpdate: validateSelectorFixed,
   validateStatus,
-  warnings: ({ spec }) => templateWarnings(spec.template, 'spec.template.spec'),
+  warnings: (deployment, previous) => [
+    ...nameWarnings(deployment, previous),
+    ...changedTemplateWarnings(deployment, previous, deployment.spec.template),
+  ],
   columns: [
     nameColumn,
     column(
@@ -174,21 +178,19 @@ export const replicaSetRules: KindRules<ReplicaSet> = {
     spec.replicas ??= 1;
     setTemplateDefaults(spec.template);
   },
-  validate({ spec }) {
-    const errors = [
-      ...validateNonNegative(spec.replicas, 'spec.replicas'),
-      ...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
-    ];
-    if (spec.selector === undefined) errors.push(required('spec.selector'));
-    else {
-      errors.push(...validateLabelSelector(spec.selector, 'spec.selector'));
-      if (isEmptySelector(spec.selector))
-        errors.push(invalid('spec.selector', spec.selector, 'empty selector is invalid for deployment'));
-    }
-    const template = spec.template ?? { metadata: {}, spec: { containers: [] } };
-    return [...errors, ...validateOwnedTemplate(spec.selector, template, 'spec.template')];
-  },
+  validate: ({ spec }) => [
+    ...validateNonNegative(spec.replicas, 'spec.replicas'),
+    ...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
+    // Kubernetes calls it so here too.
+    ...validateOwnSelector(spec.selector, 'deployment'),
+    ...validateOwnedTemplate({ ...spec, owner: 'ReplicaSet' }),
+  ],
   validateUpdate: validateSelectorFixed,
+  validateStatus: ({ status }) => validateReplicaCounts(status),
+  warnings: (set, previous) => [
+    ...nameWarnings(set, previous),
+    ...changedTemplateWarnings(set, previous, set.spec.template),
+  ],
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   columns: [
     nameColumn,

@@ -3,8 +3,8 @@ import type { AnyObject, KindInfo } from '../../api/kind-info.ts';
 import { emptyValue, type Schemas, type StructType } from '../decode/schema.ts';
 import { columnDescriptions } from './column-descriptions.ts';
 import { ageColumn, nameColumn } from './columns.ts';
-import type { AnyKindRules } from './kind-rules.ts';
-import { dnsSubdomainName } from './names.ts';
+import type { AnyKindRules, NameRule } from './kind-rules.ts';
+import { dnsSubdomainName, pathSegmentName } from './names.ts';
 import { validateMetaUpdate, validateObjectMeta } from './object-meta.ts';
 import type { FieldError, KindStrategy, StorageConversion, TableColumn, WriteContext } from './strategy.ts';
 
@@ -75,10 +75,10 @@ export class GenericStrategy implements KindStrategy {
 
   #countGeneration(next: AnyObject, current: AnyObject, context: WriteContext): void {
     const generation = current.metadata.generation ?? 0;
-    const annotated =
-      this.#rules.annotationsCount === true &&
-      !isDeepStrictEqual(next.metadata.annotations ?? {}, current.metadata.annotations ?? {});
-    const changed = !writesStatus(context) && (annotated || contentChanged(next, current));
+    const describes = (this.#rules.countedMeta ?? []).some(
+      (name) => !isDeepStrictEqual(next.metadata[name] ?? {}, current.metadata[name] ?? {}),
+    );
+    const changed = !writesStatus(context) && (describes || contentChanged(next, current));
     const counted = changed ? generation + 1 : generation;
     if (counted === 0) delete next.metadata.generation;
     else next.metadata.generation = counted;
@@ -86,7 +86,7 @@ export class GenericStrategy implements KindStrategy {
 
   validateCreate(object: AnyObject, context: WriteContext): FieldError[] {
     return [
-      ...this.#validateMeta(object),
+      ...this.#validateMeta(object, this.#rules.nameRule ?? dnsSubdomainName),
       ...(this.#rules.validate?.(object, context) ?? []),
       ...(this.#rules.validateCreate?.(object) ?? []),
     ];
@@ -95,18 +95,18 @@ export class GenericStrategy implements KindStrategy {
   validateUpdate(next: AnyObject, current: AnyObject, context: WriteContext): FieldError[] {
     // Kubernetes checks this twice, for all kinds and for each, and tells every problem twice.
     const fixed = validateMetaUpdate(next.metadata, current.metadata);
-    const meta = [...this.#validateMeta(next), ...fixed, ...fixed];
+    // A name cannot change: one that the rule of today would refuse is kept.
+    const meta = [...this.#validateMeta(next, pathSegmentName), ...fixed, ...fixed];
     if (writesStatus(context))
       return [...meta, ...(this.#rules.validateStatus?.(next, current, context) ?? [])];
     return [
       ...meta,
-      ...(this.#rules.validate?.(next, context) ?? []),
+      ...(this.#rules.validate?.(next, context, current) ?? []),
       ...(this.#rules.validateUpdate?.(next, current, context) ?? []),
     ];
   }
 
-  #validateMeta(object: AnyObject): FieldError[] {
-    const nameRule = this.#rules.nameRule ?? dnsSubdomainName;
+  #validateMeta(object: AnyObject, nameRule: NameRule): FieldError[] {
     return validateObjectMeta(object.metadata, { namespaced: this.kind.namespaced, nameRule });
   }
 

@@ -23,4 +23,6 @@ export function validateAtMostAll(value: IntOrString | undefined, field: string)
 
 /** Zero, as a number or as a share. What is no number counts as zero, as it does in Kubernetes. */
 export const isZero = (value: IntOrString | undefined): boolean =>
-  typeof value === 'number' ? value === 0 : Number.parseInt(value ?? '0', 10) === 0;
+  typeof value === 'number'
+    ? value === 0
+    : !/^[+-]?[0-9]+%?$/.test(value ?? '') || Number.parseInt(value ?? '', 10) === 0;

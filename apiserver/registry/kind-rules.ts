@@ -13,8 +13,8 @@ export interface KindRules<T extends ApiObject> {
   prepareForCreate?(object: T, context: WriteContext): void;
   /** Mutates `next`, after the generic part has kept status. */
   prepareForUpdate?(next: T, current: T, context: WriteContext): void;
-  /** Checked at every write of the main resource. */
-  validate?(object: T, context: WriteContext): FieldError[];
+  /** Checked at every write of the main resource; `current` at a change, whose wrong values may stay as they are. */
+  validate?(object: T, context: WriteContext, current?: T): FieldError[];
   /** What a new object may not have; follows `validate`. */
   validateCreate?(object: T): FieldError[];
   /** A warning on every answer. */
@@ -29,8 +29,8 @@ export interface KindRules<T extends ApiObject> {
   readonly nameRule?: NameRule;
   /** Does metadata.generation count changes? */
   readonly countsGeneration?: boolean;
-  /** Does a change of annotations count as well? */
-  readonly annotationsCount?: boolean;
+  /** Which changes of metadata count as well. */
+  readonly countedMeta?: readonly ('annotations' | 'labels')[];
   /** Is status taken from the body of a create? Otherwise a new object has an empty one. */
   readonly keepsStatusAtCreate?: boolean;
   readonly allowCreateOnUpdate?: boolean;

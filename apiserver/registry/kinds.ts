@@ -13,6 +13,7 @@ import {
   validatingWebhookRules,
 } from './cluster-kinds.ts';
 import { configMapRules, secretRules, serviceAccountRules } from './config.ts';
+import { daemonSetRules } from './daemon-set.ts';
 import { deploymentRules, replicaSetRules } from './deployment.ts';
 import {
   deviceClassRules,
@@ -39,15 +40,14 @@ import {
 } from './plain-kinds.ts';
 import { podRules } from './pod.ts';
 import { clusterRoleBindingRules, clusterRoleRules, roleBindingRules, roleRules } from './rbac.ts';
-import { serviceRules } from './service.ts';
-import { signingRequestRules } from './signing-request.ts';
 import {
   controllerRevisionRules,
-  daemonSetRules,
   podTemplateRules,
   replicationControllerRules,
-  statefulSetRules,
-} from './stateful-set.ts';
+} from './replication-controller.ts';
+import { serviceRules } from './service.ts';
+import { signingRequestRules } from './signing-request.ts';
+import { statefulSetRules } from './stateful-set.ts';
 import {
   csiDriverRules,
   persistentVolumeClaimRules,

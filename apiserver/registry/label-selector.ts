@@ -4,8 +4,12 @@ import { labelValueProblems, qualifiedNameProblems } from './names.ts';
 import { validateLabels } from './object-meta.ts';
 import type { FieldError } from './strategy.ts';
 
-/** A selector in an object's spec. */
-export function validateLabelSelector(selector: LabelSelector | undefined, field: string): FieldError[] {
+/** A selector in an object's spec. `keepsValues`: labels that cannot be stand in it already, and may stay. */
+export function validateLabelSelector(
+  selector: LabelSelector | undefined,
+  field: string,
+  { keepsValues = false }: { readonly keepsValues?: boolean } = {},
+): FieldError[] {
   const errors = validateLabels(selector?.matchLabels, `${field}.matchLabels`);
   for (const [index, term] of (selector?.matchExpressions ?? []).entries()) {
     const path = `${field}.matchExpressions[${index}]`;
@@ -28,7 +32,7 @@ export function validateLabelSelector(selector: LabelSelector | undefined, field
     }
     for (const problem of qualifiedNameProblems(term.key))
       errors.push(invalid(`${path}.key`, term.key, problem));
-    for (const [valueIndex, value] of values.entries())
+    for (const [valueIndex, value] of keepsValues ? [] : values.entries())
       for (const problem of labelValueProblems(value))
         errors.push(invalid(`${path}.values[${valueIndex}]`, value, problem));
   }
@@ -40,3 +44,7 @@ export function isEmptySelector(selector: LabelSelector | undefined): boolean {
     Object.keys(selector?.matchLabels ?? {}).length === 0 && (selector?.matchExpressions ?? []).length === 0
   );
 }
+
+/** Does a selector that is stored hold what a new one could not? */
+export const isWrongSelector = (selector: LabelSelector | undefined): boolean =>
+  validateLabelSelector(selector, '').length > 0;

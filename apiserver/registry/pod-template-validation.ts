@@ -1,7 +1,7 @@
 import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import type { LabelSelector } from '../../api/generated/meta-v1.ts';
 import { fromLabelSelector, matchesSelector } from '../../api/selector.ts';
-import { forbidden, invalid, unsupported } from './field-error.ts';
+import { forbidden } from './field-error.ts';
 import { validateAnnotations, validateLabels } from './object-meta.ts';
 import { validatePodSpec } from './pod-spec-validation.ts';
 import type { FieldError } from './strategy.ts';
@@ -36,36 +36,4 @@ export function selectsTemplate(
     // An operator that does not exist; it has been told as an error of its own.
     return undefined;
   }
-}
-
-/** A template whose pods run for ever and belong to a selector. */
-export function validateOwnedTemplate(
-  selector: LabelSelector | undefined,
-  template: PodTemplateSpec,
-  field: string,
-): FieldError[] {
-  const errors: FieldError[] = [];
-  const selected = selectsTemplate(selector, template);
-  if (selected === undefined)
-    return [invalid(field.replace(/template$/, 'selector'), selector, 'invalid label selector')];
-  if (!selected)
-    errors.push(
-      invalid(
-        `${field}.metadata.labels`,
-        template.metadata?.labels,
-        '`selector` does not match template `labels`',
-      ),
-    );
-  errors.push(...validateTemplate(template, field));
-  const policy = template.spec?.restartPolicy ?? '';
-  if (policy !== 'Always' && ['OnFailure', 'Never'].includes(policy))
-    errors.push(unsupported(`${field}.spec.restartPolicy`, policy, ['Always']));
-  if (template.spec?.activeDeadlineSeconds !== undefined)
-    errors.push(
-      forbidden(
-        `${field}.spec.activeDeadlineSeconds`,
-        'activeDeadlineSeconds in ReplicaSet is not Supported',
-      ),
-    );
-  return errors;
 }

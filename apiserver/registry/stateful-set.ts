@@ -1,34 +1,40 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ControllerRevision, DaemonSet, StatefulSet } from '../../api/generated/apps-v1.ts';
-import type { PodTemplate, ReplicationController } from '../../api/generated/core-v1.ts';
-import {
-  controllerrevisions,
-  daemonsets,
-  podtemplates,
-  replicationcontrollers,
-  statefulsets,
-} from '../../api/generated/resources.ts';
-import { ageColumn, column, formatLabels, formatSelector, nameColumn, wide } from './columns.ts';
-import { validateSelectorFixed } from './deployment.ts';
-import { forbidden, invalid, oneOf, required } from './field-error.ts';
+import type {
+  RollingUpdateStatefulSetStrategy,
+  StatefulSet,
+  StatefulSetUpdateStrategy,
+} from '../../api/generated/apps-v1.ts';
+import { statefulsets } from '../../api/generated/resources.ts';
+import { ageColumn, column, nameColumn } from './columns.ts';
+import { forbidden, invalid, required, unsupported } from './field-error.ts';
 import { isZero, validateAtMostAll, validateIntOrPercent } from './int-or-percent.ts';
 import type { KindRules } from './kind-rules.ts';
-import { isEmptySelector, validateLabelSelector } from './label-selector.ts';
+import { dnsLabelName, dnsLabelProblems } from './names.ts';
+import { validateAnnotations, validateLabels } from './object-meta.ts';
 import { setTemplateDefaults } from './pod-spec-defaults.ts';
-import { validateOwnedTemplate, validateTemplate } from './pod-template-validation.ts';
+import { selectsTemplate, validateTemplate } from './pod-template-validation.ts';
 import { validateNonNegative } from './probe-validation.ts';
 import type { FieldError } from './strategy.ts';
 import { setClaimSpecDefaults } from './volume-defaults.ts';
 import { templateColumns } from './workload-columns.ts';
+import {
+  type OwnedTemplate,
+  validateCollisions,
+  validateCounts,
+  validateLifetime,
+  validateOwnSelector,
+  validateParts,
+  validateSelected,
+} from './workload-template-validation.ts';
+import { changedTemplateWarnings } from './workload-warnings.ts';
 
 function setStatefulSetDefaults({ spec }: StatefulSet): void {
   spec.podManagementPolicy ??= 'OrderedReady';
-  spec.updateStrategy ??= {};
-  spec.updateStrategy.type ??= 'RollingUpdate';
-  if (spec.updateStrategy.type === 'RollingUpdate') {
-    spec.updateStrategy.rollingUpdate ??= {};
+  // One that names its type and nothing else stays as it is.
+  if ((spec.updateStrategy?.type ?? '') === '')
+    spec.updateStrategy = { rollingUpdate: {}, ...spec.updateStrategy, type: 'RollingUpdate' };
+  if (spec.updateStrategy?.type === 'RollingUpdate' && spec.updateStrategy.rollingUpdate !== undefined)
     spec.updateStrategy.rollingUpdate.partition ??= 0;
-  }
   spec.replicas ??= 1;
   spec.revisionHistoryLimit ??= 10;
   spec.persistentVolumeClaimRetentionPolicy ??= {};
@@ -43,25 +49,93 @@ function setStatefulSetDefaults({ spec }: StatefulSet): void {
   }
 }
 
-function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
+function validateStatefulSet(set: StatefulSet, current: StatefulSet | undefined): FieldError[] {
+  const { spec } = set;
   const errors = [
-    ...oneOf('spec.podManagementPolicy', spec.podManagementPolicy, ['OrderedReady', 'Parallel']),
-    ...oneOf('spec.updateStrategy', spec.updateStrategy?.type, ['OnDelete', 'RollingUpdate']),
-    ...validateNonNegative(
-      spec.updateStrategy?.rollingUpdate?.partition,
-      'spec.updateStrategy.rollingUpdate.partition',
-    ),
+    ...validateManagement(spec.podManagementPolicy),
+    ...validateUpdateStrategy(spec.updateStrategy),
+    ...validateRetention(spec.persistentVolumeClaimRetentionPolicy),
     ...validateNonNegative(spec.replicas, 'spec.replicas'),
     ...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
     ...validateNonNegative(spec.ordinals?.start, 'spec.ordinals.start'),
   ];
-  if (spec.selector === undefined) errors.push(required('spec.selector'));
-  else {
-    errors.push(...validateLabelSelector(spec.selector, 'spec.selector'));
-    if (isEmptySelector(spec.selector))
-      errors.push(invalid('spec.selector', spec.selector, 'empty selector is invalid for statefulset'));
+  const { serviceName = '' } = spec;
+  if (current === undefined && serviceName !== '')
+    for (const problem of dnsLabelProblems(serviceName))
+      errors.push(invalid('spec.serviceName', serviceName, problem));
+  const owned: OwnedTemplate = { selector: spec.selector, template: spec.template, owner: 'StatefulSet' };
+  return [
+    ...errors,
+    ...validateOwnSelector(spec.selector, 'statefulset'),
+    ...(selectsTemplate(spec.selector, spec.template) === undefined
+      ? [invalid('spec.selector', spec.selector, '')]
+      : [...validateSelected(owned), ...validatePodTemplate(set, current)]),
+    ...validateLifetime(owned),
+  ];
+}
+
+/** A template that was stored before templates were judged may stay wrong. */
+function validatePodTemplate({ spec }: StatefulSet, current: StatefulSet | undefined): FieldError[] {
+  const errors = validateTemplate(withClaims(spec), 'spec.template');
+  if (errors.length === 0 || current === undefined || validateStatefulSet(current, undefined).length === 0)
+    return errors;
+  const { labels, annotations } = spec.template.metadata ?? {};
+  return [
+    ...validateLabels(labels, 'spec.template.labels'),
+    ...validateAnnotations(annotations, 'spec.template.annotations'),
+  ];
+}
+
+function validateManagement(policy: string | undefined): FieldError[] {
+  const field = 'spec.podManagementPolicy';
+  if (policy === undefined || policy === '') return [required(field)];
+  return ['OrderedReady', 'Parallel'].includes(policy)
+    ? []
+    : [invalid(field, policy, "must be 'OrderedReady' or 'Parallel'")];
+}
+
+function validateUpdateStrategy({ type = '', rollingUpdate }: StatefulSetUpdateStrategy = {}): FieldError[] {
+  const field = 'spec.updateStrategy';
+  const shown =
+    rollingUpdate === undefined
+      ? null
+      : { Partition: rollingUpdate.partition ?? 0, MaxUnavailable: rollingUpdate.maxUnavailable ?? null };
+  switch (type) {
+    case '':
+      return [required(field)];
+    case 'OnDelete':
+      return shown === null
+        ? []
+        : [invalid(`${field}.rollingUpdate`, shown, "only allowed for updateStrategy 'RollingUpdate'")];
+    case 'RollingUpdate':
+      return validateRollingUpdate(rollingUpdate ?? {}, `${field}.rollingUpdate`);
+    default: {
+      const strategy = { Type: type, RollingUpdate: shown };
+      return [invalid(field, strategy, "must be 'RollingUpdate' or 'OnDelete'")];
+    }
   }
-  return [...errors, ...validateOwnedTemplate(spec.selector, withClaims(spec), 'spec.template')];
+}
+
+function validateRollingUpdate(
+  { partition, maxUnavailable }: RollingUpdateStatefulSetStrategy,
+  field: string,
+): FieldError[] {
+  const errors = validateNonNegative(partition, `${field}.partition`);
+  if (maxUnavailable === undefined) return errors;
+  errors.push(...validateIntOrPercent(maxUnavailable, `${field}.maxUnavailable`));
+  if (isZero(maxUnavailable)) errors.push(invalid(`${field}.maxUnavailable`, maxUnavailable, 'cannot be 0'));
+  return [...errors, ...validateAtMostAll(maxUnavailable, `${field}.maxUnavailable`)];
+}
+
+function validateRetention(
+  policy: StatefulSet['spec']['persistentVolumeClaimRetentionPolicy'],
+): FieldError[] {
+  const field = 'spec.persistentVolumeClaimRetentionPolicy';
+  return (['whenDeleted', 'whenScaled'] as const).flatMap((name) => {
+    const value = policy?.[name] ?? 'Retain';
+    const known = ['Retain', 'Delete'];
+    return known.includes(value) ? [] : [unsupported(`${field}.${name}`, value, known)];
+  });
 }
 
 /** The template as its pods will have it: with a volume for each claim of their own. */
@@ -73,6 +147,9 @@ function withClaims({ template, volumeClaimTemplates = [] }: StatefulSet['spec']
   const claimed = [...names].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
   return { ...template, spec: { ...template.spec, volumes: [...others, ...claimed] } };
 }
+
+const negativeHistory =
+  'spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended';
 
 const mutableOfStatefulSet = [
   'replicas',
@@ -100,12 +177,36 @@ function validateStatefulSetUpdate(next: StatefulSet, current: StatefulSet): Fie
       ];
 }
 
+const counts = [
+  'replicas',
+  'readyReplicas',
+  'currentReplicas',
+  'updatedReplicas',
+  'availableReplicas',
+  'observedGeneration',
+  'collisionCount',
+];
+
 export const statefulSetRules: KindRules<StatefulSet> = {
   type: statefulsets,
+  nameRule: dnsLabelName,
   countsGeneration: true,
   setDefaults: setStatefulSetDefaults,
-  validate: validateStatefulSet,
+  validate: (set, _context, current) => validateStatefulSet(set, current),
   validateUpdate: validateStatefulSetUpdate,
+  validateStatus: ({ status }, current) => [
+    ...validateCounts(status ?? {}, counts),
+    ...validateParts(
+      status ?? {},
+      ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'],
+      'status.readyReplicas',
+    ),
+    ...validateCollisions(status, current.status),
+  ],
+  warnings: (set, previous) => [
+    ...changedTemplateWarnings(set, previous, set.spec.template),
+    ...((set.spec.revisionHistoryLimit ?? 0) < 0 ? [negativeHistory] : []),
+  ],
   columns: [
     nameColumn,
     column(
@@ -115,195 +216,5 @@ export const statefulSetRules: KindRules<StatefulSet> = {
     ),
     ageColumn,
     ...templateColumns<StatefulSet>(({ spec }) => spec.template),
-  ],
-};
-
-const templateGeneration = 'deprecated.daemonset.template.generation';
-
-function setDaemonSetDefaults({ spec }: DaemonSet): void {
-  spec.updateStrategy ??= {};
-  spec.updateStrategy.type ??= 'RollingUpdate';
-  if (spec.updateStrategy.type === 'RollingUpdate') {
-    spec.updateStrategy.rollingUpdate ??= {};
-    spec.updateStrategy.rollingUpdate.maxUnavailable ??= 1;
-    spec.updateStrategy.rollingUpdate.maxSurge ??= 0;
-  }
-  spec.revisionHistoryLimit ??= 10;
-  setTemplateDefaults(spec.template);
-}
-
-function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
-  const errors: FieldError[] = [];
-  if (spec.selector === undefined) errors.push(required('spec.selector'));
-  else {
-    errors.push(...validateLabelSelector(spec.selector, 'spec.selector'));
-    if (isEmptySelector(spec.selector))
-      errors.push(invalid('spec.selector', spec.selector, 'empty selector is invalid for daemonset'));
-  }
-  errors.push(...validateOwnedTemplate(spec.selector, spec.template, 'spec.template'));
-  errors.push(...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
-  const rolling = spec.updateStrategy?.rollingUpdate;
-  const field = 'spec.updateStrategy.rollingUpdate';
-  if (spec.updateStrategy?.type === 'RollingUpdate') {
-    errors.push(...validateIntOrPercent(rolling?.maxUnavailable, `${field}.maxUnavailable`));
-    errors.push(...validateIntOrPercent(rolling?.maxSurge, `${field}.maxSurge`));
-    const [noneUnavailable, noSurge] = [isZero(rolling?.maxUnavailable), isZero(rolling?.maxSurge)];
-    if (noneUnavailable && noSurge)
-      errors.push(
-        invalid(`${field}.maxUnavailable`, rolling?.maxUnavailable, 'cannot be 0 when maxSurge is 0'),
-      );
-    if (!noneUnavailable && !noSurge)
-      errors.push(
-        invalid(`${field}.maxSurge`, rolling?.maxSurge, 'may not be set when maxUnavailable is non-zero'),
-      );
-    errors.push(...validateAtMostAll(rolling?.maxUnavailable, `${field}.maxUnavailable`));
-  } else
-    errors.push(...oneOf('spec.updateStrategy', spec.updateStrategy?.type, ['OnDelete', 'RollingUpdate']));
-  return [...errors, ...validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit')];
-}
-
-export const daemonSetRules: KindRules<DaemonSet> = {
-  type: daemonsets,
-  countsGeneration: true,
-  setDefaults: setDaemonSetDefaults,
-  prepareForCreate({ metadata }) {
-    metadata.annotations = { ...metadata.annotations, [templateGeneration]: '1' };
-  },
-  prepareForUpdate(next, current, context) {
-    if (context.subresource === 'status') return;
-    const before = Number(current.metadata.annotations?.[templateGeneration] ?? '1');
-    const changed = !isDeepStrictEqual(next.spec.template, current.spec.template);
-    const generation = String(changed ? before + 1 : before);
-    next.metadata.annotations = { ...next.metadata.annotations, [templateGeneration]: generation };
-  },
-  validate: validateDaemonSet,
-  validateUpdate: validateSelectorFixed,
-  columns: [
-    nameColumn,
-    column(
-      'Desired',
-      'The total number of nodes that should be running the daemon pod.',
-      ({ status }) => status?.desiredNumberScheduled ?? 0,
-      'integer',
-    ),
-    column(
-      'Current',
-      'The number of nodes that are running at least 1 daemon pod and are supposed to run it.',
-      ({ status }) => status?.currentNumberScheduled ?? 0,
-      'integer',
-    ),
-    column(
-      'Ready',
-      'Number of nodes that should run the daemon pod and have one ready.',
-      ({ status }) => status?.numberReady ?? 0,
-      'integer',
-    ),
-    column(
-      'Up-to-date',
-      'The total number of nodes that are running updated daemon pod',
-      ({ status }) => status?.updatedNumberScheduled ?? 0,
-      'integer',
-    ),
-    column(
-      'Available',
-      'The number of nodes with an available daemon pod.',
-      ({ status }) => status?.numberAvailable ?? 0,
-      'integer',
-    ),
-    column('Node Selector', 'Nodes that the daemon pods are for.', ({ spec }) =>
-      formatLabels(spec.template.spec?.nodeSelector),
-    ),
-    ageColumn,
-    ...templateColumns<DaemonSet>(({ spec }) => spec.template),
-    wide(
-      column('Selector', 'A label query over pods that are managed by the daemon set.', ({ spec }) =>
-        formatSelector(spec.selector),
-      ),
-    ),
-  ],
-};
-
-export const replicationControllerRules: KindRules<ReplicationController> = {
-  type: replicationcontrollers,
-  countsGeneration: true,
-  setDefaults({ metadata, spec }) {
-    const labels = spec?.template?.metadata?.labels;
-    if (spec === undefined) return;
-    if (labels !== undefined) {
-      if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
-      if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
-    }
-    spec.replicas ??= 1;
-    setTemplateDefaults(spec.template);
-  },
-  validate({ spec }) {
-    if (spec === undefined) return [required('spec.selector')];
-    const errors = validateNonNegative(spec.replicas, 'spec.replicas');
-    if (Object.keys(spec.selector ?? {}).length === 0) errors.push(required('spec.selector'));
-    if (spec.template === undefined) return [...errors, required('spec.template')];
-    return [
-      ...errors,
-      ...validateOwnedTemplate({ matchLabels: spec.selector }, spec.template, 'spec.template'),
-    ];
-  },
-  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
-  columns: [
-    nameColumn,
-    column('Desired', 'Number of desired replicas.', ({ spec }) => spec?.replicas ?? 0, 'integer'),
-    column('Current', 'Number of replicas that there are.', ({ status }) => status?.replicas ?? 0, 'integer'),
-    column(
-      'Ready',
-      'The number of ready replicas for this replication controller.',
-      ({ status }) => status?.readyReplicas ?? 0,
-      'integer',
-    ),
-    ageColumn,
-    ...templateColumns<ReplicationController>(({ spec }) => spec?.template),
-    wide(
-      column('Selector', 'A label query over the pods that are counted.', ({ spec }) =>
-        formatLabels(spec?.selector),
-      ),
-    ),
-  ],
-};
-
-export const podTemplateRules: KindRules<PodTemplate> = {
-  type: podtemplates,
-  countsGeneration: true,
-  setDefaults: ({ template }) => setTemplateDefaults(template),
-  validate: ({ template }) => (template === undefined ? [] : validateTemplate(template, 'template')),
-  columns: [
-    nameColumn,
-    column('Containers', 'Names of each container in the template.', ({ template }) =>
-      (template?.spec?.containers ?? []).map(({ name }) => name).join(','),
-    ),
-    column('Images', 'Images referenced by each container in the template.', ({ template }) =>
-      (template?.spec?.containers ?? []).map(({ image }) => image ?? '').join(','),
-    ),
-    column('Pod Labels', 'The labels for the pod template.', ({ template }) =>
-      formatLabels(template?.metadata?.labels),
-    ),
-  ],
-};
-
-export const controllerRevisionRules: KindRules<ControllerRevision> = {
-  type: controllerrevisions,
-  validate: ({ revision, data }) => [
-    ...(data === undefined ? [required('data', 'data is mandatory')] : []),
-    ...validateNonNegative(revision, 'revision'),
-  ],
-  validateUpdate: (next, current) =>
-    isDeepStrictEqual(next.data, current.data) ? [] : [invalid('data', next.data, 'field is immutable')],
-  columns: [
-    nameColumn,
-    column('Controller', 'Controller of the object', ({ metadata }) => {
-      const owner = (metadata.ownerReferences ?? []).find(({ controller }) => controller === true);
-      if (owner === undefined) return '<none>';
-      const [group = ''] = owner.apiVersion.includes('/') ? owner.apiVersion.split('/') : [''];
-      const kind = owner.kind.toLowerCase();
-      return `${kind}${group === '' ? '' : `.${group}`}/${owner.name}`;
-    }),
-    column('Revision', 'Revision of the ControllerRevision object', ({ revision }) => revision, 'string'),
-    ageColumn,
   ],
 };
