@@ -11,7 +11,7 @@ import { type Clock, delay } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { allocatablePatch, essenceOf } from './node-status.ts';
+import { essenceOf, resourcesPatch } from './node-status.ts';
 import { canonical } from './status-patch.ts';
 
 const heartbeatPeriodMs = 5 * 60_000;
@@ -88,16 +88,19 @@ export class NodeRegistration {
     const status = await this.#options.read(current.status);
     const hasChanged = canonical(essenceOf(status)) !== canonical(essenceOf(current.status ?? {}));
     const isDue = this.#options.clock.monotonicMs() - this.#writtenAtMs >= heartbeatPeriodMs;
-    if (hasChanged || isDue || this.#writtenAtMs === 0) await this.#write(status);
+    if (hasChanged || isDue || this.#writtenAtMs === 0) await this.#write(status, current.status);
   }
 
-  async #write(status: NodeStatus): Promise<void> {
+  /** @param read what `status` was made of */
+  async #write(status: NodeStatus, read: NodeStatus | undefined): Promise<void> {
     const { client, nodeName, clock } = this.#options;
     try {
       const { addresses, ...rest } = status;
-      const allocatable = allocatablePatch(status.allocatable, this.node?.status?.allocatable);
       const body = {
-        status: { ...rest, allocatable, addresses: [...(addresses ?? []), { $patch: 'replace' }] },
+        status: {
+          ...{ ...rest, ...resourcesPatch(status, read) },
+          addresses: [...(addresses ?? []), { $patch: 'replace' }],
+        },
       };
       this.#node = await client.patch(
         nodes,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allocatablePatch, nodeStatusOf } from './node-status.ts';
+import { nodeStatusOf, resourcesPatch } from './node-status.ts';
 
 const gibibyte = 1024 ** 3;
 const readings = {
@@ -29,7 +29,17 @@ describe('node status', () => {
 
   it('takes away what others no longer advertise', () => {
     const known = { cpu: '2', 'example.com/foo': '5' };
-    const { allocatable } = nodeStatusOf(readings, { capacity: { cpu: '2' }, allocatable: known }, 0);
-    expect(allocatablePatch(allocatable, known)).toEqual({ ...allocatable, 'example.com/foo': null });
+    const read = { capacity: { cpu: '2' }, allocatable: known };
+    const { allocatable, capacity } = resourcesPatch(nodeStatusOf(readings, read, 0), read);
+    expect(allocatable).toEqual({ ...capacity, 'example.com/foo': null });
+    expect(capacity).not.toHaveProperty('cpu');
+  });
+
+  it('leaves alone what others may change in the meantime', () => {
+    const known = { 'example.com/foo': '5' };
+    const read = { capacity: { ...known, 'example.com/bar': '1' }, allocatable: known };
+    const { capacity, allocatable } = resourcesPatch(nodeStatusOf(readings, read, 0), read);
+    expect(Object.keys(capacity).sort()).toEqual(['cpu', 'ephemeral-storage', 'memory', 'pods']);
+    expect(allocatable).toEqual({ ...capacity, 'example.com/bar': '1' });
   });
 });

@@ -69,14 +69,30 @@ const extendedResources = (capacity: Readonly<Record<string, string>> | undefine
     Object.entries(capacity ?? {}).filter(([name]) => name.includes('/') && !name.includes('kubernetes.io/')),
   );
 
-/** What a merge of `wanted` takes: resources that are no longer advertised are taken away by name. */
-export function allocatablePatch(
-  wanted: NodeStatus['allocatable'],
-  known: NodeStatus['allocatable'],
-): Record<string, string | null> {
-  const gone = Object.keys(known ?? {}).filter((name) => wanted?.[name] === undefined);
-  return { ...wanted, ...Object.fromEntries(gone.map((name) => [name, null])) };
+type Amounts = Readonly<Record<string, string>>;
+
+/**
+ * The resources of a patch: only what differs from what was read, since others may advertise resources and take them
+ * away in the meantime. What can no longer be allocated is taken away by name.
+ */
+export function resourcesPatch(
+  wanted: NodeStatus,
+  read: NodeStatus | undefined,
+): Record<'capacity' | 'allocatable', Readonly<Record<string, string | null>>> {
+  const gone = Object.keys(read?.allocatable ?? {}).filter(
+    (name) => wanted.allocatable?.[name] === undefined,
+  );
+  return {
+    capacity: changed(wanted.capacity, read?.capacity),
+    allocatable: {
+      ...changed(wanted.allocatable, read?.allocatable),
+      ...Object.fromEntries(gone.map((name) => [name, null])),
+    },
+  };
 }
+
+const changed = (wanted: Amounts = {}, read: Amounts = {}): Amounts =>
+  Object.fromEntries(Object.entries(wanted).filter(([name, amount]) => read[name] !== amount));
 
 function resourcesOf({ capacity, disk }: NodeReadings): Record<string, string> {
   return {
