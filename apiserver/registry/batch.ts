@@ -1,20 +1,12 @@
-import type { CronJob, Job } from '../../api/generated/batch-v1.ts';
-import { cronjobs, jobs } from '../../api/generated/resources.ts';
-import { ageColumn, column, formatAge, formatDuration, formatSelector, nameColumn, wide } from './columns.ts';
-import { validateCronSchedule } from './cron-schedule.ts';
-import { forbidden, invalid, required, unsupported } from './field-error.ts';
-import {
-  generatedLabels,
-  validateJob,
-  validateJobTemplate,
-  validateJobUpdate,
-} from './job-spec-validation.ts';
+import type { Job } from '../../api/generated/batch-v1.ts';
+import { jobs } from '../../api/generated/resources.ts';
+import { ageColumn, column, formatDuration, formatSelector, nameColumn, wide } from './columns.ts';
+import { generatedLabels, validateJob, validateJobUpdate } from './job-spec-validation.ts';
 import { hasCondition, validateJobStatus } from './job-status-validation.ts';
 import type { KindRules } from './kind-rules.ts';
 import { setTemplateDefaults } from './pod-spec-defaults.ts';
-import { validateNonNegative } from './probe-validation.ts';
-import type { FieldError } from './strategy.ts';
 import { templateColumns } from './workload-columns.ts';
+import { changedTemplateWarnings, nameWarnings } from './workload-warnings.ts';
 
 const uidLabel = 'batch.kubernetes.io/controller-uid';
 const noLimit = 2 ** 31 - 1;
@@ -84,6 +76,10 @@ export const jobRules: KindRules<Job> = {
   validate: validateJob,
   validateUpdate: validateJobUpdate,
   validateStatus: validateJobStatus,
+  warnings: (job, previous) => [
+    ...nameWarnings(job, previous),
+    ...changedTemplateWarnings(job, previous, job.spec?.template),
+  ],
   selectableFields: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
   columns: [
     nameColumn,
@@ -95,82 +91,6 @@ export const jobRules: KindRules<Job> = {
     wide(
       column('Selector', 'A label query over the pods of the job.', ({ spec }) =>
         formatSelector(spec?.selector),
-      ),
-    ),
-  ],
-};
-
-function validateCronJob({ metadata, spec }: CronJob): FieldError[] {
-  const errors: FieldError[] = [];
-  if (spec === undefined) return [required('spec.schedule')];
-  if (spec.schedule === '') errors.push(required('spec.schedule'));
-  else errors.push(...validateCronSchedule(spec.schedule, spec.timeZone, 'spec.schedule'));
-  errors.push(...validateNonNegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds'));
-  if (spec.timeZone !== undefined && !isTimeZone(spec.timeZone))
-    errors.push(invalid('spec.timeZone', spec.timeZone, `unknown time zone ${spec.timeZone}`));
-  const policies = ['Allow', 'Forbid', 'Replace'];
-  if (!policies.includes(spec.concurrencyPolicy ?? ''))
-    errors.push(unsupported('spec.concurrencyPolicy', spec.concurrencyPolicy ?? '', policies));
-  if (spec.jobTemplate.spec?.manualSelector === true)
-    errors.push(unsupported('spec.jobTemplate.spec.manualSelector', true, ['nil', 'false']));
-  const jobSpec = spec.jobTemplate.spec;
-  if (jobSpec !== undefined) errors.push(...validateJobTemplate(jobSpec, 'spec.jobTemplate.spec'));
-  errors.push(
-    ...validateNonNegative(spec.successfulJobsHistoryLimit, 'spec.successfulJobsHistoryLimit'),
-    ...validateNonNegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit'),
-  );
-  if ((metadata.name ?? '').length > 52)
-    errors.push(invalid('metadata.name', metadata.name, 'must be no more than 52 characters'));
-  if (jobSpec?.selector !== undefined && jobSpec.manualSelector !== true)
-    errors.push(forbidden('spec.jobTemplate.spec.selector', '`selector` will be auto-generated'));
-  return errors;
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return name !== '';
-  } catch {
-    // RangeError: no such zone, which is the question.
-    return false;
-  }
-}
-
-export const cronJobRules: KindRules<CronJob> = {
-  type: cronjobs,
-  countsGeneration: true,
-  setDefaults({ spec }) {
-    if (spec === undefined) return;
-    spec.concurrencyPolicy ??= 'Allow';
-    spec.suspend ??= false;
-    spec.successfulJobsHistoryLimit ??= 3;
-    spec.failedJobsHistoryLimit ??= 1;
-    setTemplateDefaults(spec.jobTemplate.spec?.template);
-  },
-  validate: validateCronJob,
-  columns: [
-    nameColumn,
-    column(
-      'Schedule',
-      'The schedule in Cron format, see https://en.wikipedia.org/wiki/Cron.',
-      ({ spec }) => spec?.schedule ?? '',
-    ),
-    column('Timezone', 'The time zone that the schedule is in.', ({ spec }) => spec?.timeZone ?? '<none>'),
-    column(
-      'Suspend',
-      'Whether no further jobs are made.',
-      ({ spec }) => (spec?.suspend === true ? 'True' : 'False'),
-      'boolean',
-    ),
-    column('Active', 'Number of running jobs.', ({ status }) => (status?.active ?? []).length, 'integer'),
-    column('Last Schedule', 'When a job was last made.', ({ status }, nowMs) =>
-      status?.lastScheduleTime === undefined ? '<none>' : formatAge(status.lastScheduleTime, nowMs),
-    ),
-    ageColumn,
-    ...templateColumns<CronJob>(({ spec }) => spec?.jobTemplate.spec?.template),
-    wide(
-      column('Selector', 'A label query over the pods of the jobs.', ({ spec }) =>
-        formatSelector(spec?.jobTemplate.spec?.selector),
       ),
     ),
   ],

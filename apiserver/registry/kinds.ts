@@ -5,7 +5,7 @@ import {
   validatingPolicyRules,
 } from './admission-policies.ts';
 import { autoscalerRules, disruptionBudgetRules, oldAutoscalerRules } from './autoscaling.ts';
-import { cronJobRules, jobRules } from './batch.ts';
+import { jobRules } from './batch.ts';
 import {
   mutatingWebhookRules,
   priorityClassRules,
@@ -13,6 +13,7 @@ import {
   validatingWebhookRules,
 } from './cluster-kinds.ts';
 import { configMapRules, secretRules, serviceAccountRules } from './config.ts';
+import { cronJobRules } from './cron-job.ts';
 import { daemonSetRules } from './daemon-set.ts';
 import { deploymentRules, replicaSetRules } from './deployment.ts';
 import {
