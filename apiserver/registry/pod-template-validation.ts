@@ -3,7 +3,7 @@ import type { LabelSelector } from '../../api/generated/meta-v1.ts';
 import { fromLabelSelector, matchesSelector } from '../../api/selector.ts';
 import { forbidden } from './field-error.ts';
 import { validateAnnotations, validateLabels } from './object-meta.ts';
-import { validatePodSpec } from './pod-spec-validation.ts';
+import { refuseComparisons, validatePodSpec } from './pod-spec-validation.ts';
 import type { FieldError } from './strategy.ts';
 
 export function validateTemplate(template: PodTemplateSpec, field: string): FieldError[] {
@@ -11,6 +11,7 @@ export function validateTemplate(template: PodTemplateSpec, field: string): Fiel
     ...validateLabels(template.metadata?.labels, `${field}.labels`),
     ...validateAnnotations(template.metadata?.annotations, `${field}.annotations`),
     ...validatePodSpec(template.spec ?? { containers: [] }, `${field}.spec`),
+    ...refuseComparisons(template.spec?.tolerations, `${field}.spec.tolerations`),
     ...((template.spec?.ephemeralContainers ?? []).length > 0
       ? [forbidden(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]
       : []),

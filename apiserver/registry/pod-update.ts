@@ -1,11 +1,9 @@
-import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { Container, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../../api/generated/core-v1.ts';
 import { validateContainers } from './container-validation.ts';
-import { duplicate, forbidden, invalid } from './field-error.ts';
-import { dnsSubdomainProblems } from './names.ts';
+import { forbidden, invalid } from './field-error.ts';
 import { qosClassOf } from './pod-qos.ts';
-import { ipText } from './pod-spec-validation.ts';
+import { refuseComparisons } from './pod-spec-validation.ts';
 import type { FieldError } from './strategy.ts';
 
 const mutableFields =
@@ -13,7 +11,10 @@ const mutableFields =
 
 /** A pod's spec is fixed but for images, a shorter deadline, more tolerations and what a gated pod may narrow. */
 export function validatePodUpdate(next: Pod, current: Pod): FieldError[] {
-  const errors = validateMirrorKept(next, current);
+  const errors = [
+    ...validateMirrorKept(next, current),
+    ...refuseComparisons(next.spec.tolerations, 'spec.tolerations', current.spec.tolerations),
+  ];
   const lengths = ['containers', 'initContainers'] as const;
   for (const name of lengths)
     if ((next.spec[name] ?? []).length !== (current.spec[name] ?? []).length)
@@ -256,36 +257,4 @@ function withoutResized(spec: PodSpec): PodSpec {
     containers: strip(spec.containers ?? []),
     initContainers: strip(spec.initContainers ?? []),
   };
-}
-
-export function validatePodStatusUpdate(next: Pod, current: Pod): FieldError[] {
-  const errors: FieldError[] = [];
-  const nominated = next.status?.nominatedNodeName ?? '';
-  if (nominated !== '')
-    for (const problem of dnsSubdomainProblems(nominated))
-      errors.push(invalid('status.nominatedNodeName', nominated, problem));
-  if ((current.spec.nodeName ?? '') !== (next.spec.nodeName ?? ''))
-    errors.push(forbidden('status.nodeName', 'may not be changed directly'));
-  if (next.status?.qosClass !== current.status?.qosClass)
-    errors.push(invalid('status.qosClass', next.status?.qosClass ?? '', 'field is immutable'));
-  errors.push(...validateIps(next.status?.podIPs ?? [], 'status.podIPs'));
-  const hostIps = next.status?.hostIPs ?? [];
-  if (hostIps[0] !== undefined && hostIps[0].ip !== (next.status?.hostIP ?? ''))
-    errors.push(invalid('status.hostIPs[0].ip', hostIps[0].ip, 'must be equal to `hostIP`'));
-  return [...errors, ...validateIps(hostIps, 'status.hostIPs')];
-}
-
-/** At most one of each family. */
-function validateIps(ips: readonly { readonly ip: string }[], field: string): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const [index, { ip }] of ips.entries())
-    if (isIP(ip) === 0) errors.push(invalid(`${field}[${index}]`, ip, ipText));
-  if (ips.length < 2) return errors;
-  const shown = ips.map(({ ip }) => ({ IP: ip }));
-  if (ips.length > 2 || new Set(ips.map(({ ip }) => isIP(ip))).size < 2)
-    errors.push(invalid(field, shown, 'may specify no more than one IP for each IP family'));
-  for (const [index, { ip }] of ips.entries())
-    if (ips.findIndex((other) => other.ip === ip) < index)
-      errors.push(duplicate(`${field}[${index}]`, { IP: ip }));
-  return errors;
 }

@@ -2,6 +2,7 @@ import type { Container, Pod, PodCondition } from '../../api/generated/core-v1.t
 import { pods } from '../../api/generated/resources.ts';
 import { toTime } from '../../base/clock.ts';
 import { validateImageTexts } from './container-validation.ts';
+import { dropDisabledFields, dropDisabledStatusFields } from './disabled-fields.ts';
 import { forbidden, invalid } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
 import { mergeLabelKeys } from './label-key-merge.ts';
@@ -13,13 +14,9 @@ import {
   setPodSpecDefaults,
   setRequestsFromLimits,
 } from './pod-spec-defaults.ts';
-import { validatePodSpec } from './pod-spec-validation.ts';
-import {
-  validateEphemeralUpdate,
-  validatePodStatusUpdate,
-  validatePodUpdate,
-  validateResize,
-} from './pod-update.ts';
+import { refuseComparisons, validatePodSpec } from './pod-spec-validation.ts';
+import { keepObservedGenerations, validatePodStatusUpdate } from './pod-status-validation.ts';
+import { validateEphemeralUpdate, validatePodUpdate, validateResize } from './pod-update.ts';
 import { podWarnings } from './pod-warnings.ts';
 import type { FieldError, WriteContext } from './strategy.ts';
 
@@ -37,6 +34,7 @@ function setDefaults(pod: Pod): void {
 function prepareForCreate(pod: Pod, context: WriteContext): void {
   pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec) };
   if ((pod.spec.schedulingGates ?? []).length > 0) pod.status.conditions = [gated(context.nowMs)];
+  dropDisabledFields(pod.spec, undefined);
   mergeLabelKeys(pod);
 }
 
@@ -99,7 +97,7 @@ function validateNew({ spec }: Pod): FieldError[] {
     errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
   if ((spec.nodeName ?? '') !== '' && (spec.schedulingGates ?? []).length > 0)
     errors.push(forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
-  return errors;
+  return [...errors, ...refuseComparisons(spec.tolerations, 'spec.tolerations')];
 }
 
 function prepareForUpdate(next: Pod, current: Pod, context: WriteContext): void {
@@ -119,7 +117,11 @@ function prepareForUpdate(next: Pod, current: Pod, context: WriteContext): void 
     else next.metadata.ownerReferences = current.metadata.ownerReferences;
     if (current.status?.qosClass !== undefined && next.status !== undefined)
       next.status.qosClass ??= current.status.qosClass;
-  }
+    if (next.status !== undefined) {
+      keepObservedGenerations(next.status, current.status ?? {});
+      dropDisabledStatusFields(next.status, current.status);
+    }
+  } else dropDisabledFields(next.spec, current.spec);
 }
 
 const readString = (value: string | undefined): string => value ?? '';
