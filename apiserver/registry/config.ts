@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigMap, Secret, ServiceAccount } from '../../api/generated/core-v1.ts';
 import { configmaps, secrets, serviceaccounts } from '../../api/generated/resources.ts';
+import { JsonSyntaxError, parseJson } from '../decode/json-text.ts';
 import { describe } from './column-descriptions.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { forbidden, invalid, required, tooLong } from './field-error.ts';
@@ -72,11 +73,12 @@ export const configMapRules: KindRules<ConfigMap> = {
   ],
 };
 
-/** Keys that a secret of a known type must have. */
+const sshKey = 'ssh-privatekey';
+/** Keys that a secret of a known type must have; that of SSH must not be empty either. */
 const requiredKeys: ReadonlyMap<string, readonly string[]> = new Map([
   ['kubernetes.io/dockercfg', ['.dockercfg']],
   ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
-  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+  ['kubernetes.io/ssh-auth', [sshKey]],
   ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
 ]);
 const serviceAccountName = 'kubernetes.io/service-account.name';
@@ -91,23 +93,29 @@ function validateSecret(secret: Secret): FieldError[] {
     (secret.metadata.annotations?.[serviceAccountName] ?? '') === ''
   )
     errors.push(required(`metadata.annotations[${serviceAccountName}]`));
-  const has = (key: string): boolean => secret.data?.[key] !== undefined;
+  const has = (key: string): boolean =>
+    secret.data?.[key] !== undefined && (key !== sshKey || secret.data[key] !== '');
   for (const key of requiredKeys.get(type) ?? []) if (!has(key)) errors.push(required(`data[${key}]`));
   if (type === 'kubernetes.io/basic-auth' && !has('username') && !has('password'))
     errors.push(required('data[username]'), required('data[password]'));
   for (const key of ['.dockercfg', '.dockerconfigjson'])
-    if ((requiredKeys.get(type) ?? []).includes(key) && has(key) && !isJson(secret.data?.[key] ?? ''))
-      errors.push(invalid(`data[${key}]`, '<secret contents redacted>', 'invalid character in JSON'));
+    if ((requiredKeys.get(type) ?? []).includes(key) && has(key))
+      for (const problem of jsonObjectProblems(secret.data?.[key] ?? ''))
+        errors.push(invalid(`data[${key}]`, '<secret contents redacted>', problem));
   return errors;
 }
 
-function isJson(base64: string): boolean {
+/** In the words of Go's decoder. */
+function jsonObjectProblems(base64: string): string[] {
   try {
-    JSON.parse(Buffer.from(base64, 'base64').toString('utf8'));
-    return true;
-  } catch {
+    const { value } = parseJson(Buffer.from(base64, 'base64').toString('utf8'));
+    if (typeof value === 'object' && !Array.isArray(value)) return [];
+    const kind = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+    return [`json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`];
+  } catch (error) {
     // Any text that is no JSON: that is the question.
-    return false;
+    if (error instanceof JsonSyntaxError) return [error.message];
+    throw error;
   }
 }
 
@@ -141,7 +149,24 @@ export const secretRules: KindRules<Secret> = {
   ],
 };
 
+const mountableSecrets = 'kubernetes.io/enforce-mountable-secrets';
+
+/** Of the secrets that an account names only the names are kept. Mutates. */
+function keepNames({ secrets: references }: ServiceAccount): void {
+  for (const reference of references ?? [])
+    for (const key of Object.keys(reference)) if (key !== 'name') Reflect.deleteProperty(reference, key);
+}
+
 export const serviceAccountRules: KindRules<ServiceAccount> = {
   type: serviceaccounts,
+  prepareForCreate: keepNames,
+  prepareForUpdate: keepNames,
+  warnings: ({ metadata }, previous) =>
+    metadata.annotations?.[mountableSecrets] === undefined ||
+    previous?.metadata.annotations?.[mountableSecrets] !== undefined
+      ? []
+      : [
+          `metadata.annotations[${mountableSecrets}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+        ],
   columns: [nameColumn, ageColumn],
 };

@@ -1,6 +1,7 @@
 import type { Namespace } from '../../api/generated/core-v1.ts';
 import { namespaces } from '../../api/generated/resources.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
+import { invalid } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
 import { dnsLabelName } from './names.ts';
 import { validateFinalizers } from './object-meta.ts';
@@ -29,6 +30,12 @@ export const namespaceRules: KindRules<Namespace> = {
     else next.spec.finalizers = current.spec.finalizers;
   },
   validate: (namespace) => validateFinalizers(namespace.spec?.finalizers ?? [], 'spec.finalizers'),
+  validateStatus({ metadata, status }) {
+    const isLeaving = metadata.deletionTimestamp !== undefined;
+    const [phase, when] = isLeaving ? ['Terminating', 'not empty'] : ['Active', 'empty'];
+    const text = `may only be '${phase}' if \`deletionTimestamp\` is ${when}`;
+    return status?.phase === phase ? [] : [invalid('status.Phase', status?.phase ?? '', text)];
+  },
   selectableFields: { 'status.phase': (namespace) => namespace.status?.phase ?? '' },
   columns: [
     nameColumn,

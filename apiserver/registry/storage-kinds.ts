@@ -364,6 +364,14 @@ export const resourceQuotaRules: KindRules<ResourceQuota> = {
     ...validateQuotaScopes(spec ?? {}, 'spec'),
   ],
   validateUpdate: (next, current) => validateQuotaUpdate(next.spec, current.spec),
+  validateStatus: ({ status }) =>
+    (['hard', 'used'] as const).flatMap((list) =>
+      Object.entries(status?.[list] ?? {}).flatMap(([name, amount]) => [
+        ...validateResourceName(name, `status.${list}[${name}]`),
+        ...validateQuotaName(name, `status.${list}[${name}]`),
+        ...validateResourceAmount(name, amount, `status.${list}[${name}]`),
+      ]),
+    ),
   columns: [
     nameColumn,
     column('Request', 'What is requested, of what may be.', ({ status }) =>
