@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { invalid } from './field-error.ts';
 import type { FieldError } from './strategy.ts';
 
+const ipText = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 export const cidrText = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
 
 interface Range {
@@ -31,6 +32,35 @@ function parse(cidr: string): Range | undefined {
 }
 
 export const isCidr = (text: string): boolean => parse(text) !== undefined;
+
+const canonicalIp = (ip: string): string =>
+  isIP(ip) === 6 ? new URL(`http://[${ip}]/`).hostname.slice(1, -1) : ip;
+const isMapped = (ip: string): boolean => isIP(ip) === 6 && toBigint(canonicalIp(ip)) >> 32n === 0xffffn;
+
+/** An address as new fields take it: in the one form that it is written in. */
+export function strictIpProblems(ip: string): string[] {
+  if (isIP(ip) === 0) return [ipText];
+  if (isMapped(ip)) return ['must not be an IPv4-mapped IPv6 address'];
+  const canonical = canonicalIp(ip);
+  return ip === canonical ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`];
+}
+
+/** A range as new fields take it. */
+export function strictCidrProblems(cidr: string): string[] {
+  const range = parse(cidr);
+  if (range === undefined) return [cidrText];
+  const [ip = '', prefix = ''] = cidr.split('/');
+  if (/^0\d/.test(prefix)) return ['must not have leading 0s in IP or prefix length'];
+  if (isMapped(ip)) return ['must not have an IPv4-mapped IPv6 address'];
+  const hostBits = BigInt((range.family === 4 ? 32 : 128) - range.prefix);
+  if ((range.address >> hostBits) << hostBits !== range.address)
+    return ['must not have bits set beyond the prefix length'];
+  const canonical = `${canonicalIp(ip)}/${range.prefix}`;
+  return cidr === canonical ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`];
+}
+
+/** 4 or 6, or undefined for what is no range. */
+export const cidrFamily = (cidr: string): number | undefined => parse(cidr)?.family;
 
 /** Is `inner` smaller than `outer`, and inside it? */
 export function isStrictSubnet(inner: string, outer: string): boolean {

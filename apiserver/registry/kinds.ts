@@ -1,3 +1,4 @@
+import { ipAddressRules, serviceCidrRules } from './address-kinds.ts';
 import {
   mutatingPolicyBindingRules,
   mutatingPolicyRules,
@@ -24,18 +25,18 @@ import {
 } from './device-kinds.ts';
 import { endpointSliceRules, endpointsRules } from './endpoints.ts';
 import { eventRules, newEventRules } from './event.ts';
+import { ingressRules } from './ingress.ts';
+import { ingressClassRules } from './ingress-class.ts';
 import type { AnyKindRules } from './kind-rules.ts';
 import { leaseRules } from './lease.ts';
 import { limitRangeRules } from './limit-range.ts';
 import { namespaceRules } from './namespace.ts';
-import { ingressClassRules, ingressRules, networkPolicyRules } from './network.ts';
+import { networkPolicyRules } from './network-policy.ts';
 import { nodeRules } from './node.ts';
 import {
   csiNodeRules,
   flowSchemaRules,
-  ipAddressRules,
   priorityLevelRules,
-  serviceCidrRules,
   volumeAttachmentRules,
   volumeAttributesClassRules,
 } from './plain-kinds.ts';

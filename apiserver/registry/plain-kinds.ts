@@ -1,12 +1,9 @@
 /** Kinds that are stored as they come, and are shown in columns of their own. */
 import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/flowcontrol-v1.ts';
-import type { IPAddress, ServiceCIDR } from '../../api/generated/networking-v1.ts';
 import {
   csinodes,
   flowschemas,
-  ipaddresses,
   prioritylevelconfigurations,
-  servicecidrs,
   volumeattachments,
   volumeattributesclasses,
 } from '../../api/generated/resources.ts';
@@ -89,28 +86,6 @@ export const priorityLevelRules: KindRules<PriorityLevel> = {
       'How many requests wait in a queue.',
       (level) => queuingOf(level).queueLengthLimit ?? none,
     ),
-    ageColumn,
-  ],
-};
-
-function parentOf({ spec }: IPAddress): string {
-  const parent = spec?.parentRef;
-  if (parent === undefined) return none;
-  const { group = '', resource = '', namespace = '', name = '' } = parent;
-  const kind = group === '' ? resource : `${resource}.${group}`;
-  return [kind.toLowerCase(), ...(namespace === '' ? [] : [namespace]), name].join('/');
-}
-
-export const ipAddressRules: KindRules<IPAddress> = {
-  type: ipaddresses,
-  columns: [nameColumn, column('ParentRef', 'The object that holds the address.', parentOf), ageColumn],
-};
-
-export const serviceCidrRules: KindRules<ServiceCIDR> = {
-  type: servicecidrs,
-  columns: [
-    nameColumn,
-    column('CIDRs', 'Ranges of addresses for services.', ({ spec }) => (spec?.cidrs ?? []).join(',')),
     ageColumn,
   ],
 };
