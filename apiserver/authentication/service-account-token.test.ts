@@ -8,20 +8,22 @@ const issuer = 'https://issuer';
 const claims = { namespace: 'default', serviceaccount: { name: 'a', uid: 'u' } };
 
 test.each([
-  ['ec', 'ES256'],
-  ['rsa', 'RS256'],
+  ['P-256', 'ES256'],
+  ['P-384', 'ES384'],
+  ['P-521', 'ES512'],
+  ['RSA', 'RS256'],
 ] as const)(
   'a token signed with a key of %s is known before and after it has ended, and says when',
   async (type, algorithm) => {
     const { privateKey } =
-      type === 'ec'
-        ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-        : generateKeyPairSync('rsa', { modulusLength: 2_048 });
+      type === 'RSA'
+        ? generateKeyPairSync('rsa', { modulusLength: 2_048 })
+        : generateKeyPairSync('ec', { namedCurve: type });
     const keyPem = Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const publicPem = Buffer.from(createPublicKey(keyPem).export({ type: 'spki', format: 'pem' }));
     const clock = new ManualClock();
     const signer = new TokenSigner({ keyPem, issuer, audiences: [issuer], clock });
-    const { token } = signer.issue({ audiences: [issuer], expirationSeconds: 600, claims });
+    const { token } = await signer.issue({ audiences: [issuer], expirationSeconds: 600, claims });
     expect(JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).alg).toBe(algorithm);
     const keys = readVerificationKeys([publicPem]);
     const verifier = new TokenVerifier({ keys, issuers: [issuer], clock });
@@ -52,3 +54,9 @@ test.each([
     expect(other.verify(token)).toBeUndefined();
   },
 );
+
+test('a key of another kind is refused when it is read', () => {
+  const { publicKey } = generateKeyPairSync('ed25519');
+  const pem = Buffer.from(publicKey.export({ type: 'spki', format: 'pem' }));
+  expect(() => readVerificationKeys([pem])).toThrow('is RSA, or EC on P-256, P-384 or P-521, not ed25519');
+});

@@ -1,6 +1,13 @@
 import { hash, type KeyObject, randomUUID, sign as signBytes, verify as verifyBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
-import { algorithmOf, readSigningKey, type VerificationKey } from './signing-keys.ts';
+import {
+  type Algorithm,
+  algorithmOf,
+  digestOf,
+  readSigningKey,
+  type VerificationKey,
+} from './signing-keys.ts';
 
 /** Something that a token is bound to and dies with. */
 export interface BoundObject {
@@ -37,9 +44,13 @@ export interface TokenRequest {
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** JSON Web Tokens of ServiceAccounts, signed with ES256 or RS256 as the key is. */
+/** Beside the event loop: an RSA signature takes 0.3 ms, one on P-256 a quarter of that. */
+const signAside = promisify(signBytes);
+
+/** JSON Web Tokens of ServiceAccounts, signed with RS256, or ES256 and its like, as the key is. */
 export class TokenSigner {
   readonly #key: KeyObject;
+  readonly #algorithm: Algorithm;
   readonly #keyId: string;
   readonly #issuer: string;
   readonly #clock: Clock;
@@ -58,6 +69,7 @@ export class TokenSigner {
     this.maxExpirationSeconds = options.maxExpirationSeconds ?? Number.POSITIVE_INFINITY;
     const { key, id } = readSigningKey(options.keyPem);
     this.#key = key;
+    this.#algorithm = algorithmOf(key);
     this.#keyId = id;
     this.#issuer = options.issuer;
     this.audiences = options.audiences;
@@ -65,7 +77,7 @@ export class TokenSigner {
   }
 
   /** The token and when it ends, in milliseconds since the epoch. */
-  issue(request: TokenRequest): { readonly token: string; readonly expiresMs: number } {
+  async issue(request: TokenRequest): Promise<{ readonly token: string; readonly expiresMs: number }> {
     const now = Math.floor(this.#clock.nowMs() / 1000);
     const { namespace, serviceaccount } = request.claims;
     const claims: TokenClaims = {
@@ -78,9 +90,9 @@ export class TokenSigner {
       nbf: now,
       sub: `system:serviceaccount:${namespace}:${serviceaccount.name}`,
     };
-    const head = { alg: algorithmOf(this.#key), kid: this.#keyId };
+    const head = { alg: this.#algorithm, kid: this.#keyId };
     const text = `${encode(head)}.${encode(claims)}`;
-    const signature = signBytes('sha256', Buffer.from(text), {
+    const signature = await signAside(digestOf(this.#algorithm), Buffer.from(text), {
       key: this.#key,
       dsaEncoding: 'ieee-p1363',
     });
@@ -146,9 +158,9 @@ export class TokenVerifier {
     if (rest.length > 0 || signature === '') return undefined;
     const named = readPart(head);
     const keys = this.#keysFor(named?.['kid']).filter(({ algorithm }) => algorithm === named?.['alg']);
-    const isSigned = keys.some(({ key }) =>
+    const isSigned = keys.some(({ key, algorithm }) =>
       verifyBytes(
-        'sha256',
+        digestOf(algorithm),
         Buffer.from(`${head}.${body}`),
         { key, dsaEncoding: 'ieee-p1363' },
         Buffer.from(signature, 'base64url'),

@@ -3,9 +3,21 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'n
 /** A public key by which tokens are verified, and its name in their heads. */
 export interface VerificationKey {
   readonly id: string;
-  readonly algorithm: 'RS256' | 'ES256';
+  readonly algorithm: Algorithm;
   readonly key: KeyObject;
 }
+
+/** @see RFC 7518 section 3.1 */
+export type Algorithm = 'RS256' | 'ES256' | 'ES384' | 'ES512';
+
+/** What is hashed with for a signature. */
+export const digestOf = (algorithm: Algorithm): string => `sha${algorithm.slice(-3)}`;
+
+const curves: Readonly<Record<string, Algorithm>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+};
 
 /** A JSON Web Key, public part only. @see RFC 7517 */
 export interface PublicJwk {
@@ -38,8 +50,15 @@ function toVerificationKey(key: KeyObject): VerificationKey {
   return { id, algorithm: algorithmOf(key), key };
 }
 
-export const algorithmOf = (key: KeyObject): VerificationKey['algorithm'] =>
-  key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256';
+/** @throws TypeError for a key of another kind, when the server starts */
+export function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): Algorithm {
+  if (asymmetricKeyType === 'rsa') return 'RS256';
+  const algorithm = curves[asymmetricKeyDetails?.namedCurve ?? ''];
+  if (algorithm !== undefined) return algorithm;
+  throw new TypeError(
+    `a key for ServiceAccount tokens is RSA, or EC on P-256, P-384 or P-521, not ${asymmetricKeyDetails?.namedCurve ?? asymmetricKeyType}`,
+  );
+}
 
 export function toJwk({ id, algorithm, key }: VerificationKey): PublicJwk {
   const { kty, ...parameters } = key.export({ format: 'jwk' });

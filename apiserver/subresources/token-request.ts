@@ -74,7 +74,7 @@ async function createToken(
   };
   const asked = spec.audiences ?? [];
   const audiences = asked.length === 0 ? signer.audiences : asked;
-  const { token, expiresMs } = signer.issue({ audiences, expirationSeconds, claims });
+  const { token, expiresMs } = await signer.issue({ audiences, expirationSeconds, claims });
   const answer = {
     kind: tokenKind.kind,
     apiVersion: 'authentication.k8s.io/v1',

@@ -138,8 +138,8 @@ async function signedBy(
   const signer = new TokenSigner({ keyPem, issuer, audiences: [issuer], clock: systemClock });
   const serviceaccount = { name: 'default', uid: change.uid ?? (await accountUid()) };
   const audiences = [change.audience ?? issuer];
-  return signer.issue({ audiences, expirationSeconds: 600, claims: { namespace: 'default', serviceaccount } })
-    .token;
+  const claims = { namespace: 'default', serviceaccount };
+  return (await signer.issue({ audiences, expirationSeconds: 600, claims })).token;
 }
 
 test('a token signed with the key before is still good; one of another key, account or audience is not', async () => {
