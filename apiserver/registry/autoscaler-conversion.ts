@@ -27,6 +27,12 @@ function parse(text: string | undefined): unknown {
 const isCpu = (metric: unknown): boolean =>
   isObject(metric) && metric['type'] === 'Resource' && fieldsOf(metric['resource'])['name'] === 'cpu';
 
+/** What one that names no metric aims at. */
+const defaultMetric = {
+  type: 'Resource',
+  resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } },
+};
+
 function withoutCarried(
   annotations: Readonly<Record<string, string>> | undefined,
 ): Record<string, string> | undefined {
@@ -43,7 +49,8 @@ function toStored(object: AnyObject): AnyObject {
     type: 'Resource',
     resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: percent } },
   };
-  const metrics = [...(percent === undefined ? [] : [cpu]), ...(Array.isArray(others) ? others : [])];
+  const written = [...(percent === undefined ? [] : [cpu]), ...(Array.isArray(others) ? others : [])];
+  const metrics = written.length === 0 ? [defaultMetric] : written;
   const behavior = parse(annotations?.[carried.behavior]);
   const { currentCPUUtilizationPercentage: current, currentReplicas, ...status } = fieldsOf(object['status']);
   // v1 writes it always, v2 only when there are any.
@@ -59,7 +66,7 @@ function toStored(object: AnyObject): AnyObject {
     metadata: kept === undefined ? metadata : { ...metadata, annotations: kept },
     spec: {
       ...spec,
-      ...(metrics.length === 0 ? {} : { metrics }),
+      metrics,
       ...(behavior === undefined ? {} : { behavior }),
     },
     status: { ...status, ...replicas, desiredReplicas: status['desiredReplicas'] ?? 0, currentMetrics },

@@ -5,7 +5,7 @@ import {
   validatingPolicyBindingRules,
   validatingPolicyRules,
 } from './admission-policies.ts';
-import { autoscalerRules, disruptionBudgetRules, oldAutoscalerRules } from './autoscaling.ts';
+import { autoscalerRules, oldAutoscalerRules } from './autoscaling.ts';
 import { jobRules } from './batch.ts';
 import {
   mutatingWebhookRules,
@@ -23,6 +23,7 @@ import {
   resourceClaimTemplateRules,
   resourceSliceRules,
 } from './device-kinds.ts';
+import { disruptionBudgetRules } from './disruption-budget.ts';
 import { endpointSliceRules, endpointsRules } from './endpoints.ts';
 import { eventRules, newEventRules } from './event.ts';
 import { ingressRules } from './ingress.ts';
