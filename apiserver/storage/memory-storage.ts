@@ -197,7 +197,7 @@ export class MemoryStorage implements Storage {
       const version = versionOf(revision, index);
       const json = spliceVersion(prepared, version);
       this.#remember(put.key, { revision, version, json });
-      const base = put.type === 'rewrite' ? { base: put.expected } : {};
+      const base = put.type === 'rewrite' ? { base: put.expected, changes: put.changes } : {};
       events.push({ type: 'put', key: put.key, version, json, created: put.expected === 0, ...base });
       return { key: put.key, version, json };
     });

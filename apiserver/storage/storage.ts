@@ -78,9 +78,15 @@ export interface VersionlessObject {
   readonly offset: number;
 }
 
+/** Labels, and selectable fields, that an object has now beside or in place of those that it had. */
+export interface IndexChanges {
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly fields?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
- * A put of an object that is there, by one who has its bytes. Neither labels nor selectable fields nor owners differ
- * from what is stored at `expected`, so that nobody needs to parse it.
+ * A put of an object that is there, by one who has its bytes and says which labels and selectable fields differ from
+ * what is stored at `expected`, so that nobody needs to parse it. Its owners are the same.
  */
 export interface StorageRewrite {
   readonly type: 'rewrite';
@@ -88,6 +94,7 @@ export interface StorageRewrite {
   /** Belongs to the store from now on. */
   readonly bytes: VersionlessObject;
   readonly expected: number;
+  readonly changes?: IndexChanges | undefined;
 }
 
 /** A condition on a key that is not written. */
@@ -129,8 +136,9 @@ export type StorageEvent =
       readonly created: boolean;
       /** What `json` says, when this process wrote it a moment ago: to read, not to keep. */
       readonly object?: AnyObject;
-      /** When this process rewrote it: what stood there at this version has the same labels, fields and owners. */
+      /** When this process rewrote it: what stood there at this version has the same labels, fields and owners but for `changes`. */
       readonly base?: number;
+      readonly changes?: IndexChanges | undefined;
     }
   | { readonly type: 'delete'; readonly key: string; readonly version: number };
 

@@ -51,7 +51,12 @@ export interface BindingJudgement {
 }
 
 /** A pod as far as rules between pods go. */
-export type JudgedPod = Pick<Pod, 'metadata' | 'spec'>;
+export interface JudgedPod {
+  readonly metadata: Pick<Pod['metadata'], 'namespace' | 'labels'>;
+  readonly spec: JudgedSpec;
+}
+
+type JudgedSpec = Pick<PodSpec, 'affinity' | 'topologySpreadConstraints' | 'volumes'>;
 
 /** As much of a binding as others are concerned by: nothing that keeps a parsed pod in memory. */
 interface Footprint {
@@ -231,7 +236,11 @@ function selects(owner: Footprint, term: PodAffinityTerm, other: Footprint): boo
   return isInReach && matches(labelSelector, other);
 }
 
-function spreadsOver({ topologySpreadConstraints = [] }: PodSpec, own: Footprint, other: Footprint): boolean {
+function spreadsOver(
+  { topologySpreadConstraints = [] }: JudgedSpec,
+  own: Footprint,
+  other: Footprint,
+): boolean {
   return (
     own.namespace === other.namespace &&
     topologySpreadConstraints.some(

@@ -5,11 +5,13 @@ import { notFound, StatusError } from '../../api/status-error.ts';
 import { topologyLabels } from '../admission/topology-labels.ts';
 import type { WriteDependencies } from '../http/writes.ts';
 import { keyOf } from '../storage/keys.ts';
-import type { StoragePut } from '../storage/storage.ts';
+import type { StoragePut, StorageRewrite } from '../storage/storage.ts';
 import type { CurrentObject } from '../store/request.ts';
+import type { CachedObject } from '../watch-cache/read-cache.ts';
 import { type BindingOrder, bindPod } from './binding.ts';
 import type { BindingFence } from './binding-fence.ts';
-import type { BindingLedger, BindingView, BindingWish } from './binding-ledger.ts';
+import type { BindingLedger, BindingView, BindingWish, JudgedPod } from './binding-ledger.ts';
+import { boundText } from './binding-text.ts';
 import { type BulkResult, type BulkResults, refusal } from './bulk-request.ts';
 
 export const itemKeys = ['namespace', 'name', 'uid', 'node'] as const;
@@ -30,9 +32,10 @@ export interface BulkRequest {
 const podStorage = { resource: '/pods' };
 
 /** One item that can be written, and where its result belongs. */
-export interface Planned extends BindingWish {
+export interface Planned<P extends StoragePut | StorageRewrite = StoragePut | StorageRewrite>
+  extends BindingWish {
   readonly at: number;
-  readonly put: StoragePut;
+  readonly put: P;
 }
 
 /** Of what has no result yet; what cannot be written gets one. */
@@ -41,9 +44,9 @@ export async function planAll(
   items: readonly BulkItem[],
   results: BulkResults,
   isRepeated: boolean,
-): Promise<Planned[]> {
+): Promise<Planned<StoragePut>[]> {
   const { source } = deps.store.dependencies;
-  const planned: Planned[] = [];
+  const planned: Planned<StoragePut>[] = [];
   for (const [at, item] of items.entries()) {
     if (results[at] !== undefined) continue;
     let pod = source.cached(podStorage, item.namespace, item.name);
@@ -56,6 +59,31 @@ export async function planAll(
   return planned;
 }
 
+/** Of plain pods as the cache has them; the others stay open. */
+export function planTexts(deps: WriteDependencies, items: readonly BulkItem[]): Planned<StorageRewrite>[] {
+  const nowMs = deps.clock.nowMs();
+  const planned: Planned<StorageRewrite>[] = [];
+  for (const [at, { namespace, name, uid, node }] of items.entries()) {
+    const pod = deps.cache.get(podStorage.resource, namespace, name);
+    if (pod === undefined || pod.uid !== uid) continue;
+    const labels = topologyLabels(deps.cache, node);
+    const bytes = boundText(pod, { node, labels }, nowMs);
+    if (bytes === undefined) continue;
+    const { key, version: expected } = pod;
+    const changes = { fields: { 'spec.nodeName': node }, labels };
+    planned.push({
+      ...{ at, node, pod: plainPod(pod, labels) },
+      put: { type: 'rewrite', key, bytes, expected, changes },
+    });
+  }
+  return planned;
+}
+
+const plainPod = ({ namespace, labels: own }: CachedObject, labels: BindingOrder['labels']): JudgedPod => ({
+  metadata: { namespace, labels: { ...Object.fromEntries(own), ...labels } },
+  spec: {},
+});
+
 export const outdated = (until: number): BulkResult => ({
   ...{ code: 409, reason: 'Conflict' },
   message: 'other schedulers have bound pods that concern this one and that its scheduler had not seen',
@@ -66,7 +94,7 @@ function planPut(
   item: BulkItem & Pick<BindingOrder, 'labels'>,
   pod: CurrentObject | undefined,
   nowMs: number,
-): Pick<Planned, 'put' | 'pod'> | { readonly result: BulkResult } {
+): Pick<Planned<StoragePut>, 'put' | 'pod'> | { readonly result: BulkResult } {
   try {
     if (pod === undefined) throw notFound({ group: '', plural: 'pods' }, item.name);
     const object = bindPod(pod.object, item, nowMs);

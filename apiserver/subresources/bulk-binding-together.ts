@@ -13,6 +13,7 @@ import {
   type StorageCheck,
   type StorageConflict,
   StorageError,
+  type StoragePut,
   type StoredObject,
 } from '../storage/storage.ts';
 import { maxWritesPerTransaction } from '../storage/version.ts';
@@ -56,7 +57,7 @@ async function bindPlanned(
   deps: WriteDependencies,
   { ledger, fence }: BindingGuard,
   view: BindingView,
-  planned: readonly Planned[],
+  planned: readonly Planned<StoragePut>[],
 ): Promise<BulkResults | undefined> {
   const turn = await fence.turn();
   if (view.seen !== undefined && view.seen < turn.floor) return planned.map(() => outdated(turn.floor));
@@ -92,7 +93,7 @@ type Outcomes = readonly (StoredObject | StorageConflict)[];
 /** In one transaction where there is room for all, else in several. */
 async function store(
   { store: { dependencies } }: WriteDependencies,
-  planned: readonly Planned[],
+  planned: readonly Planned<StoragePut>[],
   check: StorageCheck,
 ): Promise<Outcomes> {
   const { storage } = dependencies;

@@ -13,6 +13,7 @@ import {
   outdated,
   type Planned,
   planAll,
+  planTexts,
 } from './binding-plan.ts';
 import { bindTogether } from './bulk-binding-together.ts';
 import { type BulkResults, bulkAnswer, bulkKind, bulkRounds, readBulk } from './bulk-request.ts';
@@ -41,6 +42,8 @@ async function bindAll(
   { view, items }: BulkRequest,
 ): Promise<BulkResults> {
   const results: BulkResults = items.map(() => undefined);
+  const plain = planTexts(deps, items);
+  if (plain.length > 0) await bindPlanned(deps, guard, { view, planned: plain, results });
   for (let round = 0; round < bulkRounds && results.includes(undefined); round += 1) {
     const planned = await planAll(deps, items, results, round > 0);
     if (planned.length > 0) await bindPlanned(deps, guard, { view, planned, results });

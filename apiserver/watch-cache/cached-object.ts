@@ -1,8 +1,9 @@
 import type { AnyObject } from '../../api/kind-info.ts';
 import type { ObjectPath } from '../storage/keys.ts';
+import type { IndexChanges } from '../storage/storage.ts';
 import { outlineOf } from './outline.ts';
 import type { CachedObject } from './read-cache.ts';
-import type { FieldValues, SharedValues } from './shared-values.ts';
+import { type FieldValues, type SharedValues, withFields } from './shared-values.ts';
 
 /** The selectable fields of an object beside metadata.name and metadata.namespace, as Kubernetes defines them. */
 export type FieldsOf = (resource: string, object: AnyObject) => FieldValues;
@@ -47,4 +48,20 @@ export function indexObject(
 export function withBytes(object: IndexedObject, version: number, json: Buffer): IndexedObject {
   const { key, resource, namespace, name, uid, labels, fields, owners } = object;
   return { key, resource, namespace, name, uid, version, json, labels, fields, owners };
+}
+
+/** `object` with other labels and fields. */
+export function withChanges(
+  object: IndexedObject,
+  { labels, fields }: IndexChanges,
+  shared: SharedValues,
+): IndexedObject {
+  return {
+    ...object,
+    labels:
+      labels === undefined
+        ? object.labels
+        : shared.labels({ ...Object.fromEntries(object.labels), ...labels }),
+    fields: fields === undefined ? object.fields : withFields(object.fields, fields, shared),
+  };
 }

@@ -27,7 +27,23 @@ export class SelectableFields implements FieldValues {
     const place = this.#places.get(field);
     return place === undefined ? undefined : this.#values[place];
   }
+
+  with(changed: Readonly<Record<string, string>>, shared: SharedValues): SelectableFields {
+    const values = [...this.#values];
+    for (const [field, value] of Object.entries(changed)) {
+      const place = this.#places.get(field);
+      if (place !== undefined) values[place] = shared.string(value);
+    }
+    return new SelectableFields(this.#places, values);
+  }
 }
+
+/** `values` but for those of the fields that changed; what is not selectable is left out. */
+export const withFields = (
+  values: FieldValues,
+  changed: Readonly<Record<string, string>>,
+  shared: SharedValues,
+): FieldValues => (values instanceof SelectableFields ? values.with(changed, shared) : values);
 
 export class SharedValues {
   readonly #strings = new Map<string, string>();

@@ -19,7 +19,7 @@ import { TaskGroup } from '../../base/task-group.ts';
 import { keyOf, parseKey, registryPrefix } from '../storage/keys.ts';
 import { type Storage, type StorageBatch, StorageError, type StorageEvent } from '../storage/storage.ts';
 import { revisionOf, wholeVersion } from '../storage/version.ts';
-import { type FieldsOf, type IndexedObject, indexObject, withBytes } from './cached-object.ts';
+import { type FieldsOf, type IndexedObject, indexObject, withBytes, withChanges } from './cached-object.ts';
 import type { OnSent } from './cohort.ts';
 import { type Derivation, type DerivedChange, derivedChange } from './derived.ts';
 import type { CacheEvent, RingLimits } from './event-ring.ts';
@@ -290,7 +290,8 @@ export class WatchCache implements ReadCache {
     const path = parseKey(event.key);
     if (path === undefined || !event.key.startsWith(this.#prefix)) return;
     const resource = this.#resource(path.resource);
-    const object = event.type === 'put' ? (rewritten(event, resource) ?? this.#index(event)) : undefined;
+    const object =
+      event.type === 'put' ? (rewritten(event, resource, this.#shared) ?? this.#index(event)) : undefined;
     if (event.type === 'put' && object === undefined) return;
     const change = { key: event.key, version: event.version, object };
     const applied: CacheEvent | undefined = resource.apply(change, nowMs);
@@ -413,11 +414,14 @@ interface SourceChange {
 
 /** What was there, with other bytes; undefined when the event does not say so or something else was there. */
 function rewritten(
-  { key, version, json, base }: StorageEvent & { readonly type: 'put' },
+  { key, version, json, base, changes }: StorageEvent & { readonly type: 'put' },
   resource: ResourceCache,
+  shared: SharedValues,
 ): IndexedObject | undefined {
   const present = base === undefined ? undefined : resource.get(key);
-  return present === undefined || present.version !== base ? undefined : withBytes(present, version, json);
+  if (present === undefined || present.version !== base) return undefined;
+  const same = withBytes(present, version, json);
+  return changes === undefined ? same : withChanges(same, changes, shared);
 }
 
 function isCompacted(error: unknown): boolean {

@@ -73,7 +73,8 @@ export class EtcdPuts {
     const plain = prepareWrite(put);
     const prepared = this.#cipher === undefined ? plain : encryptPrepared(key, plain, this.#cipher);
     const isRewrite = put.type === 'rewrite';
-    const writeId = this.#own.begin(isRewrite ? { base: expected } : { object: put.object }, plain);
+    const content = isRewrite ? { base: expected, changes: put.changes } : { object: put.object };
+    const writeId = this.#own.begin(content, plain);
     const isLikely = put.type === 'rewrite' || put.isLikely === true;
     return { key, expectedRevision: revisionOf(expected), prepared, writeId, isRewrite, isLikely };
   }

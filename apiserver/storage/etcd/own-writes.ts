@@ -6,13 +6,16 @@
 import { randomBytes } from 'node:crypto';
 import type { AnyObject } from '../../../api/kind-info.ts';
 import { spliceVersion, type VersionlessJson, writeIdBytes } from '../envelope.ts';
+import type { IndexChanges } from '../storage.ts';
 
 const processBytes = writeIdBytes - 4;
 /** Writes remembered: those under way, a thousand in one request, and a watch that lags by half a second of busy writing. */
 const rememberedWrites = 4_096;
 
 /** What the watch cache is to know beside the bytes: the object, or which version is indexed as it is. */
-export type OwnContent = { readonly object: AnyObject } | { readonly base: number };
+export type OwnContent =
+  | { readonly object: AnyObject }
+  | { readonly base: number; readonly changes: IndexChanges | undefined };
 
 interface OwnWrite {
   /** Until the watch has it. */
