@@ -1,48 +1,11 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Event } from '../../api/generated/core-v1.ts';
 import type { Event as NewEvent } from '../../api/generated/events-v1.ts';
 import { events, eventsV1Events } from '../../api/generated/resources.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { column, formatAge, nameColumn, wide } from './columns.ts';
-import { invalid, required } from './field-error.ts';
+import { validateEvent, validateNewEvent, validateNewEventUpdate } from './event-validation.ts';
 import type { KindRules } from './kind-rules.ts';
-import { dnsSubdomainProblems, qualifiedNameProblems } from './names.ts';
-import type { FieldError, StorageConversion } from './strategy.ts';
-
-const defaultNamespace = 'default';
-
-function validateInvolved(event: Event): FieldError[] {
-  const namespace = event.metadata.namespace ?? '';
-  const involved = event.involvedObject?.namespace ?? '';
-  const matches = involved === '' ? namespace === defaultNamespace : involved === namespace;
-  return matches ? [] : [invalid('involvedObject.namespace', involved, 'does not match event.namespace')];
-}
-
-const maxNote = 1024;
-const maxReason = 128;
-
-/** What the newer API demands of its own events. */
-function validateNewEvent(event: Event): FieldError[] {
-  const errors = validateInvolved(event);
-  if ((event.eventTime ?? '') === '') return [...errors, required('eventTime')];
-  const controller = event.reportingComponent ?? '';
-  if (controller === '') errors.push(required('reportingController'));
-  else
-    for (const problem of qualifiedNameProblems(controller))
-      errors.push(invalid('reportingController', controller, problem));
-  if ((event.reportingInstance ?? '') === '') errors.push(required('reportingInstance'));
-  if ((event.action ?? '') === '') errors.push(required('action'));
-  if ((event.reason ?? '') === '') errors.push(required('reason'));
-  if ((event.reason ?? '').length > maxReason)
-    errors.push(invalid('reason', '', `can have at most ${maxReason} characters`));
-  if (event.type !== 'Normal' && event.type !== 'Warning')
-    errors.push(invalid('type', '', `has invalid value: ${event.type ?? ''}`));
-  if (Buffer.byteLength(event.message ?? '') > maxNote)
-    errors.push(invalid('message', '', `can have at most ${maxNote} characters`));
-  for (const problem of dnsSubdomainProblems(event.metadata.name ?? ''))
-    errors.push(invalid('metadata.name', event.metadata.name, problem));
-  return errors;
-}
+import type { StorageConversion } from './strategy.ts';
 
 function lastSeen(event: Event, nowMs: number): string {
   const time = event.series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime;
@@ -81,7 +44,7 @@ const fields = {
 export const eventRules: KindRules<Event> = {
   type: events,
   allowCreateOnUpdate: true,
-  validate: validateInvolved,
+  validate: (event) => validateEvent(event, 'reportingComponent'),
   selectableFields: fields,
   columns: [
     column('Last Seen', 'Time when this event was last observed', lastSeen),
@@ -142,21 +105,9 @@ export const newEventRules: KindRules<NewEvent> = {
   type: eventsV1Events,
   storedAs: { resource: '/events', conversion: eventConversion },
   allowCreateOnUpdate: true,
-  validate: (event) => validateNewEvent(asStored(event)),
-  validateUpdate: (next, current) =>
-    [
-      'eventTime',
-      'reportingController',
-      'reportingInstance',
-      'action',
-      'reason',
-      'regarding',
-      'type',
-    ].flatMap((name) =>
-      isDeepStrictEqual(Reflect.get(next, name), Reflect.get(current, name))
-        ? []
-        : [invalid(name, Reflect.get(next, name), 'field is immutable')],
-    ),
+  validate: (event) => validateEvent(asStored(event), 'reportingController'),
+  validateCreate: (event) => validateNewEvent(asStored(event)),
+  validateUpdate: (next, current) => validateNewEventUpdate(asStored(next), asStored(current)),
   selectableFields: Object.fromEntries(
     Object.entries(fields).map(([name, read]) => [
       name.replace('involvedObject', 'regarding').replace('reportingComponent', 'reportingController'),

@@ -13,8 +13,8 @@ import { describe } from './column-descriptions.ts';
 import { ageColumn, ageDescription, column, nameColumn, wide } from './columns.ts';
 import { invalid, required, unsupported } from './field-error.ts';
 import type { KindColumn, KindRules } from './kind-rules.ts';
-import { validateLabelSelector } from './label-selector.ts';
-import { pathSegmentName } from './names.ts';
+import { isWrongSelector, validateLabelSelector } from './label-selector.ts';
+import { dnsSubdomainProblems, pathSegmentName } from './names.ts';
 import type { FieldError } from './strategy.ts';
 
 const group = 'rbac.authorization.k8s.io';
@@ -82,6 +82,8 @@ function validateSubject(subject: Subject, path: string, namespaced: boolean): F
   const apiGroup = subject.apiGroup ?? '';
   switch (subject.kind) {
     case 'ServiceAccount':
+      for (const problem of subject.name === '' ? [] : dnsSubdomainProblems(subject.name))
+        errors.push(invalid(`${path}.name`, subject.name, problem));
       if (apiGroup !== '') errors.push(unsupported(`${path}.apiGroup`, apiGroup, ['']));
       if (!namespaced && (subject.namespace ?? '') === '') errors.push(required(`${path}.namespace`));
       break;
@@ -90,7 +92,7 @@ function validateSubject(subject: Subject, path: string, namespaced: boolean): F
       if (apiGroup !== group) errors.push(unsupported(`${path}.apiGroup`, apiGroup, [group]));
       break;
     default:
-      errors.push(unsupported(`${path}.kind`, subject.kind, ['Group', 'ServiceAccount', 'User']));
+      errors.push(unsupported(`${path}.kind`, subject.kind, ['ServiceAccount', 'User', 'Group']));
   }
   return errors;
 }
@@ -102,7 +104,14 @@ interface Bound {
 const validateRoleRefFixed = (next: Bound, current: Bound): FieldError[] =>
   isDeepStrictEqual(next.roleRef, current.roleRef)
     ? []
-    : [invalid('roleRef', next.roleRef, 'cannot change roleRef')];
+    : [invalid('roleRef', shownReference(next.roleRef), 'cannot change roleRef')];
+
+/** By the names of the program, as messages show it. */
+const shownReference = ({ apiGroup = '', kind = '', name = '' }: RoleRef): object => ({
+  APIGroup: apiGroup,
+  Kind: kind,
+  Name: name,
+});
 
 const createdAt: KindColumn<Role | ClusterRole> = {
   name: 'Created At',
@@ -116,6 +125,7 @@ const createdAt: KindColumn<Role | ClusterRole> = {
 export const roleRules: KindRules<Role> = {
   type: roles,
   nameRule: pathSegmentName,
+  allowCreateOnUpdate: true,
   validate: ({ rules }) => validateRules(rules, true),
   columns: [nameColumn, createdAt],
 };
@@ -123,11 +133,20 @@ export const roleRules: KindRules<Role> = {
 export const clusterRoleRules: KindRules<ClusterRole> = {
   type: clusterroles,
   nameRule: pathSegmentName,
-  validate({ rules, aggregationRule }) {
-    const errors = validateRules(rules, false);
-    for (const [index, selector] of (aggregationRule?.clusterRoleSelectors ?? []).entries())
-      errors.push(...validateLabelSelector(selector, `aggregationRule.clusterRoleSelectors[${index}]`));
-    return errors;
+  allowCreateOnUpdate: true,
+  validate({ rules, aggregationRule }, _context, current) {
+    const selectors = aggregationRule?.clusterRoleSelectors ?? [];
+    const keepsValues = (current?.aggregationRule?.clusterRoleSelectors ?? []).some(isWrongSelector);
+    const field = 'aggregationRule.clusterRoleSelectors';
+    return [
+      ...validateRules(rules, false),
+      ...(aggregationRule !== undefined && selectors.length === 0
+        ? [required(field, 'at least one clusterRoleSelector required if aggregationRule is non-nil')]
+        : []),
+      ...selectors.flatMap((selector, index) =>
+        validateLabelSelector(selector, `${field}[${index}]`, { keepsValues }),
+      ),
+    ];
   },
   columns: [nameColumn, createdAt],
 };
@@ -155,8 +174,9 @@ const roleColumn: KindColumn<Binding> = column('Role', describe('RoleBinding', '
 export const roleBindingRules: KindRules<RoleBinding> = {
   type: rolebindings,
   nameRule: pathSegmentName,
+  allowCreateOnUpdate: true,
   setDefaults: setSubjectDefaults,
-  validate: (binding) => validateBinding(binding, ['ClusterRole', 'Role'], true),
+  validate: (binding) => validateBinding(binding, ['Role', 'ClusterRole'], true),
   validateUpdate: validateRoleRefFixed,
   columns: [nameColumn, roleColumn, ageColumn, ...subjectColumns],
 };
@@ -164,6 +184,7 @@ export const roleBindingRules: KindRules<RoleBinding> = {
 export const clusterRoleBindingRules: KindRules<ClusterRoleBinding> = {
   type: clusterrolebindings,
   nameRule: pathSegmentName,
+  allowCreateOnUpdate: true,
   setDefaults: setSubjectDefaults,
   validate: (binding) => validateBinding(binding, ['ClusterRole'], false),
   validateUpdate: validateRoleRefFixed,
