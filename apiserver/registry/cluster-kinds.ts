@@ -4,6 +4,7 @@ import type {
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
 } from '../../api/generated/admissionregistration-v1.ts';
+import type { Toleration } from '../../api/generated/core-v1.ts';
 import type { RuntimeClass } from '../../api/generated/node-v1.ts';
 import {
   mutatingwebhookconfigurations,
@@ -13,11 +14,13 @@ import {
 } from '../../api/generated/resources.ts';
 import type { PriorityClass } from '../../api/generated/scheduling-v1.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
-import { forbidden, invalid, unsupported } from './field-error.ts';
+import { duplicate, forbidden, invalid, required, unsupported } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
 import { dnsLabelProblems } from './names.ts';
+import { validateLabels } from './object-meta.ts';
 import { roundToMillis } from './pod-spec-defaults.ts';
 import { validateTolerations } from './pod-spec-validation.ts';
+import { validateResources } from './resource-validation.ts';
 import type { FieldError } from './strategy.ts';
 
 const highestUserPriority = 1_000_000_000;
@@ -27,34 +30,39 @@ const systemClasses: ReadonlyMap<string, number> = new Map([
   ['system-cluster-critical', 2_000_000_000],
 ]);
 
+/** The two that there are, as they are. */
+function validateSystemClass({ metadata, value, globalDefault }: PriorityClass): FieldError[] {
+  const name = metadata.name ?? '';
+  const known = systemClasses.get(name);
+  let problem: string | undefined;
+  if (known === undefined) problem = `${name} is not a known system priority class`;
+  else if (known !== value) problem = `value of ${name} PriorityClass must be ${known}`;
+  else if (globalDefault === true) problem = `globalDefault of ${name} PriorityClass must be false`;
+  const start = "priority class names with 'system-' prefix are reserved for system use only. error: ";
+  return problem === undefined ? [] : [forbidden('metadata.name', start + problem)];
+}
+
 export const priorityClassRules: KindRules<PriorityClass> = {
   type: priorityclasses,
-  countsGeneration: true,
   setDefaults(priorityClass) {
     priorityClass.preemptionPolicy ??= 'PreemptLowerPriority';
   },
-  validate({ metadata, value, preemptionPolicy }) {
-    const errors: FieldError[] = [];
-    const name = metadata.name ?? '';
-    if (name.startsWith(systemPrefix)) {
-      if (systemClasses.get(name) !== value)
-        errors.push(
-          forbidden(
-            'metadata.name',
-            "priority class names with 'system-' prefix are reserved for system use only. error: " +
-              (systemClasses.get(name) === undefined
-                ? `${name} is not a known system priority class`
-                : `value of ${name} PriorityClass must be ${systemClasses.get(name)}`),
-          ),
-        );
-    } else if ((value ?? 0) > highestUserPriority)
-      errors.push(
-        forbidden('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`),
-      );
-    const policies = ['Never', 'PreemptLowerPriority'];
-    if (!policies.includes(preemptionPolicy ?? ''))
-      errors.push(unsupported('preemptionPolicy', preemptionPolicy, policies));
-    return errors;
+  prepareForCreate({ metadata }) {
+    metadata.generation = 1;
+  },
+  validate: ({ preemptionPolicy = '' }) => {
+    if (preemptionPolicy === '') return [required('preemptionPolicy')];
+    const policies = ['PreemptLowerPriority', 'Never'];
+    return policies.includes(preemptionPolicy)
+      ? []
+      : [unsupported('preemptionPolicy', preemptionPolicy, policies)];
+  },
+  validateCreate(priorityClass) {
+    const { metadata, value = 0 } = priorityClass;
+    if ((metadata.name ?? '').startsWith(systemPrefix)) return validateSystemClass(priorityClass);
+    return value > highestUserPriority
+      ? [forbidden('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`)]
+      : [];
   },
   validateUpdate(next, current) {
     const errors: FieldError[] = [];
@@ -81,14 +89,41 @@ export const priorityClassRules: KindRules<PriorityClass> = {
   ],
 };
 
+function repeatedTolerations(tolerations: readonly Toleration[]): FieldError[] {
+  const seen = new Set<string>();
+  return tolerations.flatMap((toleration, index) => {
+    const { key = '', operator = '', value = '', effect = '', tolerationSeconds = null } = toleration;
+    const identity = JSON.stringify([key, operator, value, effect]);
+    const shown = {
+      Key: key,
+      Operator: operator,
+      Value: value,
+      Effect: effect,
+      TolerationSeconds: tolerationSeconds,
+    };
+    const repeated = seen.has(identity) ? [duplicate(`scheduling.tolerations[${index}]`, shown)] : [];
+    seen.add(identity);
+    return repeated;
+  });
+}
+
 export const runtimeClassRules: KindRules<RuntimeClass> = {
   type: runtimeclasses,
   setDefaults({ overhead }) {
     if (overhead?.podFixed !== undefined) roundToMillis(overhead.podFixed);
   },
-  validate({ handler, scheduling }) {
-    const errors = dnsLabelProblems(handler).map((problem) => invalid('handler', handler, problem));
-    return [...errors, ...validateTolerations(scheduling?.tolerations ?? [], 'scheduling.tolerations')];
+  allowUnconditionalUpdate: false,
+  validateCreate({ handler = '', overhead, scheduling }) {
+    const tolerations = scheduling?.tolerations ?? [];
+    return [
+      ...(handler === ''
+        ? [required('handler')]
+        : dnsLabelProblems(handler).map((problem) => invalid('handler', handler, problem))),
+      ...validateResources({ limits: overhead?.podFixed }, 'overhead'),
+      ...validateLabels(scheduling?.nodeSelector, 'scheduling.nodeSelector'),
+      ...validateTolerations(tolerations, 'scheduling.tolerations'),
+      ...repeatedTolerations(tolerations),
+    ];
   },
   validateUpdate: (next, current) =>
     next.handler === current.handler ? [] : [invalid('handler', next.handler, 'field is immutable')],
