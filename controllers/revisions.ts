@@ -28,9 +28,19 @@ export class RevisionCollision extends Error {
   readonly code = 'REVISION_COLLISION';
 }
 
-/** What a strategic merge patch of the owner needs to bring the template back: `kubectl rollout undo` applies it. */
+/**
+ * What a strategic merge patch of the owner needs to bring the template back: `kubectl rollout undo` applies it. Clients
+ * tell whether an owner is at a revision by comparing bytes: those that Go makes of the template as a map, its keys in order.
+ */
 export function revisionData(template: PodTemplateSpec): Record<string, unknown> {
-  return { spec: { template: { ...template, $patch: 'replace' } } };
+  return { spec: { template: inKeyOrder({ ...template, $patch: 'replace' }) } };
+}
+
+function inKeyOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inKeyOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, field]) => [key, inKeyOrder(field)]));
 }
 
 /** The template that a revision stands for. */

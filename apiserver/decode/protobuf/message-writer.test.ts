@@ -46,6 +46,13 @@ describe('objects as protobuf', () => {
     for (const body of bodies) expect(objectEncoder.body(readObject(body))).toEqual(body);
   });
 
+  test('have inner objects in the JSON that Go makes', () => {
+    const data = { command: 'a && b <c>' };
+    const body = objectEncoder.body({ apiVersion: 'apps/v1', kind: 'ControllerRevision', revision: 1, data });
+    expect(String(body)).toContain('{"command":"a \\u0026\\u0026 b \\u003cc\\u003e"}');
+    expect(readObject(body ?? Buffer.alloc(0))).toMatchObject({ data });
+  });
+
   test('have a message for every kind that is served, and for its list', () => {
     // A group of our own has none, as what a definition makes has none in Kubernetes.
     for (const kind of discoveredKinds.filter(({ group }) => !group.endsWith('.x-k8s.io'))) {

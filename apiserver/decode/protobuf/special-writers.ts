@@ -44,6 +44,16 @@ const rawJson: SpecialWriter = (writer, value) => {
   if (value !== undefined && value !== null) writer.text(firstBytes, JSON.stringify(value));
 };
 
+/** What Go's JSON has no character for, for the sake of HTML. */
+const escaped = /[<>&\u2028\u2029]/g;
+const escapeOf = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** An object of any kind, as Go would have made its JSON: clients compare the bytes of ControllerRevisions. */
+const rawObject: SpecialWriter = (writer, value) => {
+  if (value !== undefined && value !== null)
+    writer.text(firstBytes, JSON.stringify(value).replace(escaped, escapeOf));
+};
+
 const textItems: SpecialWriter = (writer, value) => {
   const items: readonly unknown[] = Array.isArray(value) ? value : [];
   for (let at = items.length - 1; at >= 0; at -= 1) writer.text(firstBytes, String(items[at]));
@@ -70,7 +80,7 @@ export const specialWriters: ReadonlyMap<string, SpecialWriter> = new Map([
   [`${machinery}.apis.meta.v1.MicroTime`, microTime],
   [`${machinery}.apis.meta.v1.Duration`, duration],
   [`${machinery}.apis.meta.v1.FieldsV1`, rawJson],
-  [`${machinery}.runtime.RawExtension`, rawJson],
+  [`${machinery}.runtime.RawExtension`, rawObject],
   [`${extensions}.JSON`, rawJson],
   [`${machinery}.apis.meta.v1.Verbs`, textItems],
   ['k8s.io.api.authentication.v1.ExtraValue', textItems],
