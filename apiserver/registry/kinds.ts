@@ -15,6 +15,7 @@ import {
 } from './cluster-kinds.ts';
 import { configMapRules, secretRules, serviceAccountRules } from './config.ts';
 import { cronJobRules } from './cron-job.ts';
+import { csiDriverRules, csiNodeRules, storageCapacityRules, volumeAttachmentRules } from './csi-kinds.ts';
 import { daemonSetRules } from './daemon-set.ts';
 import { deploymentRules, replicaSetRules } from './deployment.ts';
 import {
@@ -34,13 +35,7 @@ import { limitRangeRules } from './limit-range.ts';
 import { namespaceRules } from './namespace.ts';
 import { networkPolicyRules } from './network-policy.ts';
 import { nodeRules } from './node.ts';
-import {
-  csiNodeRules,
-  flowSchemaRules,
-  priorityLevelRules,
-  volumeAttachmentRules,
-  volumeAttributesClassRules,
-} from './plain-kinds.ts';
+import { flowSchemaRules, priorityLevelRules } from './plain-kinds.ts';
 import { podRules } from './pod.ts';
 import { clusterRoleBindingRules, clusterRoleRules, roleBindingRules, roleRules } from './rbac.ts';
 import {
@@ -51,13 +46,8 @@ import {
 import { serviceRules } from './service.ts';
 import { signingRequestRules } from './signing-request.ts';
 import { statefulSetRules } from './stateful-set.ts';
-import {
-  csiDriverRules,
-  persistentVolumeClaimRules,
-  persistentVolumeRules,
-  resourceQuotaRules,
-  storageClassRules,
-} from './storage-kinds.ts';
+import { storageClassRules, volumeAttributesClassRules } from './storage-class.ts';
+import { persistentVolumeClaimRules, persistentVolumeRules, resourceQuotaRules } from './storage-kinds.ts';
 
 /** What is particular to kinds; a kind that is not here behaves as most do. */
 export const kindRules: readonly AnyKindRules[] = [
@@ -102,6 +92,7 @@ export const kindRules: readonly AnyKindRules[] = [
   roleBindingRules,
   roleRules,
   csiDriverRules,
+  storageCapacityRules,
   limitRangeRules,
   persistentVolumeClaimRules,
   persistentVolumeRules,

@@ -1,13 +1,6 @@
-/** Kinds that are stored as they come, and are shown in columns of their own. */
+/** How requests are queued. */
 import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/flowcontrol-v1.ts';
-import {
-  csinodes,
-  flowschemas,
-  prioritylevelconfigurations,
-  volumeattachments,
-  volumeattributesclasses,
-} from '../../api/generated/resources.ts';
-import type { CSINode, VolumeAttachment, VolumeAttributesClass } from '../../api/generated/storage-v1.ts';
+import { flowschemas, prioritylevelconfigurations } from '../../api/generated/resources.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import type { KindRules } from './kind-rules.ts';
 
@@ -86,41 +79,6 @@ export const priorityLevelRules: KindRules<PriorityLevel> = {
       'How many requests wait in a queue.',
       (level) => queuingOf(level).queueLengthLimit ?? none,
     ),
-    ageColumn,
-  ],
-};
-
-export const csiNodeRules: KindRules<CSINode> = {
-  type: csinodes,
-  columns: [
-    nameColumn,
-    column(
-      'Drivers',
-      'How many drivers the node has.',
-      ({ spec }) => (spec?.drivers ?? []).length,
-      'integer',
-    ),
-    ageColumn,
-  ],
-};
-
-export const volumeAttachmentRules: KindRules<VolumeAttachment> = {
-  type: volumeattachments,
-  columns: [
-    nameColumn,
-    column('Attacher', 'The driver that attaches.', ({ spec }) => spec?.attacher ?? ''),
-    column('PV', 'The volume.', ({ spec }) => spec?.source?.persistentVolumeName ?? ''),
-    column('Node', 'Where it is attached.', ({ spec }) => spec?.nodeName ?? ''),
-    column('Attached', 'Whether it is.', ({ status }) => status?.attached ?? false, 'boolean'),
-    ageColumn,
-  ],
-};
-
-export const volumeAttributesClassRules: KindRules<VolumeAttributesClass> = {
-  type: volumeattributesclasses,
-  columns: [
-    nameColumn,
-    column('DriverName', 'The driver that it is for.', ({ driverName }) => driverName),
     ageColumn,
   ],
 };

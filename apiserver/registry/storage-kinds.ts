@@ -6,14 +6,7 @@ import type {
   ResourceQuota,
   TypedLocalObjectReference,
 } from '../../api/generated/core-v1.ts';
-import {
-  csidrivers,
-  persistentvolumeclaims,
-  persistentvolumes,
-  resourcequotas,
-  storageclasses,
-} from '../../api/generated/resources.ts';
-import type { CSIDriver, StorageClass } from '../../api/generated/storage-v1.ts';
+import { persistentvolumeclaims, persistentvolumes, resourcequotas } from '../../api/generated/resources.ts';
 import { compareQuantities, parseQuantity } from '../../api/quantity.ts';
 import { toTime } from '../../base/clock.ts';
 import { validateNodeSelector } from './affinity-validation.ts';
@@ -22,7 +15,7 @@ import { ageColumn, column, nameColumn, wide } from './columns.ts';
 import { forbidden, invalid, oneOf, required, unsupported } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
 import { validateLabelSelector } from './label-selector.ts';
-import { dnsSubdomainProblems, qualifiedNameProblems } from './names.ts';
+import { dnsSubdomainProblems } from './names.ts';
 import { roundToMillis } from './pod-spec-defaults.ts';
 import { validateQuotaName, validateQuotaScopes, validateQuotaUpdate } from './quota-scopes.ts';
 import { validateResourceAmount, validateResourceName } from './resource-validation.ts';
@@ -283,71 +276,6 @@ export const persistentVolumeClaimRules: KindRules<PersistentVolumeClaim> = {
     ageColumn,
     wide(column('VolumeMode', about('VolumeMode'), ({ spec }) => spec?.volumeMode ?? '<unset>')),
   ],
-};
-
-export const storageClassRules: KindRules<StorageClass> = {
-  type: storageclasses,
-  setDefaults(storageClass) {
-    storageClass.reclaimPolicy ??= 'Delete';
-    storageClass.volumeBindingMode ??= 'Immediate';
-  },
-  validate({ provisioner, reclaimPolicy, volumeBindingMode }) {
-    const errors: FieldError[] = provisioner === '' ? [required('provisioner')] : [];
-    if (provisioner !== '')
-      for (const problem of qualifiedNameProblems(provisioner.toLowerCase()))
-        errors.push(invalid('provisioner', provisioner, problem));
-    return [
-      ...errors,
-      ...oneOf('reclaimPolicy', reclaimPolicy, ['Delete', 'Retain']),
-      ...oneOf('volumeBindingMode', volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
-    ];
-  },
-  validateUpdate(next, current) {
-    const errors: FieldError[] = [];
-    for (const name of ['parameters', 'provisioner', 'reclaimPolicy'] as const)
-      if (!isDeepStrictEqual(next[name], current[name]))
-        errors.push(forbidden(name, `updates to ${name} are forbidden.`));
-    if (next.volumeBindingMode !== current.volumeBindingMode)
-      errors.push(invalid('volumeBindingMode', next.volumeBindingMode, 'field is immutable'));
-    return errors;
-  },
-  columns: [
-    {
-      ...nameColumn,
-      cell: ({ metadata }: StorageClass) =>
-        metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true'
-          ? `${metadata.name} (default)`
-          : (metadata.name ?? ''),
-    },
-    column('Provisioner', 'Who makes the volumes.', ({ provisioner }) => provisioner),
-    column(
-      'ReclaimPolicy',
-      'What becomes of a volume when its claim is gone.',
-      ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete',
-    ),
-    column(
-      'VolumeBindingMode',
-      'When volumes are made and bound.',
-      ({ volumeBindingMode }) => volumeBindingMode ?? '<unset>',
-    ),
-    column('AllowVolumeExpansion', 'Whether volumes may grow.', ({ allowVolumeExpansion }) =>
-      String(allowVolumeExpansion ?? false),
-    ),
-    ageColumn,
-  ],
-};
-
-export const csiDriverRules: KindRules<CSIDriver> = {
-  type: csidrivers,
-  setDefaults({ spec }) {
-    spec.attachRequired ??= true;
-    spec.podInfoOnMount ??= false;
-    spec.storageCapacity ??= false;
-    spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType';
-    if ((spec.volumeLifecycleModes ?? []).length === 0) spec.volumeLifecycleModes = ['Persistent'];
-    spec.requiresRepublish ??= false;
-    spec.seLinuxMount ??= false;
-  },
 };
 
 export const resourceQuotaRules: KindRules<ResourceQuota> = {
