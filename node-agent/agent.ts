@@ -13,7 +13,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { TaskGroup } from '../base/task-group.ts';
 import type { ApiClient } from '../client/client.ts';
-import { EventRecorder } from '../client/event-recorder.ts';
+import { agentPauseMs, EventRecorder } from '../client/event-recorder.ts';
 import type { AgentFlags } from './agent-flags.ts';
 import { startNodeCertificates } from './certificates/node-certificates.ts';
 import { EndpointDepartures } from './endpoint-departures.ts';
@@ -36,6 +36,7 @@ import { runNodeLease } from './status/node-lease.ts';
 import { NodeLoad } from './status/node-load.ts';
 import { NodeRegistration } from './status/node-registration.ts';
 import { StatusWriter } from './status/status-writer.ts';
+import { imagesOfVolumes } from './volume/image-volume.ts';
 import { LocalVolumes } from './volume/local-volumes.ts';
 import { ObjectReferences } from './volume/object-references.ts';
 import { PodDirectories } from './volume/pod-directories.ts';
@@ -178,7 +179,10 @@ async function podDependencies(
   statuses: StatusWriter,
 ): Promise<PodDependencies> {
   const { flags, client, clock, logger } = options;
-  const events = new EventRecorder({ ...options, component: 'kubelet', host: flags.nodeName });
+  const events = new EventRecorder({
+    ...options,
+    ...{ component: 'kubelet', host: flags.nodeName, pauseMs: agentPauseMs },
+  });
   tasks.start((until) => events.run(until));
   const directories = new PodDirectories({ rootDir: flags.rootDir, runDir: flags.runDir, logRoot });
   const localVolumes = new LocalVolumes({ ...options, root: localVolumeRoot(flags) });
@@ -186,7 +190,12 @@ async function podDependencies(
   return {
     client,
     ...host,
-    volumes: new PodVolumes({ directories, tokens: new ServiceAccountTokens(client, clock), localVolumes }),
+    volumes: new PodVolumes({
+      directories,
+      tokens: new ServiceAccountTokens(client, clock),
+      localVolumes,
+      images: host.images,
+    }),
     directories,
     objects,
     services: () => followed.services.lister.list(),
@@ -237,7 +246,15 @@ function startServices({ options, host, reader, workers, logRoot, certified, tas
   });
   const { logLimits, imageThresholds: thresholds } = flags;
   tasks.start((until) => runLogRotation({ ...context, limits: logLimits }, until));
-  tasks.start((until) => runImageGarbage({ workers, images, thresholds, clock, logger }, until));
+  const garbage = {
+    workers,
+    images,
+    imagesOfVolumes: () => imagesOfVolumes(flags.rootDir),
+    thresholds,
+    clock,
+    logger,
+  };
+  tasks.start((until) => runImageGarbage(garbage, until));
 }
 
 /** Workers do not run before the node is registered; nothing is admitted to this one. */

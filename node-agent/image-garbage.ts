@@ -10,6 +10,8 @@ const minAgeMs = 2 * 60_000;
 export interface ImageGarbageOptions {
   readonly workers: Pick<PodWorkers, 'all'>;
   readonly images: Pick<NodeImages, 'collectGarbage'>;
+  /** Ids of images that are mounted as volumes. */
+  readonly imagesOfVolumes: () => Promise<readonly string[]>;
   /** Fuller than the first, images are removed until the disk is no fuller than the second. */
   readonly thresholds: { readonly highPercent: number; readonly lowPercent: number };
   readonly clock: Clock;
@@ -18,12 +20,13 @@ export interface ImageGarbageOptions {
 
 /** Once in a while removes layers that no image has, and images that no pod has when the disk fills up. */
 export async function runImageGarbage(options: ImageGarbageOptions, signal: AbortSignal): Promise<void> {
-  const { workers, images, thresholds, clock, logger } = options;
+  const { workers, images, imagesOfVolumes, thresholds, clock, logger } = options;
   while (!signal.aborted) {
     await delay(clock, periodMs, signal);
     if (signal.aborted) return;
     try {
-      const removed = await images.collectGarbage({ ...thresholds, minAgeMs, inUse: imagesInUse(workers) });
+      const inUse = new Set([...imagesInUse(workers), ...(await imagesOfVolumes())]);
+      const removed = await images.collectGarbage({ ...thresholds, minAgeMs, inUse });
       for (const image of removed) logger.info({ image }, 'removed an unused image');
     } catch (error) {
       // The next round tries again.

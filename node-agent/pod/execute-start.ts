@@ -7,9 +7,9 @@ import { runHook } from './lifecycle-hook.ts';
 import { currentSandbox } from './plan-containers.ts';
 import { nextFault } from './pod-memory.ts';
 import type { PodRun } from './pod-run.ts';
-import { containerNamed, type NamedContainer } from './pod-spec.ts';
+import { containerNamed, imageVolumesOf, type NamedContainer } from './pod-spec.ts';
 import { latestInstance } from './restart-decision.ts';
-import type { Step } from './step.ts';
+import { imageKeyOf, type Step } from './step.ts';
 
 type StartContainer = Extract<Step, { kind: 'startContainer' }>;
 
@@ -110,6 +110,7 @@ async function configure(step: StartContainer, container: NamedContainer, run: P
   };
   try {
     const environment = containerEnvironment(spec, context);
+    await mountImages(container, run);
     const mounts = await volumes.containerMounts(pod, spec, environment).catch((error: unknown) => {
       throw new StartError('CreateContainerConfigError', error);
     });
@@ -128,6 +129,13 @@ async function configure(step: StartContainer, container: NamedContainer, run: P
     });
   } catch (error) {
     throw error instanceof ContainerConfigError ? new StartError('CreateContainerConfigError', error) : error;
+  }
+}
+
+async function mountImages(container: NamedContainer, { dependencies, memory, pod }: PodRun): Promise<void> {
+  for (const volume of imageVolumesOf(pod, container)) {
+    const fact = memory.images.get(imageKeyOf({ container: container.spec.name, volume: volume.name }));
+    if (fact?.state === 'present') await dependencies.volumes.mountImage(pod, volume, fact.imageId);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { ContainerStatus, PodSandboxStatus } from '../runtime/runtime.ts';
 import type { ImageFact, PodFacts } from './pod-facts.ts';
-import { containersOf, graceSecondsOf, type NamedContainer } from './pod-spec.ts';
+import { containersOf, graceSecondsOf, imageVolumesOf, type NamedContainer } from './pod-spec.ts';
 import {
   instancesOf,
   isEnded,
@@ -12,7 +12,7 @@ import {
   restartAtMs,
   restartPolicyOf,
 } from './restart-decision.ts';
-import type { Step } from './step.ts';
+import { type ImageUse, imageKeyOf, type Step } from './step.ts';
 
 /** Reference by which an instance was started: a change of the spec's image restarts it. */
 export const imageAnnotation = 'coracle.dev/image';
@@ -105,34 +105,53 @@ function planContainer(planning: Planning, container: NamedContainer): Step[] {
 }
 
 function planStart(
-  { facts, nowMs, sandbox }: Planning,
+  planning: Planning,
   container: NamedContainer,
   attempt: number,
   previous: ContainerStatus | undefined,
 ): Step[] {
+  const { facts, nowMs, sandbox } = planning;
   const { name } = container.spec;
   if (facts.inFlight.has(`startContainer ${name}`)) return [];
   const fault = facts.faults.get(name);
   if (fault !== undefined && fault.retryAtMs > nowMs) return [{ kind: 'wake', atMs: fault.retryAtMs }];
-  const image = facts.images.get(name);
-  if (image === undefined || image.attempt !== attempt)
-    return [{ kind: 'ensureImage', container: name, attempt }];
-  if (image.state === 'failed') return planImageRetry(name, image, nowMs);
+  const images = planImages(planning, container, attempt);
+  if (images.length > 0) return images;
   if (sandbox === undefined || facts.volumes.state !== 'mounted') return [];
   return [
     { kind: 'startContainer', container: name, attempt, restartBackoffMs: nextRestartBackoffMs(previous) },
   ];
 }
 
+/** The container's own image anew for each start, those of its volumes once for the pod. */
+function planImages({ pod, facts, nowMs }: Planning, container: NamedContainer, attempt: number): Step[] {
+  const { name } = container.spec;
+  const own = { container: name, attempt };
+  const volumes = imageVolumesOf(pod, container).map((volume) => ({
+    container: name,
+    volume: volume.name,
+    attempt: 0,
+  }));
+  return [own, ...volumes].flatMap((use): Step[] => {
+    const fact = facts.images.get(imageKeyOf(use));
+    if (fact === undefined || fact.attempt !== use.attempt) return [{ kind: 'ensureImage', ...use }];
+    return fact.state === 'failed' ? planImageRetry(use, fact, nowMs) : [];
+  });
+}
+
 /** For its first moments a failed pull is shown as what it is, then as a wait. */
 export const announceAfterMs = 2_000;
 
-function planImageRetry(name: string, image: Extract<ImageFact, { state: 'failed' }>, nowMs: number): Step[] {
-  if (image.retryAtMs <= nowMs) return [{ kind: 'ensureImage', container: name, attempt: image.attempt }];
+function planImageRetry(
+  { container, volume }: ImageUse,
+  image: Extract<ImageFact, { state: 'failed' }>,
+  nowMs: number,
+): Step[] {
+  if (image.retryAtMs <= nowMs) return [{ kind: 'ensureImage', container, volume, attempt: image.attempt }];
   if (image.isAnnounced) return [{ kind: 'wake', atMs: image.retryAtMs }];
   const announceAtMs = image.failedAtMs + announceAfterMs;
   return announceAtMs <= nowMs
-    ? [{ kind: 'announceImageBackoff', container: name }]
+    ? [{ kind: 'announceImageBackoff', container, volume }]
     : [{ kind: 'wake', atMs: announceAtMs }];
 }
 

@@ -153,6 +153,29 @@ describe('planPod, for a pod that is to run', () => {
     expect(kinds(planPod(aPod(), memory, 10_000))).toEqual(['ensureImage']);
   });
 
+  it('brings the images of volumes for the containers that have them, once for the pod', () => {
+    const volumeMounts = [{ name: 'data', mountPath: '/data' }];
+    const pod = aPod({
+      volumes: [{ name: 'data', image: { reference: 'data:1' } }],
+      containers: [aContainer({ volumeMounts }), aContainer({ name: 'other' })],
+    });
+    const restarted = { containers: [anEnded({ annotations: { [restartBackoffAnnotation]: '0' } })] };
+    const memory = present(present(aMemory(restarted), 'main', 1), 'other', 0);
+    const step = { container: 'main', volume: 'data', attempt: 0 };
+    expect(planPod(pod, memory, 1_001)).toMatchObject([
+      { kind: 'ensureImage', ...step },
+      { kind: 'startContainer', container: 'other' },
+    ]);
+    const failure = { reason: 'ErrImagePull', message: '', failures: 1, failedAtMs: 1_000, retryAtMs: 9_000 };
+    memory.images.set('volume/data', { state: 'failed', attempt: 0, ...failure, isAnnounced: true });
+    expect(planPod(pod, memory, 1_001)).toContainEqual({ kind: 'wake', atMs: 9_000 });
+    expect(planPod(pod, memory, 9_000)).toMatchObject([{ kind: 'ensureImage', ...step }, {}]);
+    expect(kinds(planPod(pod, present(memory, 'volume/data', 0), 1_001))).toEqual([
+      'startContainer',
+      'startContainer',
+    ]);
+  });
+
   it('keeps of each container the newest instance and the one before', () => {
     const containers = [anEnded({ attempt: 0 }), anEnded({ attempt: 1 }), anInstance({ attempt: 2 })];
     expect(planPod(aPod(), aMemory({ containers }), 0)).toEqual([

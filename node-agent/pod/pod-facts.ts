@@ -12,7 +12,7 @@ export interface PodFacts {
   /** All container instances of the pod, every attempt that still exists. */
   readonly containers: readonly ContainerStatus[];
   readonly volumes: VolumesFact;
-  /** By container name: what is known of the image for the next start. */
+  /** By `imageKeyOf`: what is known of the image for the container's next start; of a volume's, for the pod's whole life. */
   readonly images: ReadonlyMap<string, ImageFact>;
   /** By container name: why the last try to start it came to nothing. */
   readonly faults: ReadonlyMap<string, StartFault>;

@@ -1,4 +1,10 @@
-import type { Container, ContainerStatus, EphemeralContainer, Pod } from '../../api/generated/core-v1.ts';
+import type {
+  Container,
+  ContainerStatus,
+  EphemeralContainer,
+  Pod,
+  Volume,
+} from '../../api/generated/core-v1.ts';
 
 /** Kubernetes' default of `terminationGracePeriodSeconds`. */
 export const defaultGraceSeconds = 30;
@@ -29,6 +35,12 @@ export function containersOf(pod: Pod): NamedContainer[] {
 
 export function containerNamed(pod: Pod, name: string): NamedContainer | undefined {
   return containersOf(pod).find((container) => container.spec.name === name);
+}
+
+/** Volumes of a container that are images. */
+export function imageVolumesOf(pod: Pod, { spec }: NamedContainer): Volume[] {
+  const mounted = new Set((spec.volumeMounts ?? []).map(({ name }) => name));
+  return (pod.spec.volumes ?? []).filter(({ name, image }) => image !== undefined && mounted.has(name));
 }
 
 /** What the API knows of a container. */

@@ -2,9 +2,9 @@
 export type Step =
   | { readonly kind: 'mountVolumes' }
   | { readonly kind: 'unmountVolumes' }
-  | { readonly kind: 'ensureImage'; readonly container: string; readonly attempt: number }
+  | ({ readonly kind: 'ensureImage'; readonly attempt: number } & ImageUse)
   /** Tells that a failed pull is now waiting for its next try. */
-  | { readonly kind: 'announceImageBackoff'; readonly container: string }
+  | ({ readonly kind: 'announceImageBackoff' } & ImageUse)
   /** A sandbox that is lost is stopped first, with all that ran in it. */
   | { readonly kind: 'createSandbox'; readonly attempt: number }
   | {
@@ -31,6 +31,17 @@ export type Step =
   /** Plan again at this time, whatever happens. */
   | { readonly kind: 'wake'; readonly atMs: number };
 
+/** An image that a container needs to start: its own, or that of a volume. */
+export interface ImageUse {
+  readonly container: string;
+  readonly volume?: string | undefined;
+}
+
+/** Under which `PodFacts.images` has it. No container is called like that of a volume. */
+export function imageKeyOf({ container, volume }: ImageUse): string {
+  return volume === undefined ? container : `volume/${volume}`;
+}
+
 export interface StopContainerStep {
   readonly kind: 'stopContainer';
   readonly container: string;
@@ -45,9 +56,8 @@ export interface StopContainerStep {
 export function stepKey(step: Step): string {
   switch (step.kind) {
     case 'announceImageBackoff':
-      return `announceImageBackoff ${step.container}`;
     case 'ensureImage':
-      return `ensureImage ${step.container}`;
+      return `${step.kind} ${imageKeyOf(step)}`;
     case 'startContainer':
       return `startContainer ${step.container}`;
     case 'stopSandbox':

@@ -18,22 +18,28 @@ export interface OverlayMount {
  * @see https://docs.kernel.org/filesystems/overlayfs.html
  */
 export function overlayOptions(mount: OverlayMount): string {
-  const options = [
-    `lowerdir=${mount.layerDirs.join(':')}`,
+  return withinOnePage(mount.layerDirs, [
     `upperdir=${mount.upperDir}`,
     `workdir=${mount.workDir}`,
     'volatile',
-  ].join(',');
-  if (Buffer.byteLength(options) > maxMountDataBytes) {
-    throw new Error(
-      `overlay of ${mount.layerDirs.length} layers needs ${options.length} bytes of mount options`,
-    );
-  }
+  ]);
+}
+
+function withinOnePage(layerDirs: readonly string[], more: readonly string[]): string {
+  const options = [`lowerdir=${layerDirs.join(':')}`, ...more].join(',');
+  if (Buffer.byteLength(options) > maxMountDataBytes)
+    throw new Error(`overlay of ${layerDirs.length} layers needs ${options.length} bytes of mount options`);
   return options;
 }
 
 export async function mountOverlay(mount: OverlayMount): Promise<void> {
   await mustRun('mount', ['-i', '-t', 'overlay', 'overlay', '-o', overlayOptions(mount), mount.target]);
+}
+
+/** Layers, the topmost first, that nobody writes on: two of them at least. Nothing in them is run. */
+export async function mountReadOnlyOverlay(layerDirs: readonly string[], target: string): Promise<void> {
+  const options = withinOnePage(layerDirs, ['ro', 'noexec']);
+  await mustRun('mount', ['-i', '-t', 'overlay', 'overlay', '-o', options, target]);
 }
 
 /** Unmounts all of them with one process. Those that are not mounted are left out. */

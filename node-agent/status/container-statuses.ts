@@ -13,6 +13,7 @@ import { isEnding } from '../pod/pod-outcome.ts';
 import {
   type ContainerRole,
   containersOf,
+  imageVolumesOf,
   knownStatus,
   type NamedContainer,
   podLabel,
@@ -24,6 +25,7 @@ import {
   restartAtMs,
   restartBackoffOf,
 } from '../pod/restart-decision.ts';
+import { imageKeyOf } from '../pod/step.ts';
 import type { ContainerStatus, ContainerUser } from '../runtime/runtime.ts';
 
 export interface StatusInput {
@@ -143,8 +145,8 @@ function waitingToRestart(
   container: NamedContainer,
   last: ContainerStatus,
 ): { reason: string; message?: string } | undefined {
-  const { facts, nowMs, pod } = input;
-  const trouble = troubleOf(facts, container.spec.name, last.attempt + 1);
+  const { nowMs, pod } = input;
+  const trouble = troubleOf(input, container, last.attempt + 1);
   if (trouble !== undefined) return trouble;
   if (restartAtMs(last) <= nowMs) return undefined;
   const wait = toGoDuration(restartBackoffOf(last));
@@ -161,13 +163,20 @@ export function toGoDuration(ms: number): string {
 }
 
 function troubleOf(
-  facts: PodFacts,
-  name: string,
+  { pod, facts }: StatusInput,
+  container: NamedContainer,
   attempt: number,
 ): { reason: string; message: string } | undefined {
-  const image = facts.images.get(name);
-  if (image?.state === 'failed' && image.attempt === attempt)
-    return { reason: image.reason, message: image.message };
+  const { name } = container.spec;
+  const own = facts.images.get(name);
+  const images = [
+    ...(own?.attempt === attempt ? [own] : []),
+    ...imageVolumesOf(pod, container).map((volume) =>
+      facts.images.get(imageKeyOf({ container: name, volume: volume.name })),
+    ),
+  ];
+  for (const image of images)
+    if (image?.state === 'failed') return { reason: image.reason, message: image.message };
   const fault = facts.faults.get(name);
   return fault === undefined ? undefined : { reason: fault.reason, message: fault.message };
 }
@@ -177,7 +186,7 @@ function waitingState(
   container: NamedContainer,
   attempt: number,
 ): { reason: string; message?: string } {
-  const trouble = troubleOf(input.facts, container.spec.name, attempt);
+  const trouble = troubleOf(input, container, attempt);
   if (trouble !== undefined) return trouble;
   const hasInit = (input.pod.spec.initContainers ?? []).length > 0;
   return { reason: hasInit ? 'PodInitializing' : 'ContainerCreating' };

@@ -54,6 +54,30 @@ describe('podStatusOf', () => {
     expect(compute(pod, ended).phase).toBe('Succeeded');
   });
 
+  it('shows that the image of a volume cannot be had by the containers that mount it', () => {
+    const pod = aPod({
+      volumes: [{ name: 'data', image: { reference: 'data:1' } }],
+      containers: [
+        aContainer({ volumeMounts: [{ name: 'data', mountPath: '/data' }] }),
+        aContainer({ name: 'other' }),
+      ],
+    });
+    const memory = aMemory();
+    const times = { failures: 1, failedAtMs: 0, retryAtMs: 9_000, isAnnounced: false };
+    memory.images.set('volume/data', {
+      state: 'failed',
+      attempt: 0,
+      reason: 'ErrImagePull',
+      message: 'image data:1 not found',
+      ...times,
+    });
+    const status = compute(pod, memory, 0);
+    expect(status.containerStatuses?.map(({ state }) => state?.waiting)).toEqual([
+      { reason: 'ErrImagePull', message: 'image data:1 not found' },
+      { reason: 'ContainerCreating' },
+    ]);
+  });
+
   it('shows a crash loop as waiting, with the last end beside it', () => {
     const ended = anEnded({ attempt: 3, exitCode: 2, annotations: { [restartBackoffAnnotation]: '80000' } });
     const [container] = compute(aPod(), aMemory({ containers: [ended] })).containerStatuses ?? [];

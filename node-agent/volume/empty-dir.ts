@@ -29,8 +29,8 @@ async function mountTmpfs(path: string, sizeLimit: string | undefined): Promise<
   await execFileAsync('mount', ['-t', 'tmpfs', '-o', `mode=0777${size}`, 'tmpfs', path]);
 }
 
-/** Unmounts and removes all emptyDirs of a pod. */
-export async function removeEmptyDirs(podDirectory: string): Promise<void> {
+/** Unmounts and removes what lies in a pod's directory of volumes: emptyDirs, ConfigMaps, images. */
+export async function removeVolumes(podDirectory: string): Promise<void> {
   const volumes = join(podDirectory, 'volumes');
   const mounted = [...(await mountPoints())].filter((path) => path.startsWith(`${volumes}/`));
   for (const path of mounted) await execFileAsync('umount', ['--lazy', path]);

@@ -1,12 +1,14 @@
 import { rm } from 'node:fs/promises';
 import type { Container, EphemeralContainer, Pod, Volume } from '../../api/generated/core-v1.ts';
 import { messageOf } from '../../base/invariant.ts';
+import type { RunnableImages } from '../runtime/runnable-image.ts';
 import type { Mount } from '../runtime/runtime.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { ensureClaimedDirectory } from './claimed-directory.ts';
 import { mountsOf } from './container-mounts.ts';
-import { ensureEmptyDir, removeEmptyDirs } from './empty-dir.ts';
+import { ensureEmptyDir, removeVolumes } from './empty-dir.ts';
 import { checkHostPath } from './host-path.ts';
+import { ensureImageVolume } from './image-volume.ts';
 import type { LocalVolumes } from './local-volumes.ts';
 import type { PodObjects } from './object-references.ts';
 import type { PodDirectories } from './pod-directories.ts';
@@ -35,6 +37,7 @@ export interface PodVolumesOptions {
   readonly directories: PodDirectories;
   readonly tokens: ServiceAccountTokens;
   readonly localVolumes: LocalVolumes;
+  readonly images: RunnableImages;
 }
 
 /** The volumes of the node's pods. */
@@ -42,13 +45,17 @@ export class PodVolumes {
   readonly #directories: PodDirectories;
   readonly #tokens: ServiceAccountTokens;
   readonly #localVolumes: LocalVolumes;
+  readonly #images: RunnableImages;
+  /** By path: images that are being mounted now. */
+  readonly #imageMounts = new Map<string, Promise<void>>();
   /** Where the volumes of claims lie, by pod and name; known again as soon as they are mounted again. */
   readonly #claimed = new Map<string, Map<string, string>>();
 
-  constructor({ directories, tokens, localVolumes }: PodVolumesOptions) {
+  constructor({ directories, tokens, localVolumes, images }: PodVolumesOptions) {
     this.#directories = directories;
     this.#tokens = tokens;
     this.#localVolumes = localVolumes;
+    this.#images = images;
   }
 
   /**
@@ -71,6 +78,19 @@ export class PodVolumes {
     return { refreshAtMs };
   }
 
+  /** Mounts an image that is on the node as one of the pod's volumes. Idempotent, also for several at a time. */
+  async mountImage(pod: Pod, volume: Volume, imageId: string): Promise<void> {
+    const path = this.#pathOf(pod, volume);
+    const mounting =
+      this.#imageMounts.get(path) ??
+      this.#images
+        .runnableImage(imageId)
+        .then((image) => ensureImageVolume({ path, image }))
+        .finally(() => this.#imageMounts.delete(path));
+    this.#imageMounts.set(path, mounting);
+    await mounting;
+  }
+
   containerMounts(
     pod: Pod,
     container: Container | EphemeralContainer,
@@ -80,7 +100,7 @@ export class PodVolumes {
   }
 
   async unmount(podUid: string): Promise<void> {
-    await removeEmptyDirs(this.#directories.podDirectory(podUid));
+    await removeVolumes(this.#directories.podDirectory(podUid));
     await rm(this.#directories.memoryDirectory(podUid), { recursive: true, force: true });
     this.#tokens.forget(podUid);
     this.#claimed.delete(podUid);
@@ -90,7 +110,8 @@ export class PodVolumes {
     if (volume.hostPath !== undefined) return volume.hostPath.path;
     const claimed = this.#claimed.get(pod.metadata.uid)?.get(volume.name);
     if (claimed !== undefined) return claimed;
-    const medium = volume.emptyDir === undefined && volume.configMap === undefined ? 'memory' : 'disk';
+    const isOnDisk = [volume.emptyDir, volume.configMap, volume.image].some((source) => source !== undefined);
+    const medium = isOnDisk ? 'disk' : 'memory';
     return this.#directories.volumeDirectory(pod.metadata.uid, volume.name, medium);
   }
 
@@ -106,6 +127,8 @@ export class PodVolumes {
       await checkHostPath(volume.hostPath);
       return undefined;
     }
+    // Pulled and mounted when the first container that has it starts.
+    if (volume.image !== undefined) return undefined;
     const bound = context.objects.claimed.get(volume.name);
     if (bound !== undefined) {
       const paths = this.#claimed.get(pod.metadata.uid) ?? new Map<string, string>();

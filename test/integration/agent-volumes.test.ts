@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { configmaps, events, pods, secrets } from '../../api/generated/resources.ts';
+import { imagesOfVolumes } from '../../node-agent/volume/image-volume.ts';
 import { type AgentHost, startAgentHost } from '../support/agent-host.ts';
 import { eventually } from '../support/eventually.ts';
 import { shellContainer, untilPod } from '../support/host-pods.ts';
+import { writeTestImage } from '../support/test-image.ts';
 
 let host: AgentHost;
 
@@ -162,6 +165,45 @@ describe('volumes of a pod', () => {
     await remove('memory');
     await eventually(async () => {
       expect(await host.run('cat', '/proc/mounts')).not.toContain('size=4096k');
+    });
+  });
+
+  it('show the content of an image, for reading only, to all containers that mount it', async () => {
+    const mount = { name: 'data', mountPath: '/data' };
+    const part = { name: 'data', mountPath: '/part', subPath: 'deep/file' };
+    const script =
+      'cat /data/deep/file /part > /dev/termination-log; touch /data/new 2>> /dev/termination-log; true';
+    const podOf = (pullPolicy: string): Partial<Pod['spec']> => ({
+      restartPolicy: 'Never',
+      volumes: [{ name: 'data', image: { reference: 'data', pullPolicy } }],
+      containers: [
+        shellContainer(script, { volumeMounts: [mount, part] }),
+        shellContainer('cat /data/deep/file', { name: 'other', volumeMounts: [mount] }),
+      ],
+    });
+    await host.createPod('blind', podOf('Never'));
+    const { status } = await until(
+      'blind',
+      (pod) => pod.status?.containerStatuses?.[1]?.state?.waiting?.reason === 'ErrImageNeverPull',
+    );
+    expect(status?.containerStatuses?.[0]?.state?.waiting?.message).toBe(
+      'Container image "data" is not present with pull policy of Never',
+    );
+    await remove('blind');
+    const entries = [
+      { name: 'deep', type: 'directory' },
+      { name: 'deep/file', content: 'content\n' },
+    ] as const;
+    await writeTestImage(join(host.directory, 'images/data'), { layers: [entries] });
+    await host.createPod('pictures', podOf('Always'));
+    expect(await output('pictures')).toMatch(/^content\ncontent\ntouch: .*Read-only file system\n$/);
+    expect(await imagesOfVolumes(join(host.directory, 'state'))).toEqual([
+      expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+    ]);
+    await remove('pictures');
+    await eventually(async () => {
+      expect(await host.run('cat', '/proc/mounts')).not.toContain('volumes/data');
+      expect(await imagesOfVolumes(join(host.directory, 'state'))).toEqual([]);
     });
   });
 });
