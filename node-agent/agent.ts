@@ -13,7 +13,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { TaskGroup } from '../base/task-group.ts';
 import type { ApiClient } from '../client/client.ts';
-import { agentPauseMs, EventRecorder } from '../client/event-recorder.ts';
+import { EventRecorder } from '../client/event-recorder.ts';
 import type { AgentFlags } from './agent-flags.ts';
 import { startNodeCertificates } from './certificates/node-certificates.ts';
 import { EndpointDepartures } from './endpoint-departures.ts';
@@ -179,10 +179,7 @@ async function podDependencies(
   statuses: StatusWriter,
 ): Promise<PodDependencies> {
   const { flags, client, clock, logger } = options;
-  const events = new EventRecorder({
-    ...options,
-    ...{ component: 'kubelet', host: flags.nodeName, pauseMs: agentPauseMs },
-  });
+  const events = new EventRecorder({ ...options, component: 'kubelet', host: flags.nodeName });
   tasks.start((until) => events.run(until));
   const directories = new PodDirectories({ rootDir: flags.rootDir, runDir: flags.runDir, logRoot });
   const localVolumes = new LocalVolumes({ ...options, root: localVolumeRoot(flags) });

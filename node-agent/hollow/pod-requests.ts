@@ -7,7 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { agentPauseMs, EventRecorder } from '../../client/event-recorder.ts';
+import { EventRecorder } from '../../client/event-recorder.ts';
 import { ObjectReferences } from '../volume/object-references.ts';
 import { ServiceAccountTokens } from '../volume/service-account-tokens.ts';
 
@@ -31,10 +31,7 @@ export class PodRequests {
     this.#clock = clock;
     this.#objects = new ObjectReferences({ ...options, onChange: () => undefined });
     this.#tokens = new ServiceAccountTokens(client, clock);
-    this.#events = new EventRecorder({
-      ...options,
-      ...{ component: 'kubelet', host: nodeName, pauseMs: agentPauseMs },
-    });
+    this.#events = new EventRecorder({ ...options, component: 'kubelet', host: nodeName });
   }
 
   async run(signal: AbortSignal): Promise<void> {
