@@ -29,7 +29,7 @@ import {
 import { nodeUnschedulable } from './plugins/node-unschedulable/node-unschedulable.ts';
 import { nodeVolumeLimits } from './plugins/node-volume-limits/node-volume-limits.ts';
 import { ownerSpread } from './plugins/owner-spread/owner-spread.ts';
-import { podTopologySpread } from './plugins/pod-topology-spread/pod-topology-spread.ts';
+import { incompleteTopology, podTopologySpread } from './plugins/pod-topology-spread/pod-topology-spread.ts';
 import { taintToleration, taintTolerationScore } from './plugins/taint-toleration/taint-toleration.ts';
 import { volumeBinding } from './plugins/volume-binding/volume-binding.ts';
 import { diskConflicts } from './plugins/volume-restrictions/disk-conflicts.ts';
@@ -89,6 +89,7 @@ export function pluginsFor(choices: PluginChoices = noChoices): PluginSet {
       balancedAllocation(balanced),
       imageLocality,
       ownerSpread,
+      incompleteTopology(defaultConstraints(spread)),
     ].map(weighed),
   };
 }

@@ -441,7 +441,9 @@ function spreadPoints(world: World, pod: Pod, node: Node): number {
     const count = spreadCounts(world, pod, constraint, constraints).get(value) ?? 0;
     sum += 100 / (1 + count / constraint.maxSkew) / constraints.length;
   }
-  return sum;
+  const present = constraints.filter(({ topologyKey }) => labelsOf(node)[topologyKey] !== undefined).length;
+  // One that lacks a key gets nothing by the others: less than the least there is to get.
+  return present === constraints.length ? sum : sum - (100 * present) / constraints.length;
 }
 
 const preferredTerms = (pod: Pod): { term: PodAffinityTerm; weight: number }[] =>

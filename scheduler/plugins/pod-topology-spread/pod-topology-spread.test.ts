@@ -45,3 +45,32 @@ describe('whom a spreading constraint counts', () => {
     expect(takers(constraint)).toEqual(expected);
   });
 });
+
+describe('a node that lacks one of the keys of preferred constraints', () => {
+  it('is no better than the most crowded one that has them', () => {
+    const cluster = new Cluster();
+    const nodes = {
+      crowded: { zone: 'a', rack: '1' },
+      empty: { zone: 'b', rack: '2' },
+      keyless: { zone: 'c' },
+    };
+    for (const [name, labels] of Object.entries(nodes)) cluster.setNode(aNode({ name, labels }));
+    const context = { cluster, plugins: defaultPlugins, index: new PlacementIndex(cluster, defaultPlugins) };
+    const labels = { app: 'a' };
+    for (const uid of ['one', 'two', 'three']) {
+      const podClass = toPodClass(aPod({ labels }));
+      cluster.setPod({ uid, name: uid, podClass, nodeName: 'crowded', isLive: true, isAssumed: false });
+    }
+    const topologySpreadConstraints = ['zone', 'rack'].map((topologyKey) => ({
+      ...{ topologyKey, maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway' },
+      labelSelector: { matchLabels: labels },
+    }));
+    const verdicts = explain(context, toPodClass(aPod({ labels, spec: { topologySpreadConstraints } })));
+    const points = new Map(
+      verdicts.map((each) => [each.node, each.fits ? each.points['PodTopologySpread'] : undefined]),
+    );
+    expect(points.get('empty')).toBe(200);
+    expect(points.get('crowded')).toBeCloseTo(50, 6);
+    expect(points.get('keyless')).toBe(0);
+  });
+});

@@ -7,6 +7,7 @@ import {
   type DomainPlugin,
   type DomainRule,
   maxScore,
+  type NodeScore,
   noDomain,
   type Rejection,
 } from '../../framework/plugin.ts';
@@ -35,7 +36,7 @@ export const podTopologySpread = (defaults: Defaults = () => []): DomainPlugin =
   rulesOf(pod, counters) {
     const constraints = constraintsOf(pod, defaults);
     const hard = constraints.filter(({ isHard }) => isHard);
-    const soft = constraints.filter(({ isHard }) => !isHard);
+    const soft = softOf(constraints);
     return [
       ...hard.map((constraint) => hardRule(constraint, pod, countsOf(constraint, hard, pod, counters))),
       ...soft.map((constraint) =>
@@ -49,6 +50,25 @@ type Defaults = (pod: PodClass) => readonly SpreadConstraint[];
 
 const constraintsOf = (pod: PodClass, defaults: Defaults): readonly SpreadConstraint[] =>
   pod.spread.length > 0 ? pod.spread : defaults(pod);
+
+const softOf = (constraints: readonly SpreadConstraint[]): readonly SpreadConstraint[] =>
+  constraints.filter(({ isHard }) => !isHard);
+
+/**
+ * A node that lacks the key of one preferred constraint is worth nothing by the others either, as in Kubernetes: what
+ * it could get by them is taken away. Else it would draw pods just because it is counted in no domain.
+ */
+export const incompleteTopology = (defaults: Defaults = () => []): NodeScore => ({
+  name: 'PodTopologySpread',
+  weight: 2,
+  isStanding: true,
+  concerns: (pod) => softOf(constraintsOf(pod, defaults)).length > 1,
+  score(pod, node) {
+    const soft = softOf(constraintsOf(pod, defaults));
+    const present = soft.filter(({ topologyKey }) => labelOf(node, topologyKey) !== undefined).length;
+    return present === soft.length ? 0 : (-maxScore * present) / soft.length;
+  },
+});
 
 interface Counted {
   readonly id: string;
