@@ -193,6 +193,67 @@ const hints: readonly Hint[] = [
     happens: (world) => set(world, aNode({ name: 'n1' })),
   },
   {
+    ...{ event: 'the emptiest domain is tainted', plugin: 'PodTopologySpread' },
+    pod: spreadBy(hostname, { nodeTaintsPolicy: 'Honor' }),
+    before: (world) => {
+      set(world, aNode({ name: 'n1', unschedulable: true }));
+      world.addPod({ name: 'x-1', labels: { app: 'x' }, on: 'n0' });
+    },
+    happens: (world) => set(world, aNode({ name: 'n1', unschedulable: true, taints: noSchedule })),
+  },
+  {
+    ...{ event: 'the emptiest domain loses a label of its selector', plugin: 'PodTopologySpread' },
+    pod: {
+      ...spreadBy(hostname),
+      spec: { ...spreadBy(hostname).spec, nodeSelector: { disk: 'ssd' } },
+    },
+    before: (world) => {
+      set(world, node({ labels: { disk: 'ssd' } }));
+      set(world, aNode({ name: 'n1', unschedulable: true, labels: { disk: 'ssd' } }));
+      world.addPod({ name: 'x-1', labels: { app: 'x' }, on: 'n0' });
+    },
+    happens: (world) => set(world, aNode({ name: 'n1', unschedulable: true })),
+  },
+  {
+    ...{
+      event: 'a pod gets the labels that are spread',
+      plugin: 'PodTopologySpread',
+      pod: spreadBy(hostname),
+    },
+    before: (world) => {
+      set(world, aNode({ name: 'n1', unschedulable: true }));
+      world.addPod({ name: 'x-1', labels: { app: 'x' }, on: 'n0' });
+      world.addPod({ name: 'y-1', labels: { app: 'y' }, on: 'n1' });
+    },
+    happens: (world) =>
+      change(world, 'y-1', (pod) => ({ ...pod, metadata: { ...pod.metadata, labels: { app: 'x' } } })),
+  },
+  {
+    ...{ event: 'a pod that is spread begins to end', plugin: 'PodTopologySpread', pod: spreadBy(hostname) },
+    before: (world) => {
+      set(world, aNode({ name: 'n1', unschedulable: true }));
+      world.addPod({ name: 'x-1', labels: { app: 'x' }, on: 'n0' });
+    },
+    happens: (world) =>
+      change(world, 'x-1', (pod) => ({
+        ...pod,
+        metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
+      })),
+  },
+  {
+    ...{ event: 'more pods may be on a node', plugin: 'NodeResourcesFit', pod: {} },
+    before: (world) => {
+      set(world, node({ pods: 1 }));
+      world.addPod({ name: 'other', on: 'n0' });
+    },
+    happens: (world) => set(world, node({ pods: 2 })),
+  },
+  {
+    ...{ event: 'a node gets an extended resource', plugin: 'NodeResourcesFit' },
+    pod: { extra: { 'example.com/gpu': '1' } },
+    happens: (world) => set(world, node({ extra: { 'example.com/gpu': '2' } })),
+  },
+  {
     ...{ event: 'its scheduling gates are removed', plugin: 'SchedulingGates' },
     pod: { spec: { schedulingGates: [{ name: 'example.com/wait' }] } },
     happens: (world) =>
