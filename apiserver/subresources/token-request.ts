@@ -1,4 +1,3 @@
-import type { Pod } from '../../api/generated/core-v1.ts';
 import type { AnyObject } from '../../api/kind-info.ts';
 import { badRequest, conflict, notFound, type StatusError } from '../../api/status-error.ts';
 import { toTime } from '../../base/clock.ts';
@@ -148,13 +147,11 @@ function podClaims(
   found: CachedObject,
   pod: BoundObject,
 ): Bound['claims'] {
-  const { spec } = JSON.parse(found.json.toString()) as Pod & AnyObject;
-  const account = spec?.serviceAccountName ?? '';
-  if (account !== request.info.name)
+  if (found.fields.get('spec.serviceAccountName') !== request.info.name)
     throw badRequest(
       `cannot bind token for serviceaccount "${request.info.name}" to pod running with different serviceaccount name.`,
     );
-  const nodeName = spec?.nodeName ?? '';
+  const nodeName = found.fields.get('spec.nodeName') ?? '';
   if (nodeName === '') return { pod };
   const uid = deps.cache.get('/nodes', '', nodeName)?.uid ?? '';
   return { pod, ...(uid === '' ? {} : { node: { name: nodeName, uid } }) };

@@ -18,6 +18,9 @@ const workers = 128;
 /** Of a token's renewal at the earliest, whatever its life. */
 const minRenewalMs = 1_000;
 
+const pulledMessage = (_container: string, image: string): string =>
+  `Container image "${image}" already present on machine and can be accessed by the pod`;
+
 export interface HollowPodsOptions {
   readonly nodes: ReadonlyMap<string, HollowNode>;
   /** From the acceptance to Running and Ready. */
@@ -112,12 +115,6 @@ export class HollowPods {
     switch (step) {
       case 'accept':
         await writeStatus(agent, pod, acceptedStatusOf(pod, node.address, nowMs));
-        agent.podRequests.report(
-          pod,
-          'Pulled',
-          (_name, image) =>
-            `Container image "${image}" already present on machine and can be accessed by the pod`,
-        );
         return this.#hold(place);
       case 'start':
         await this.#hold(place);
@@ -142,6 +139,8 @@ export class HollowPods {
     const { bootedAtMs, address: hostIp } = node;
     const nowMs = this.#options.clock.nowMs();
     await writeStatus(agent, pod, runningStatusOf(pod, { ip, hostIp, bootedAtMs, nowMs }));
+    // As with an agent, one after the other, so that they make one request.
+    agent.podRequests.report(pod, 'Pulled', pulledMessage);
     agent.podRequests.report(pod, 'Created', () => 'Container created');
     agent.podRequests.report(pod, 'Started', () => 'Container started');
   }

@@ -4,7 +4,7 @@ import { namesOf } from './pod-references.ts';
 
 export type MirrorPod = Pod & AnyObject;
 
-const mirrorAnnotation = 'kubernetes.io/config.mirror';
+export const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
 /** A pod that its node's own files say: the API only shows it. */
 export const isMirrorPod = ({ metadata }: Pod): boolean =>

@@ -3,7 +3,7 @@ import type { VolumeAttachment } from '../../../api/generated/storage-v1.ts';
 import { everything } from '../../../api/selector.ts';
 import { localNodeLabel } from '../../../api/volume-claim.ts';
 import type { CachedObject, ReadCache } from '../../watch-cache/read-cache.ts';
-import { isMirrorPod } from './mirror-pod.ts';
+import { isMirrorPod, mirrorAnnotation } from './mirror-pod.ts';
 import { namesOf, type PodReferable } from './pod-references.ts';
 
 export type Referable = PodReferable | 'pods' | 'persistentvolumes' | 'volumeattachments';
@@ -44,9 +44,10 @@ export class NodeReferences {
           this.#isNamed(nodeName, resource, namespace, name) ||
           this.#isSecretOfVolume(nodeName, namespace, name)
         );
+      case 'serviceaccounts':
+        return this.#podsOf(nodeName, namespace).some((pod) => runsAs(pod, name));
       case 'configmaps':
       case 'persistentvolumeclaims':
-      case 'serviceaccounts':
         return this.#isNamed(nodeName, resource, namespace, name);
     }
   }
@@ -110,6 +111,11 @@ function namesGiven(found: CachedObject, resource: PodReferable): readonly (stri
   const pod = parse<Pod>(found);
   return isMirrorPod(pod) ? [] : namesOf(pod, resource);
 }
+
+/** Asked with every pod that starts; what a pod runs as is a field that the cache has at hand. */
+const runsAs = (pod: CachedObject, name: string): boolean =>
+  pod.fields.get('spec.serviceAccountName') === name &&
+  (!pod.json.includes(mirrorAnnotation) || !isMirrorPod(parse<Pod>(pod)));
 
 const parse = <T>(object: CachedObject): T => JSON.parse(object.json.toString());
 
