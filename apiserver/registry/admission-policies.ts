@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type {
   MatchResources,
   MutatingAdmissionPolicy,
@@ -11,6 +12,7 @@ import {
   validatingadmissionpolicies,
   validatingadmissionpolicybindings,
 } from '../../api/generated/resources.ts';
+import { validatePolicy, validatePolicyBinding } from './admission-policy-validation.ts';
 import { ageColumn, nameColumn } from './columns.ts';
 import type { KindRules } from './kind-rules.ts';
 
@@ -27,6 +29,10 @@ function setMatchDefaults(match: MatchResources | undefined): void {
 export const validatingPolicyRules: KindRules<ValidatingAdmissionPolicy> = {
   type: validatingadmissionpolicies,
   countsGeneration: true,
+  allowUnconditionalUpdate: false,
+  // One that is stored stays as it is; a change of its spec is judged as a whole.
+  validate: (policy, _context, current) =>
+    current !== undefined && isDeepStrictEqual(policy.spec, current.spec) ? [] : validatePolicy(policy),
   setDefaults({ spec }) {
     if (spec === undefined) return;
     spec.failurePolicy ??= 'Fail';
@@ -38,6 +44,11 @@ export const validatingPolicyRules: KindRules<ValidatingAdmissionPolicy> = {
 export const validatingPolicyBindingRules: KindRules<ValidatingAdmissionPolicyBinding> = {
   type: validatingadmissionpolicybindings,
   countsGeneration: true,
+  allowUnconditionalUpdate: false,
+  validate: (binding, _context, current) =>
+    current !== undefined && isDeepStrictEqual(binding.spec, current.spec)
+      ? []
+      : validatePolicyBinding(binding),
   setDefaults: ({ spec }) => setMatchDefaults(spec?.matchResources),
 };
 

@@ -22,6 +22,7 @@ import { roundToMillis } from './pod-spec-defaults.ts';
 import { validateTolerations } from './pod-spec-validation.ts';
 import { validateResources } from './resource-validation.ts';
 import type { FieldError } from './strategy.ts';
+import { validateWebhooks } from './webhook-validation.ts';
 
 const highestUserPriority = 1_000_000_000;
 const systemPrefix = 'system-';
@@ -147,6 +148,8 @@ const webhookCount = (object: { readonly webhooks?: readonly unknown[] | undefin
 export const validatingWebhookRules: KindRules<ValidatingWebhookConfiguration> = {
   type: validatingwebhookconfigurations,
   countsGeneration: true,
+  allowUnconditionalUpdate: false,
+  validate: ({ webhooks }, _context, current) => validateWebhooks(webhooks, current?.webhooks),
   setDefaults({ webhooks }) {
     for (const webhook of webhooks ?? []) setWebhookDefaults(webhook);
   },
@@ -156,6 +159,8 @@ export const validatingWebhookRules: KindRules<ValidatingWebhookConfiguration> =
 export const mutatingWebhookRules: KindRules<MutatingWebhookConfiguration> = {
   type: mutatingwebhookconfigurations,
   countsGeneration: true,
+  allowUnconditionalUpdate: false,
+  validate: ({ webhooks }, _context, current) => validateWebhooks(webhooks, current?.webhooks),
   setDefaults({ webhooks }) {
     for (const webhook of webhooks ?? []) {
       setWebhookDefaults(webhook);
