@@ -46,6 +46,7 @@ import type { RebalanceMode, RebalanceSettings } from './rebalance/mode.ts';
 import { Rebalancer } from './rebalance/rebalancer.ts';
 import { SeenPods } from './seen-pods.ts';
 import type { StrategyName } from './strategies/registry.ts';
+import { nominationWriter } from './volumes/nomination-writer.ts';
 import { VolumeBinder } from './volumes/volume-binder.ts';
 import { VolumeInformers } from './volumes/volume-informers.ts';
 import { createWaking } from './waking.ts';
@@ -170,6 +171,7 @@ function assemble(options: SchedulerOptions, reporting: ApiClient): Assembly {
       ...{ ...parts, groups: new GroupCycle({ ...parts, groups, judge }) },
       binder: new VolumeBinder({
         ...{ client, clock, volumes, onReserved: volumesChanged },
+        nominate: nominationWriter({ client, logger }),
         next: new Binder({ client, clock, random, view }),
         node: (name) => cluster.node(name),
       }),

@@ -50,6 +50,8 @@ export interface VolumeBinderOptions {
   readonly volumes: VolumeSource;
   readonly client: VolumeWriter;
   readonly clock: Clock;
+  /** Says on which node the pod will be once its claims are bound; '' takes it back. Left out: nobody is told. */
+  readonly nominate?: ((pod: Pod, nodeName: string) => Promise<void>) | undefined;
   readonly node: (name: string) => SelectableNode | undefined;
   /** Which volumes are free has changed. */
   readonly onReserved: () => void;
@@ -124,23 +126,31 @@ export class VolumeBinder implements PodBinder {
     nodeName: string,
     signal: AbortSignal,
   ): Promise<BindOutcome | undefined> {
-    const { volumes, onReserved } = this.#options;
+    const { volumes, onReserved, nominate } = this.#options;
     const plan = this.#plan(pod, claims, nodeName);
     const wanted = new Map(
       [...(plan ?? [])].flatMap(([{ metadata }, name]) => (name === undefined ? [] : [[name, metadata.uid]])),
     );
     if (plan === undefined || !volumes.reservations.reserve(wanted)) return { outcome: 'outdated' };
     onReserved();
+    await nominate?.(pod, nodeName);
+    const outcome = await this.#apply(plan, nodeName, signal);
+    volumes.reservations.release(wanted);
+    onReserved();
+    // Whoever leads next goes on where this one stops.
+    if (outcome !== undefined && !signal.aborted) await nominate?.(pod, '');
+    return outcome;
+  }
+
+  /** @returns undefined when all are bound; never rejects */
+  async #apply(plan: Plan, nodeName: string, signal: AbortSignal): Promise<BindOutcome | undefined> {
     try {
       for (const [claim, name] of plan)
         await (name === undefined ? this.#select(claim, nodeName) : this.#claim(name, claim));
-      const failure = await this.#whenBound(claims, nodeName, signal);
+      const failure = await this.#whenBound([...plan.keys()], nodeName, signal);
       return failure === undefined ? undefined : { outcome: 'refused', error: new Error(failure) };
     } catch (error) {
       return { outcome: 'refused', error };
-    } finally {
-      volumes.reservations.release(wanted);
-      onReserved();
     }
   }
 
