@@ -13,6 +13,7 @@ export function planDaemonStatus(
   { daemonSet, nodes, podsByNode, hash, nowMs }: DaemonView,
   collisionCount: number | undefined,
 ): PlannedDaemonStatus {
+  const conditions = daemonSet.status?.conditions;
   const count = { desired: 0, current: 0, misscheduled: 0, ready: 0, available: 0, updated: 0 };
   const waits: number[] = [];
   for (const node of nodes) {
@@ -43,6 +44,8 @@ export function planDaemonStatus(
         observedGeneration: daemonSet.metadata.generation ?? 0,
         collisionCount: collisionCount ?? 0,
       }),
+      // None are the controller's own.
+      ...(conditions === undefined ? {} : { conditions }),
     },
     nextAvailableInMs: waits.length === 0 ? undefined : Math.min(...waits),
   };

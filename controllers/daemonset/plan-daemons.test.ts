@@ -152,4 +152,11 @@ describe('planDaemonStatus', () => {
       ...{ numberAvailable: 1, numberUnavailable: 1, updatedNumberScheduled: 1, observedGeneration: 1 },
     });
   });
+
+  it("keeps conditions, which are others'", () => {
+    const conditions = [{ type: 'Checked', status: 'True' }];
+    const before = planDaemonStatus(viewOf(aDaemonSet(), [aNode('a')], []), undefined).status;
+    const daemonSet = { ...aDaemonSet(), status: { ...before, conditions } };
+    expect(planDaemonStatus(viewOf(daemonSet, [aNode('a')], []), undefined).status).toEqual(daemonSet.status);
+  });
 });

@@ -166,6 +166,14 @@ describe('planReplicaStatus', () => {
       ...{ currentRevision: 'new', updateRevision: 'new', collisionCount: 0, observedGeneration: 1 },
     });
   });
+
+  it("keeps conditions, which are others'", () => {
+    const conditions = [{ type: 'Checked', status: 'True' }];
+    const pods = [aReplica(0, 'new')];
+    const before = planReplicaStatus(viewOf(aSet(), pods, 'old'), 0).status;
+    const set = { ...aSet(), status: { ...before, conditions } };
+    expect(planReplicaStatus(viewOf(set, pods, 'old'), 0).status).toEqual(set.status);
+  });
 });
 
 describe('planClaimOwners', () => {

@@ -20,6 +20,7 @@ export function planReplicaStatus(
   const staying = pods.filter((pod) => !isTerminating(pod));
   const ofRevision = (name: string): number => staying.filter((pod) => revisionNameOf(pod) === name).length;
   const updated = ofRevision(update.name);
+  const conditions = set.status?.conditions;
   const isRolling = (set.spec.updateStrategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
   const isComplete = isRolling && updated === pods.length && ready.length === pods.length;
   return {
@@ -35,6 +36,8 @@ export function planReplicaStatus(
         updatedReplicas: updated,
         observedGeneration: set.metadata.generation ?? 0,
       }),
+      // None are the controller's own.
+      ...(conditions === undefined ? {} : { conditions }),
     },
     nextAvailableInMs: waits.length === 0 ? undefined : Math.min(...waits),
   };
