@@ -44,7 +44,6 @@ export interface TokenRequest {
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** Beside the event loop: an RSA signature takes 0.3 ms, one on P-256 a quarter of that. */
 const signAside = promisify(signBytes);
 
 /** JSON Web Tokens of ServiceAccounts, signed with RS256, or ES256 and its like, as the key is. */
@@ -92,11 +91,15 @@ export class TokenSigner {
     };
     const head = { alg: this.#algorithm, kid: this.#keyId };
     const text = `${encode(head)}.${encode(claims)}`;
-    const signature = await signAside(digestOf(this.#algorithm), Buffer.from(text), {
-      key: this.#key,
-      dsaEncoding: 'ieee-p1363',
-    });
+    const signature = await this.#sign(Buffer.from(text));
     return { token: `${text}.${signature.toString('base64url')}`, expiresMs: claims.exp * 1000 };
+  }
+
+  /** RSA takes 0.3 ms, and does so beside the event loop; a quarter of it on a curve is not worth the way there and back. */
+  #sign(text: Buffer): Promise<Buffer> | Buffer {
+    const key = { key: this.#key, dsaEncoding: 'ieee-p1363' } as const;
+    const digest = digestOf(this.#algorithm);
+    return this.#algorithm === 'RS256' ? signAside(digest, text, key) : signBytes(digest, text, key);
   }
 }
 

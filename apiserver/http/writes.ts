@@ -3,6 +3,7 @@ import { everything } from '../../api/selector.ts';
 import { badRequest, conflict, StatusError } from '../../api/status-error.ts';
 import { noteAnswer, noteObject } from '../audit/audit-notes.ts';
 import { type Authorizer, deniedError } from '../authorization/authorizer.ts';
+import { cloneJson } from '../decode/clone-json.ts';
 import { applyConfiguration, applyPatchType, readApplied } from '../patch/apply/apply.ts';
 import { applyPatch, jsonPatchType, mergePatchType, strategicMergePatchType } from '../patch/patch.ts';
 import { keyOf } from '../storage/keys.ts';
@@ -55,8 +56,8 @@ export async function updateResource(deps: WriteDependencies, request: ResourceR
     dryRun: options.dryRun,
     fieldManager: fieldManagerOf(options.fieldManager, headers),
     attempts: unconditionalAttempts,
-    next: (current) => checkUid(request, structuredClone(decoded.object), current),
-    whenAbsent: creates ? () => created(deps, request, () => structuredClone(decoded.object)) : undefined,
+    next: (current) => checkUid(request, cloneJson(decoded.object), current),
+    whenAbsent: creates ? () => created(deps, request, () => cloneJson(decoded.object)) : undefined,
   });
   const warnings = [...decoded.warnings, ...written.warnings];
   const status = written.created ? 201 : 200;

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { cloneJson } from '../decode/clone-json.ts';
 
 /** An operation that cannot be carried out on this object. */
 export class JsonPatchError extends Error {
@@ -52,7 +53,7 @@ function applyOperation(root: unknown, operation: JsonPatchOperation): unknown {
         throw new JsonPatchError(`testing value /${path.join('/')} failed`);
       return root;
     case 'copy':
-      return add(root, path, structuredClone(need(root, pointer(operation.from))));
+      return add(root, path, cloneJson(need(root, pointer(operation.from))));
     case 'move': {
       const from = pointer(operation.from);
       const value = need(root, from);

@@ -2,6 +2,7 @@ import type { AnyObject } from '../../api/kind-info.ts';
 import { toApiVersion } from '../../api/kind-info.ts';
 import { badRequest, StatusError } from '../../api/status-error.ts';
 import { codeOf } from '../../base/invariant.ts';
+import { cloneJson } from '../decode/clone-json.ts';
 import {
   type Decoded,
   type ExpectedKind,
@@ -111,7 +112,7 @@ function applyOperations(request: PatchRequest, patch: unknown): unknown {
   for (const operation of operations)
     if (!isObject(operation)) refuseShape(operation, 'handlers.jsonPatchOp');
   try {
-    return applyJsonPatch(structuredClone(request.current), operations);
+    return applyJsonPatch(cloneJson(request.current), operations);
   } catch (error) {
     if (!(error instanceof JsonPatchError)) throw error;
     throw new StatusError({
@@ -177,7 +178,7 @@ function readPatched(request: PatchRequest, reader: TypedReader, { patched, ofPa
 
 function readTyped(request: PatchRequest, reader: TypedReader, patched: unknown): Record<string, unknown> {
   try {
-    return reader.object(request.schema, structuredClone(patched));
+    return reader.object(request.schema, cloneJson(patched));
   } catch (error) {
     if (!isMismatch(error)) throw error;
     throw invalidPatch(patched, error.message);

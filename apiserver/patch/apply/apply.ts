@@ -2,6 +2,7 @@ import type { ManagedFieldsEntry } from '../../../api/generated/meta-v1.ts';
 import { type AnyObject, toApiVersion } from '../../../api/kind-info.ts';
 import { badRequest, StatusError } from '../../../api/status-error.ts';
 import { toTime } from '../../../base/clock.ts';
+import { cloneJson } from '../../decode/clone-json.ts';
 import { cannotDecode, type FieldValidation, isMismatch } from '../../decode/decode.ts';
 import { emptyStruct } from '../../decode/schema.ts';
 import { TypedReader } from '../../decode/walk.ts';
@@ -105,7 +106,7 @@ function prune(
 }
 
 function toObject(strategy: KindStrategy, next: unknown, managedFields: ManagedFieldsEntry[]): AnyObject {
-  const object = readTyped(strategy, structuredClone(next));
+  const object = readTyped(strategy, cloneJson(next));
   const metadata = { ...(object['metadata'] ?? {}) } as AnyObject['metadata'];
   delete metadata.managedFields;
   if (managedFields.length > 0) metadata.managedFields = managedFields;
