@@ -145,7 +145,8 @@ function validateAnnotations(annotations: readonly AuditAnnotation[]): FieldErro
 }
 
 export function validatePolicyBinding({ spec }: ValidatingAdmissionPolicyBinding): FieldError[] {
-  const { policyName = '', paramRef, matchResources, validationActions = [] } = spec ?? {};
+  const { policyName = '', paramRef, matchResources } = spec ?? {};
+  const validationActions = spec?.validationActions ?? [];
   const field = 'spec.validationActions';
   const errors: FieldError[] = policyName === '' ? [required('spec.policyName')] : [];
   for (const problem of policyName === '' ? [] : dnsSubdomainProblems(policyName))

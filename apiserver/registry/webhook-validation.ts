@@ -43,7 +43,8 @@ export function validateWebhooks(
   const old = current ?? [];
   const isQuiet = old.every(({ sideEffects }) => quietEffects.includes(sideEffects));
   const areKnown = old.every(
-    ({ admissionReviewVersions: versions }) => versions.length === 0 || versions.some(isReviewVersion),
+    ({ admissionReviewVersions: versions }) =>
+      (versions ?? []).length === 0 || versions.some(isReviewVersion),
   );
   const areUnique = new Set(old.map(({ name }) => name)).size === old.length;
   const keepsValues = old.some(
