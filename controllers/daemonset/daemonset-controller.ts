@@ -16,7 +16,7 @@ import { ensureRevision, hashOf, pruneRevisions, RevisionCollision } from '../re
 import { controllerIndex, orphansOf } from '../shared-informers.ts';
 import { isSame } from '../structural-equality.ts';
 import { newDaemonPod, revisionHashLabel } from './daemon-pod.ts';
-import { planDaemonStatus } from './daemon-status.ts';
+import { nextAvailableInMs, planDaemonStatus } from './daemon-status.ts';
 import { EndedPods } from './ended-pods.ts';
 import { type DaemonPlan, type DaemonView, planDaemons, viewDaemons } from './plan-daemons.ts';
 import { planRollingUpdate } from './rolling-update.ts';
@@ -75,9 +75,10 @@ export class DaemonSetController implements ControlLoop {
     const failure = await this.#bringAbout(key, view, signal);
     await this.#forgetRevisions(view, current, revisions);
     const after = await this.#view(daemonSet, selector, hash);
-    const nextAvailableInMs = await this.#updateStatus(key, after);
+    await this.#store(key, daemonSet, planDaemonStatus(after, daemonSet.status?.collisionCount));
     if (failure !== undefined) throw failure.error;
-    return { requeueAfterMs: smallest(nextAvailableInMs, this.#ended.nextInMs(key)) };
+    // As of what was acted upon: a pod that has become available since then is still to be acted upon.
+    return { requeueAfterMs: smallest(nextAvailableInMs(view), this.#ended.nextInMs(key)) };
   }
 
   async #view(daemonSet: DaemonSet, selector: Selector, hash: string): Promise<DaemonView> {
@@ -185,13 +186,6 @@ export class DaemonSetController implements ControlLoop {
         revision.metadata.uid !== current.metadata.uid && !used.has(hashOf(revision, revisionHashLabel)),
     );
     await pruneRevisions(this.#context.client, unused, daemonSet.spec.revisionHistoryLimit);
-  }
-
-  async #updateStatus(key: string, view: DaemonView): Promise<number | undefined> {
-    const { daemonSet } = view;
-    const { status, nextAvailableInMs } = planDaemonStatus(view, daemonSet.status?.collisionCount);
-    await this.#store(key, daemonSet, status);
-    return nextAvailableInMs === undefined ? undefined : nextAvailableInMs + 1;
   }
 
   async #store(key: string, daemonSet: DaemonSet, status: DaemonSetStatus): Promise<void> {

@@ -5,7 +5,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import { seededRandom } from '../../base/random.ts';
 import { aMeta, aNode, aPod, aTemplateMeta, t0Ms } from '../../test/support/workload-objects.ts';
 import { fitOf, newDaemonPod, targetNodeOf } from './daemon-pod.ts';
-import { planDaemonStatus } from './daemon-status.ts';
+import { nextAvailableInMs, planDaemonStatus } from './daemon-status.ts';
 import { type DaemonView, planDaemons, viewDaemons } from './plan-daemons.ts';
 import { planRollingUpdate } from './rolling-update.ts';
 
@@ -147,7 +147,7 @@ describe('planDaemonStatus', () => {
   it('counts nodes', () => {
     const nodes = [aNode('a'), aNode('b'), aNode('c', { taints: [{ key: 'x', effect: 'NoSchedule' }] })];
     const view = viewOf(aDaemonSet(), nodes, [aDaemon('a', 'new'), aDaemon('c', 'old')]);
-    expect(planDaemonStatus(view, undefined).status).toEqual({
+    expect(planDaemonStatus(view, undefined)).toEqual({
       ...{ desiredNumberScheduled: 2, currentNumberScheduled: 1, numberMisscheduled: 1, numberReady: 1 },
       ...{ numberAvailable: 1, numberUnavailable: 1, updatedNumberScheduled: 1, observedGeneration: 1 },
     });
@@ -155,8 +155,24 @@ describe('planDaemonStatus', () => {
 
   it("keeps conditions, which are others'", () => {
     const conditions = [{ type: 'Checked', status: 'True' }];
-    const before = planDaemonStatus(viewOf(aDaemonSet(), [aNode('a')], []), undefined).status;
+    const before = planDaemonStatus(viewOf(aDaemonSet(), [aNode('a')], []), undefined);
     const daemonSet = { ...aDaemonSet(), status: { ...before, conditions } };
-    expect(planDaemonStatus(viewOf(daemonSet, [aNode('a')], []), undefined).status).toEqual(daemonSet.status);
+    expect(planDaemonStatus(viewOf(daemonSet, [aNode('a')], []), undefined)).toEqual(daemonSet.status);
+  });
+});
+
+describe('nextAvailableInMs', () => {
+  it('is that of any pod, also of the second one on a node', () => {
+    const daemonSet = aDaemonSet({ maxSurge: 1, maxUnavailable: 0 });
+    daemonSet.spec.minReadySeconds = 10;
+    const readyAt = (pod: Pod, atMs: number): Pod => {
+      const lastTransitionTime = new Date(atMs).toISOString();
+      return { ...pod, status: { conditions: [{ type: 'Ready', status: 'True', lastTransitionTime }] } };
+    };
+    const old = readyAt(aDaemon('a', 'old'), t0Ms - 60_000);
+    const waiting = readyAt(aDaemon('a', 'new'), t0Ms - 4_000);
+    expect(nextAvailableInMs(viewOf(daemonSet, [aNode('a')], [old, waiting]))).toBe(6_000);
+    expect(nextAvailableInMs(viewOf(daemonSet, [aNode('a')], [old]))).toBeUndefined();
+    expect(nextAvailableInMs(viewOf(daemonSet, [aNode('a')], [aDaemon('a', 'new', false)]))).toBeUndefined();
   });
 });
