@@ -49,6 +49,7 @@ export function nextAvailableInMs({ daemonSet, podsByNode, nowMs }: DaemonView):
   const waits = [...podsByNode.values()]
     .flat()
     .map((pod) => availableInMs(pod, minReadySeconds, nowMs))
-    .filter((waitMs) => waitMs !== undefined && waitMs > 0);
+    .filter((waitMs) => waitMs !== undefined)
+    .filter((waitMs) => waitMs > 0);
   return waits.length === 0 ? undefined : Math.min(...waits);
 }
