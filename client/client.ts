@@ -26,6 +26,15 @@ export interface WatchRequest extends Selection {
   readonly allowWatchBookmarks?: boolean | undefined;
   readonly sendInitialEvents?: boolean | undefined;
   readonly timeoutSeconds?: number | undefined;
+  readonly own?: OwnChanges | undefined;
+}
+
+/** Changes that the caller has made itself, of which it knows already what a watch would tell. */
+export interface OwnChanges {
+  /** Waited for before what has arrived is read, so that answers which came with it are heard first. */
+  whenAnswered(): Promise<void> | undefined;
+  /** Whether the change under this resourceVersion is one of them: it is passed over. Asked when all before it has been told. */
+  takes(resourceVersion: string): boolean;
 }
 
 export interface ObjectList<T> {

@@ -197,7 +197,9 @@ class HttpApiClient implements ClosableApiClient {
   ): AsyncGenerator<WatchEvent<T>> {
     if (signal.aborted) return;
     const path = `${collectionPath(type, request.namespace)}${watchQuery(request)}`;
-    yield* readWatch<T>(this.#transport, { method: 'GET', path }, signal, this.#decode);
+    yield* readWatch<T>(this.#transport, { method: 'GET', path }, signal, {
+      ...{ decode: this.#decode, own: request.own },
+    });
   }
 
   createSubresource(

@@ -15,7 +15,7 @@ import { type BackoffPolicy, backoffMs } from '../base/backoff.ts';
 import { type Clock, delay } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
-import type { ApiClient, Selection, WatchEvent } from './client.ts';
+import type { ApiClient, OwnChanges, Selection, WatchEvent } from './client.ts';
 
 /** Set on the bookmark that ends the initial events. @see KEP-3157 */
 const initialEventsEnd = 'k8s.io/initial-events-end';
@@ -42,6 +42,8 @@ export interface ReflectorOptions<T extends ApiObject> {
   readonly sink: ReflectorSink<T>;
   /** What is kept of an object, asked as it arrives; all of it unless given. */
   readonly keep?: (object: T) => T;
+  /** What the sink knows already. */
+  readonly own?: OwnChanges | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -146,9 +148,9 @@ export class Reflector<T extends ApiObject> {
   }
 
   #watch(request: object, signal: AbortSignal): AsyncIterable<WatchEvent<T>> {
-    const { client, type, selection, random } = this.#options;
+    const { client, type, selection, random, own } = this.#options;
     const timeoutSeconds = Math.round(minWatchSeconds * (1 + random.next()));
-    return client.watch(type, { ...selection, ...request, timeoutSeconds }, signal);
+    return client.watch(type, { ...selection, ...request, timeoutSeconds, own }, signal);
   }
 
   #replace(objects: readonly T[], resourceVersion: string): void {

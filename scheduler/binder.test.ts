@@ -57,6 +57,33 @@ describe('Binder', () => {
     expect(outcomes).toEqual(['a bound', 'b gone', 'c refused']);
   });
 
+  it('says which version the pod has now, if nothing else has changed since it was decided', async () => {
+    const versions: (string | undefined)[] = [];
+    const before = three.map((pod, i) => (i === 1 ? 'another' : pod.metadata.resourceVersion));
+    const results = before.map((was, i) => ({
+      code: 201,
+      version: `9${i}`,
+      ...(i === 2 ? {} : { before: was }),
+    }));
+    const client: BinderOptions['client'] = {
+      createSubresource: async () => undefined,
+      request: async () => ({ status: 200, headers: {}, body: Buffer.from(JSON.stringify({ results })) }),
+      get: async () => one[0] as never,
+    };
+    const clock = new ManualClock();
+    const binder = new Binder({ client, clock, random: seededRandom(1) });
+    const { signal } = new AbortController();
+    for (const pod of three)
+      binder.start(pod, 'host-1', signal, (settled) =>
+        versions.push(settled.outcome === 'bound' ? settled.version : 'not bound'),
+      );
+    expect(binder.isBinding).toBe(true);
+    await clock.advance(1);
+    await binder.drain();
+    expect(versions).toEqual(['90', undefined, undefined]);
+    expect(binder.isBinding).toBe(false);
+  });
+
   it('says when the API server was asked', async () => {
     const clock = new ManualClock();
     const client: BinderOptions['client'] = {

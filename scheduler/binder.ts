@@ -33,7 +33,8 @@ const maxCatchUpMs = 1_000;
 const lookAgain: BackoffPolicy = { initialMs: 100, maxMs: 2_000, factor: 2, jitter: 0.5 };
 
 export type BindOutcome =
-  | { readonly outcome: 'bound' }
+  /** `version`: of the bound pod, where nothing else of it has changed since it was decided. */
+  | { readonly outcome: 'bound'; readonly version?: string | undefined }
   /** Deleted meanwhile. */
   | { readonly outcome: 'gone' }
   /**
@@ -93,6 +94,9 @@ interface BulkResult {
   readonly until?: string;
   /** Another one of those that it was to be bound together with was refused. */
   readonly together?: boolean;
+  /** Of the bound pod, and of the pod as it was before, when it has got a node and no more. */
+  readonly version?: string;
+  readonly before?: string;
 }
 
 export class Binder {
@@ -122,6 +126,10 @@ export class Binder {
   get #answered(): number {
     const [oldest] = this.#open;
     return oldest === undefined ? this.#sent : oldest - 1;
+  }
+
+  get isBinding(): boolean {
+    return this.#unsettled > 0;
   }
 
   get hasRoom(): boolean {
@@ -286,7 +294,7 @@ export class Binder {
   async #conclude(order: Order, result: BulkResult | undefined): Promise<void> {
     const { view } = this.#options;
     if (result?.until === undefined || view === undefined) {
-      this.#settle(order, toOutcome(result));
+      this.#settle(order, toOutcome(order.pod, result));
       return;
     }
     await this.#catchUp(view, Number(result.until), order.signal);
@@ -318,14 +326,17 @@ export class Binder {
   }
 }
 
-function toOutcome(result: BulkResult | undefined): BindOutcome {
+function toOutcome({ metadata }: Pod, result: BulkResult | undefined): BindOutcome {
   const {
     code,
     reason = 'Unknown',
     message = 'no result',
     together = false,
+    version,
+    before,
   }: BulkResult = result ?? { code: 500 };
-  if (code >= 200 && code < 300) return { outcome: 'bound' };
+  if (code >= 200 && code < 300)
+    return before === metadata.resourceVersion ? { outcome: 'bound', version } : { outcome: 'bound' };
   if (code === 404) return { outcome: 'gone' };
   if (together) return { outcome: 'outdated' };
   return { outcome: 'refused', error: new StatusError({ code, reason, message }) };

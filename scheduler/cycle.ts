@@ -34,11 +34,19 @@ export interface CycleOptions {
   /** Told of room that is free again because a decision came to nothing. */
   readonly waker: Pick<Waker, 'nodeChanged' | 'podsChanged'>;
   readonly groups: Pick<GroupCycle, 'decide' | 'settled'>;
+  /** A pod has been bound as it was assumed, and has this version. */
+  readonly onBound?: ((bound: BoundPod) => void) | undefined;
   readonly conditions: Pick<ConditionWriter, 'report' | 'drain'>;
   readonly events: EventSink;
   readonly metrics: Pick<SchedulerMetrics, 'attempted' | 'preempted' | 'bound'>;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+export interface BoundPod {
+  readonly uid: string;
+  readonly nodeName: string;
+  readonly version: string;
 }
 
 export class SchedulingCycle {
@@ -145,10 +153,11 @@ export class SchedulingCycle {
   }
 
   #settle(queued: QueuedPod, nodeName: string, outcome: BindOutcome, sentMs?: number): void {
-    const { queue, events, metrics, clock } = this.#options;
+    const { queue, events, metrics, clock, onBound } = this.#options;
     const { uid, pod, sinceMs, attempts } = queued;
     switch (outcome.outcome) {
       case 'bound': {
+        if (outcome.version !== undefined) onBound?.({ uid, nodeName, version: outcome.version });
         queue.delete(uid);
         metrics.bound(attempts, (clock.monotonicMs() - sinceMs) / 1_000);
         const message = `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`;

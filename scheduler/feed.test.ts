@@ -52,6 +52,26 @@ describe('feed', () => {
     expect(cluster.node('host-1')?.requested.cpuMillis).toBe(1_000);
   });
 
+  it('takes a binding for done that is answered before it is seen, and no other', () => {
+    const { cluster, queue, pods, nodes } = feeds();
+    nodes.replace([aNode({ name: 'host-1' })]);
+    const pod = aPod({ name: 'web', cpu: '1' });
+    const { uid } = pod.metadata;
+    pods.replace([pod]);
+    expect(pods.confirm(uid, 'host-1')).toBe(false);
+    const podClass = queue.pop()?.podClass ?? pods.classOf(pod);
+    const assumed = { uid, name: 'default/web', podClass, isLive: true, isAssumed: true };
+    cluster.setPod({ ...assumed, nodeName: 'host-1' });
+    expect(pods.confirm(uid, 'host-2')).toBe(false);
+    expect(pods.confirm(uid, 'host-1')).toBe(true);
+    expect(cluster.pod(uid)?.isAssumed).toBe(false);
+    expect(queue.get(uid)).toBeUndefined();
+    expect(pods.confirm(uid, 'host-1')).toBe(false);
+    expect(cluster.node('host-1')?.requested.cpuMillis).toBe(1_000);
+    pods.remove(pod);
+    expect(cluster.node('host-1')?.requested.cpuMillis).toBe(0);
+  });
+
   it('gives back the room of a pod that ended, was deleted, or vanished during a relist', () => {
     const { cluster, pods, nodes } = feeds();
     nodes.replace([aNode({ name: 'host-1' })]);

@@ -5,7 +5,7 @@ import type { Cluster, NodeChange } from './cache/cluster.ts';
 import { toNodeFacts, withVolumeLimits } from './framework/node-info.ts';
 import { type PodClass, PodClasses } from './framework/pod-class.ts';
 import type { VolumeLimits } from './framework/volume-limits.ts';
-import type { VolumeNeeds } from './framework/volume-needs.ts';
+import { noVolumeNeeds, type VolumeNeeds } from './framework/volume-needs.ts';
 import type { PodGroups } from './groups/pod-groups.ts';
 import { isGated, type SchedulingQueue } from './queue/scheduling-queue.ts';
 import { claimNamesOf } from './volume-state.ts';
@@ -15,7 +15,7 @@ export interface FeedOptions {
   readonly cluster: Cluster;
   readonly queue: SchedulingQueue;
   readonly waker: Pick<Waker, 'nodeChanged' | 'podsChanged'>;
-  readonly groups: Pick<PodGroups, 'setPod' | 'removePod' | 'retain' | 'waitingIn'>;
+  readonly groups: Pick<PodGroups, 'has' | 'setPod' | 'removePod' | 'retain' | 'waitingIn'>;
   /** What a pod's claims ask of its node; of one that has it, which it uses. */
   readonly volumeNeeds: (pod: Pod) => VolumeNeeds;
   /** Whether pods of this `spec.schedulerName` are ours. */
@@ -68,6 +68,21 @@ export class PodFeed implements ReflectorSink<Pod> {
 
   remove(pod: Pod): void {
     this.#remove(pod.metadata.uid);
+  }
+
+  /**
+   * The pod has been bound as it was assumed, and nothing else of it has changed.
+   * @returns false when the watch has told so before, or must tell more
+   */
+  confirm(uid: string, nodeName: string): boolean {
+    const { cluster, groups, waker } = this.#options;
+    const pod = cluster.pod(uid);
+    if (pod?.isAssumed !== true || pod.nodeName !== nodeName) return false;
+    if (groups.has(uid) || pod.podClass.volumes !== noVolumeNeeds) return false;
+    this.#leave(uid);
+    cluster.setPod({ ...pod, isAssumed: false });
+    waker.podsChanged();
+    return true;
   }
 
   /** A member that has found its place counts for those that wait. */

@@ -54,7 +54,7 @@ const at = fc.nat(30);
 const bindingEnd = fc.constantFrom<BindingEnd[]>(
   'bound',
   'bound',
-  'bound',
+  'known',
   'seen later',
   'elsewhere',
   'gone',

@@ -37,6 +37,7 @@ import { LoadFeed } from './load-feed.ts';
 import { SchedulerMetrics } from './metrics.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { onceATurn } from './once-a-turn.ts';
+import { OwnBindings } from './own-bindings.ts';
 import { toDisruptionBudget } from './preemption/disruption-budget.ts';
 import { Evictor } from './preemption/evictor.ts';
 import type { Preemptor } from './preemption/preemptor.ts';
@@ -161,7 +162,9 @@ function assemble(options: SchedulerOptions, reporting: ApiClient): Assembly {
   const rebalancer = rebalancerOf(options, { cluster, profiles, queue, events, metrics });
   const view = new SeenPods();
   const feeds = { podFeed: view.before(podFeed), nodeFeed, loadFeed, volumes };
-  const reflectors = reflectorsOf(options, { ...feeds, synced, rebalancer });
+  const binder = new Binder({ client, clock, random, view });
+  const own = new OwnBindings({ clock, seen: view, isBinding: () => binder.isBinding });
+  const reflectors = reflectorsOf(options, { ...feeds, synced, rebalancer, own });
   const parts = { cluster, queue, waker, profiles, preemptor, conditions, events, metrics, clock, logger };
   const informers = [namespaceInformer, budgetInformer, groupInformer];
   return {
@@ -169,10 +172,13 @@ function assemble(options: SchedulerOptions, reporting: ApiClient): Assembly {
     answers: new PlacementAnswers({ judge, classOf: (pod) => podFeed.classOf(pod) }),
     cycle: new SchedulingCycle({
       ...{ ...parts, groups: new GroupCycle({ ...parts, groups, judge }) },
+      onBound: ({ uid, nodeName, version }) => {
+        if (podFeed.confirm(uid, nodeName)) own.expect(version);
+      },
       binder: new VolumeBinder({
         ...{ client, clock, volumes, onReserved: volumesChanged },
         nominate: nominationWriter({ client, logger }),
-        next: new Binder({ client, clock, random, view }),
+        next: binder,
         node: (name) => cluster.node(name),
       }),
     }),
@@ -197,12 +203,13 @@ interface Feeds {
   readonly loadFeed: LoadFeed;
   readonly synced: Synced;
   readonly rebalancer: Rebalancer | undefined;
+  readonly own: OwnBindings;
 }
 
 /** What reads the watches. Loads may come late, or never: nobody waits for them. */
 function reflectorsOf(
   options: SchedulerOptions,
-  { volumes, podFeed, nodeFeed, loadFeed, synced, rebalancer }: Feeds,
+  { volumes, podFeed, nodeFeed, loadFeed, synced, rebalancer, own }: Feeds,
 ): { run(signal: AbortSignal): Promise<void> }[] {
   const nodesKnown = new Synced([nodeFeed]);
   const [podSink, nodeSink] = [synced.after(podFeed), nodesKnown.after(synced.after(nodeFeed))];
@@ -211,7 +218,7 @@ function reflectorsOf(
     nodes: rebalancer?.watchingNodes(nodeSink) ?? nodeSink,
   };
   const keep = new LeanPods().lean;
-  const allPods = new Reflector({ ...options, type: pods, selection: {}, sink: sinks.pods, keep });
+  const allPods = new Reflector({ ...options, type: pods, selection: {}, sink: sinks.pods, keep, own });
   const loads = new Reflector({
     ...options,
     type: leases,

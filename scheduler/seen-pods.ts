@@ -35,20 +35,21 @@ export class SeenPods implements PodView {
     return {
       upsert: (pod) => {
         sink.upsert(pod);
-        this.#reach(pod.metadata.resourceVersion);
+        this.reach(pod.metadata.resourceVersion);
       },
       remove: (pod) => {
         sink.remove(pod);
-        this.#reach(pod.metadata.resourceVersion);
+        this.reach(pod.metadata.resourceVersion);
       },
       replace: (pods, resourceVersion) => {
         sink.replace(pods, resourceVersion);
-        this.#reach(resourceVersion);
+        this.reach(resourceVersion);
       },
     };
   }
 
-  #reach(resourceVersion: string | undefined): void {
+  /** Everything up to this version has been seen. */
+  reach(resourceVersion: string | undefined): void {
     const version = Number(resourceVersion);
     // Of another server than ours it may be anything: then nothing is known.
     if (!Number.isSafeInteger(version)) return;

@@ -36,6 +36,8 @@ export interface Planned<P extends StoragePut | StorageRewrite = StoragePut | St
   extends BindingWish {
   readonly at: number;
   readonly put: P;
+  /** It gets its node, and nothing else of it changes. */
+  readonly isMere: boolean;
 }
 
 /** Of what has no result yet; what cannot be written gets one. */
@@ -53,7 +55,8 @@ export async function planAll(
     if (isRepeated || pod === undefined) pod = await source.stored(podStorage, item.namespace, item.name);
     const labels = topologyLabels(deps.cache, item.node);
     const plan = planPut({ ...item, labels }, pod, deps.clock.nowMs());
-    if ('put' in plan) planned.push({ at, node: item.node, pod: plan.pod, put: plan.put });
+    const isMere = labels === undefined;
+    if ('put' in plan) planned.push({ at, node: item.node, pod: plan.pod, put: plan.put, isMere });
     else if (pod?.cached !== true) results[at] = plan.result;
   }
   return planned;
@@ -72,7 +75,7 @@ export function planTexts(deps: WriteDependencies, items: readonly BulkItem[]): 
     const { key, version: expected } = pod;
     const changes = { fields: { 'spec.nodeName': node }, labels };
     planned.push({
-      ...{ at, node, pod: plainPod(pod, labels) },
+      ...{ at, node, pod: plainPod(pod, labels), isMere: labels === undefined },
       put: { type: 'rewrite', key, bytes, expected, changes },
     });
   }

@@ -16,7 +16,14 @@ import {
   planTexts,
 } from './binding-plan.ts';
 import { bindTogether } from './bulk-binding-together.ts';
-import { type BulkResults, bulkAnswer, bulkKind, bulkRounds, readBulk } from './bulk-request.ts';
+import {
+  type BulkResult,
+  type BulkResults,
+  bulkAnswer,
+  bulkKind,
+  bulkRounds,
+  readBulk,
+} from './bulk-request.ts';
 
 /** Our own resource, see `bulkBindingHandler`. */
 export const bulkBindingKind: KindInfo = bulkKind('BulkBinding');
@@ -104,16 +111,21 @@ async function commit(
   const puts = allowed.map(({ put }) => put);
   const stored = await storage.commitEach(puts, [turn.check]);
   let last = 0;
-  for (const [index, { at }] of allowed.entries()) {
+  for (const [index, { at, put, isMere }] of allowed.entries()) {
     const outcome = stored[index];
     if (outcome === undefined) continue;
     if (!('conflict' in outcome)) {
-      results[at] = { code: 201 };
+      results[at] = isMere ? merelyBound(put.expected, outcome.version) : { code: 201 };
       last = Math.max(last, outcome.version);
     } else if (outcome.key === turn.check.key) onTurnLost();
   }
   return last;
 }
+
+/** So that whoever asked need not read in its watch what it knows. */
+const merelyBound = (before: number, version: number): BulkResult => ({
+  ...{ code: 201, before: `${before}`, version: `${version}` },
+});
 
 function readRequest(request: ApiRequest): BulkRequest & { readonly together: boolean } {
   const { fields, items } = readBulk(request, 'bulk binding', itemKeys);

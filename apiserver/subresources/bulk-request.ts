@@ -16,6 +16,9 @@ export interface BulkResult {
   readonly message?: string;
   /** Refused because of what the scheduler has not seen: up to this version it should look before it tries again. */
   readonly until?: string;
+  /** Of a pod that has got its node and nothing else: its version now, and that which it had before. */
+  readonly version?: string;
+  readonly before?: string;
   /** Refused only because another item of a request that stands or falls together was. */
   readonly together?: true;
 }

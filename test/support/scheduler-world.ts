@@ -18,9 +18,11 @@ import { createWaking } from '../../scheduler/waking.ts';
 import { ManualClock } from './manual-clock.ts';
 import { VolumeWorld } from './volume-world.ts';
 
-export type BindingEnd = 'bound' | 'seen later' | 'elsewhere' | 'gone' | 'outdated' | 'refused';
+/** `known`: the answer comes first, and says that nothing else of the pod has changed. */
+export type BindingEnd = 'bound' | 'known' | 'seen later' | 'elsewhere' | 'gone' | 'outdated' | 'refused';
 export type EvictionEnd = 'ending' | 'gone' | 'refused';
 
+const storedEnds: ReadonlySet<BindingEnd> = new Set(['bound', 'known', 'seen later']);
 const nothing = async (): Promise<void> => undefined;
 const deaf = { nodeChanged: () => undefined, podsChanged: () => undefined };
 
@@ -57,6 +59,8 @@ export class SchedulerWorld {
   readonly bindings: (readonly Placement[])[] = [];
   readonly evictions: { readonly eviction: Eviction; readonly victim: Eviction['victims'][number] }[] = [];
   attempts = 0;
+  /** What was bound last need not be told by the watch. */
+  #isConfirmed = false;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
 
@@ -100,6 +104,9 @@ export class SchedulerWorld {
     };
     const cycle = new SchedulingCycle({
       ...{ ...parts, profiles, groups: new GroupCycle({ ...parts, groups, judge }) },
+      onBound: ({ uid, nodeName }) => {
+        this.#isConfirmed = this.feed.confirm(uid, nodeName);
+      },
       binder: new VolumeBinder({
         ...{
           client: volumes.client,
@@ -154,7 +161,7 @@ export class SchedulerWorld {
     const [first, ...others] = this.bindings.shift() ?? [];
     if (first === undefined) return;
     const missing = [first, ...others].find(({ pod }) => !this.pods.has(pod.metadata.name));
-    const isStored = missing === undefined && (end === 'bound' || end === 'seen later');
+    const isStored = missing === undefined && storedEnds.has(end);
     if (missing !== undefined) this.#refuse(missing, 'gone', elsewhere);
     else if (isStored) this.#store(first, end);
     else this.#refuse(first, end, elsewhere);
@@ -165,6 +172,15 @@ export class SchedulerWorld {
   }
 
   #store({ pod, nodeName, settle }: Placement, end: BindingEnd): void {
+    if (end === 'known') {
+      this.#isConfirmed = false;
+      settle({ outcome: 'bound', version: '7' });
+      const current = this.pods.get(pod.metadata.name);
+      if (current !== undefined && this.#isConfirmed)
+        this.pods.set(pod.metadata.name, { ...current, spec: { ...current.spec, nodeName } });
+      else this.#place(pod, nodeName);
+      return;
+    }
     if (end === 'seen later') settle({ outcome: 'bound' });
     this.#place(pod, nodeName);
     if (end === 'bound') settle({ outcome: 'bound' });
