@@ -15,6 +15,7 @@ import type { NodeInfo } from './framework/node-info.ts';
 import type { PodClass } from './framework/pod-class.ts';
 import type { Decision, GroupCycle } from './groups/group-cycle.ts';
 import type { SchedulerMetrics } from './metrics.ts';
+import type { BoundPod } from './own-bindings.ts';
 import type { Preemptor } from './preemption/preemptor.ts';
 import type { Profile, Profiles } from './profile.ts';
 import type { QueuedPod, SchedulingQueue } from './queue/scheduling-queue.ts';
@@ -41,12 +42,6 @@ export interface CycleOptions {
   readonly metrics: Pick<SchedulerMetrics, 'attempted' | 'preempted' | 'bound'>;
   readonly clock: Clock;
   readonly logger: Logger;
-}
-
-export interface BoundPod {
-  readonly uid: string;
-  readonly nodeName: string;
-  readonly version: string;
 }
 
 export class SchedulingCycle {

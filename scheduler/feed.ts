@@ -7,6 +7,7 @@ import { type PodClass, PodClasses } from './framework/pod-class.ts';
 import type { VolumeLimits } from './framework/volume-limits.ts';
 import { noVolumeNeeds, type VolumeNeeds } from './framework/volume-needs.ts';
 import type { PodGroups } from './groups/pod-groups.ts';
+import type { BoundPod } from './own-bindings.ts';
 import { isGated, type SchedulingQueue } from './queue/scheduling-queue.ts';
 import { claimNamesOf } from './volume-state.ts';
 import type { Waker } from './waker.ts';
@@ -74,7 +75,7 @@ export class PodFeed implements ReflectorSink<Pod> {
    * The pod has been bound as it was assumed, and nothing else of it has changed.
    * @returns false when the watch has told so before, or must tell more
    */
-  confirm(uid: string, nodeName: string): boolean {
+  confirm({ uid, nodeName }: Pick<BoundPod, 'uid' | 'nodeName'>): boolean {
     const { cluster, groups, waker } = this.#options;
     const pod = cluster.pod(uid);
     if (pod?.isAssumed !== true || pod.nodeName !== nodeName) return false;

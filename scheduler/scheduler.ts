@@ -163,7 +163,7 @@ function assemble(options: SchedulerOptions, reporting: ApiClient): Assembly {
   const view = new SeenPods();
   const feeds = { podFeed: view.before(podFeed), nodeFeed, loadFeed, volumes };
   const binder = new Binder({ client, clock, random, view });
-  const own = new OwnBindings({ clock, seen: view, isBinding: () => binder.isBinding });
+  const own = new OwnBindings({ clock, seen: view, binder, confirmed: podFeed });
   const reflectors = reflectorsOf(options, { ...feeds, synced, rebalancer, own });
   const parts = { cluster, queue, waker, profiles, preemptor, conditions, events, metrics, clock, logger };
   const informers = [namespaceInformer, budgetInformer, groupInformer];
@@ -172,9 +172,7 @@ function assemble(options: SchedulerOptions, reporting: ApiClient): Assembly {
     answers: new PlacementAnswers({ judge, classOf: (pod) => podFeed.classOf(pod) }),
     cycle: new SchedulingCycle({
       ...{ ...parts, groups: new GroupCycle({ ...parts, groups, judge }) },
-      onBound: ({ uid, nodeName, version }) => {
-        if (podFeed.confirm(uid, nodeName)) own.expect(version);
-      },
+      onBound: own.bound,
       binder: new VolumeBinder({
         ...{ client, clock, volumes, onReserved: volumesChanged },
         nominate: nominationWriter({ client, logger }),

@@ -35,6 +35,12 @@ describe('withChanges', () => {
     }
   });
 
+  it('changes selectable fields however they are kept', () => {
+    const pod = { ...indexed({ ...aPod({ name: 'web' }) }), fields: new Map([['spec.nodeName', '']]) };
+    const { fields } = withChanges(pod, { fields: { 'spec.nodeName': 'n1', 'spec.unknown': 'x' } }, shared);
+    expect([fields.get('spec.nodeName'), fields.get('spec.unknown')]).toEqual(['n1', undefined]);
+  });
+
   it('leaves what is not said to change', () => {
     const pod = indexed({ ...aPod({ name: 'web', labels: { app: 'web' } }) });
     expect(withChanges(pod, {}, shared)).toEqual(pod);

@@ -39,11 +39,16 @@ export class SelectableFields implements FieldValues {
 }
 
 /** `values` but for those of the fields that changed; what is not selectable is left out. */
-export const withFields = (
+export function withFields(
   values: FieldValues,
   changed: Readonly<Record<string, string>>,
   shared: SharedValues,
-): FieldValues => (values instanceof SelectableFields ? values.with(changed, shared) : values);
+): FieldValues {
+  if (values instanceof SelectableFields) return values.with(changed, shared);
+  return {
+    get: (field) => (values.get(field) === undefined ? undefined : (changed[field] ?? values.get(field))),
+  };
+}
 
 export class SharedValues {
   readonly #strings = new Map<string, string>();

@@ -104,8 +104,8 @@ export class SchedulerWorld {
     };
     const cycle = new SchedulingCycle({
       ...{ ...parts, profiles, groups: new GroupCycle({ ...parts, groups, judge }) },
-      onBound: ({ uid, nodeName }) => {
-        this.#isConfirmed = this.feed.confirm(uid, nodeName);
+      onBound: (bound) => {
+        this.#isConfirmed = this.feed.confirm(bound);
       },
       binder: new VolumeBinder({
         ...{
