@@ -1,7 +1,8 @@
 /**
  * Carries out preemptions: tells each victim why, and begins its deletion with its grace period. Those that are decided
  * in one turn go together by the bulk preemption, one write each; where a server does not have it, each goes alone by
- * a patch of its status and a deletion.
+ * a patch of its status and a deletion. What gets no answer is asked again, since it may have been done: a victim that
+ * was taken for staying would cost others their lives elsewhere.
  */
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { pods } from '../../api/generated/resources.ts';
@@ -11,11 +12,14 @@ import type { Logger } from '../../base/logger.ts';
 import type { ApiClient } from '../../client/client.ts';
 import type { EventSink } from '../../client/event-recorder.ts';
 import { decodeJson, toStatusError } from '../../client/response.ts';
+import { isTransportError } from '../../client/transport-error.ts';
 import type { PlacedPod } from '../cache/cluster.ts';
 
 /** Requests under way at a time: more would only wait in the API server, which refuses what waits too long. */
 const maxRequests = 4;
 const maxPodsPerRequest = 100;
+/** Of a request without an answer; the client waits for a connection by itself. */
+const maxTries = 3;
 const bulkKind = { apiVersion: 'coracle.dev/v1', kind: 'BulkPreemption' };
 const bulkPath = '/apis/coracle.dev/v1/bulkpreemptions';
 
@@ -87,7 +91,7 @@ export class Evictor {
   async #evictAll(orders: readonly Order[]): Promise<void> {
     let results: readonly BulkResult[] = [];
     try {
-      if (this.#hasBulk) results = await this.#postBulk(orders);
+      if (this.#hasBulk) results = await untilAnswered(() => this.#postBulk(orders));
     } catch (error) {
       if (isNotFound(error)) this.#hasBulk = false;
       else for (const order of orders) this.#failed(order, error);
@@ -134,8 +138,10 @@ export class Evictor {
     const body = { metadata: { uid }, status: { conditions: [condition] } };
     try {
       const target = toName(order.victim);
-      await client.patch(pods, target, { type: 'strategic', body }, { subresource: 'status' });
-      await client.delete(pods, target, { uid });
+      await untilAnswered(async () => {
+        await client.patch(pods, target, { type: 'strategic', body }, { subresource: 'status' });
+        await client.delete(pods, target, { uid });
+      });
       this.#tell(order);
     } catch (error) {
       this.#failed(order, error);
@@ -159,6 +165,15 @@ export class Evictor {
     this.#options.logger.warn({ err: error, pod: victim.name }, 'preempt');
     eviction.onFailure(victim);
   }
+}
+
+async function untilAnswered<V>(ask: () => Promise<V>): Promise<V> {
+  for (let tries = 1; ; tries += 1)
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isTransportError(error) || tries >= maxTries) throw error;
+    }
 }
 
 const messageFor = ({ preemptor }: Eviction): string =>

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { seededRandom } from '../../base/random.ts';
+import { TransportError } from '../../client/transport-error.ts';
 import { aNode, aPod } from '../../test/support/scheduling-objects.ts';
 import { Cluster, type PlacedPod } from '../cache/cluster.ts';
 import { DiagnosisMemo } from '../diagnosis-memo.ts';
@@ -85,6 +86,33 @@ it('evicts a hundred in a request, a bounded number of requests at a time, and a
   expect([most, sizes]).toEqual([4, [100, 100, 100, 100, 100]]);
   // Who is gone is neither told of nor failed.
   expect([told.length, failed]).toEqual([498, ['victim-7']]);
+});
+
+it('asks again when no answer comes, and gives up when none ever does', async () => {
+  const answered = Buffer.from(JSON.stringify({ results: victims.slice(0, 2).map(() => ({ code: 200 })) }));
+  for (const [failures, expected] of [
+    [2, []],
+    [3, ['victim-0', 'victim-1']],
+  ] as const) {
+    let asked = 0;
+    const failed: string[] = [];
+    const evictor = new Evictor({
+      client: {
+        ...{ patch: untouched, delete: untouched },
+        request: async () => {
+          asked += 1;
+          if (asked <= failures) throw new TransportError('reset');
+          return { status: 200, headers: {}, body: answered };
+        },
+      },
+      events: { event: () => undefined },
+      ...{ clock: systemClock, logger: silentLogger },
+    });
+    const onFailure = ({ uid }: PlacedPod): void => void failed.push(uid);
+    evictor.start({ preemptor: high, nodeName: 'a', victims: victims.slice(0, 2), onFailure });
+    await evictor.drain();
+    expect([asked, failed]).toEqual([3, expected]);
+  }
 });
 
 it('evicts one by one where the server does not know better', async () => {
