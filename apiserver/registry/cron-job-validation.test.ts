@@ -49,6 +49,14 @@ describe('CronJobs', () => {
     expect(judge.ofNew({ spec: { ...good, ...part } })).toEqual(expected);
   });
 
+  it('are told of a failure policy without codes', () => {
+    const rule = { action: 'FailJob', onExitCodes: { operator: 'In', values: null } };
+    const spec = { template, podFailurePolicy: { rules: [rule] } };
+    expect(judge.ofNew({ spec: { ...good, jobTemplate: { spec } } })).toEqual([
+      'spec.jobTemplate.spec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: []: at least one value is required',
+    ]);
+  });
+
   it('have room for the end of their jobs’ names, unless they are older', () => {
     const metadata = { name: 'x'.repeat(53) };
     expect(judge.ofNew({ metadata, spec: good })).toEqual([

@@ -78,9 +78,11 @@ function validateConditions(
 
 function validateExitCodes(
   { template }: JobSpec,
-  { operator, containerName, values = [] }: PodFailurePolicyOnExitCodesRequirement,
+  { operator, containerName, values: written }: PodFailurePolicyOnExitCodesRequirement,
   field: string,
 ): FieldError[] {
+  // Left out, a list that is needed is null.
+  const values = written ?? [];
   const errors = validateChoice(operator, `${field}.operator`, operators);
   const containers = [...(template.spec?.containers ?? []), ...(template.spec?.initContainers ?? [])];
   if (containerName !== undefined && !containers.some(({ name }) => name === containerName))
