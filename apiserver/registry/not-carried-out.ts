@@ -10,6 +10,7 @@ const carriedOutVolumes: ReadonlySet<string> = new Set([
   'downwardAPI',
   'emptyDir',
   'hostPath',
+  'image',
   'projected',
   'secret',
   // See no-actor.ts: Kubernetes' server alone stores them without a word.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Container, Service } from '../../api/generated/core-v1.ts';
-import { containerEnvironment, type EnvironmentContext } from './container-environment.ts';
+import { containerEnvironment, type EnvironmentContext, envFilesOf } from './container-environment.ts';
 import { aContainer, aPod } from './test-pod.ts';
 
 const meta = { uid: '', resourceVersion: '1', creationTimestamp: '' };
@@ -36,6 +36,23 @@ const variables = (
 ): Record<string, string> => Object.fromEntries(containerEnvironment(aContainer(container), contextOf(more)));
 
 describe('containerEnvironment', () => {
+  it('takes variables from files of volumes, which may be missing where they are optional', () => {
+    const file = { volumeName: 'v', path: 'a/x.env' };
+    const env = [
+      { name: 'ONE', valueFrom: { fileKeyRef: { ...file, key: 'A' } } },
+      { name: 'TWO', valueFrom: { fileKeyRef: { ...file, key: 'NONE', optional: true } } },
+      { name: 'THREE', valueFrom: { fileKeyRef: { ...file, path: 'none', key: 'A', optional: true } } },
+    ];
+    const envFiles = new Map([['v/a/x.env', 'A=1\n']]);
+    expect(variables({ env }, { envFiles })).toEqual({ ONE: '1' });
+    expect(envFilesOf(aContainer({ env }))).toHaveLength(3);
+    expect(() => variables({ env })).toThrow("couldn't find file a/x.env");
+    const missing = { name: 'M', valueFrom: { fileKeyRef: { ...file, key: 'B' } } };
+    expect(() => variables({ env: [missing] }, { envFiles })).toThrow(
+      'environment variable key "B" not found in file "a/x.env"',
+    );
+  });
+
   it('takes envFrom with its prefix first, then env, which may refer to what stands before', () => {
     const found = variables({
       envFrom: [{ prefix: 'C_', configMapRef: { name: 'config' } }],

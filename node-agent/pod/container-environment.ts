@@ -3,10 +3,13 @@ import type {
   Container,
   EnvVar,
   EnvVarSource,
+  FileKeySelector,
   Pod,
   Secret,
   Service,
 } from '../../api/generated/core-v1.ts';
+import { messageOf } from '../../base/invariant.ts';
+import { parseEnvFile } from './env-file.ts';
 import { expandVariables } from './expansion.ts';
 import { type FieldContext, fieldValue, resourceFieldValue } from './field-value.ts';
 import { serviceEnvironment } from './service-environment.ts';
@@ -25,6 +28,22 @@ export interface ReferencedObjects {
 export interface EnvironmentContext extends FieldContext {
   readonly objects: ReferencedObjects;
   readonly services: readonly Service[];
+  /** Text of the files that variables refer to, by `envFileKey`; a file that is not there has no entry. */
+  readonly envFiles?: ReadonlyMap<string, string> | undefined;
+}
+
+/** A file of a volume. */
+export type EnvFile = Pick<FileKeySelector, 'volumeName' | 'path'>;
+
+export function envFileKey({ volumeName, path }: EnvFile): string {
+  return `${volumeName}/${path}`;
+}
+
+/** What must be read before the environment can be made. */
+export function envFilesOf(container: Container): EnvFile[] {
+  return (container.env ?? []).flatMap(({ valueFrom }) =>
+    valueFrom?.fileKeyRef === undefined ? [] : [valueFrom.fileKeyRef],
+  );
 }
 
 /**
@@ -105,7 +124,8 @@ function referredValue(
   }
   if (source.configMapKeyRef !== undefined) return configMapValue(source.configMapKeyRef, context);
   if (source.secretKeyRef !== undefined) return secretValue(source.secretKeyRef, context);
-  throw new ContainerConfigError('the source of the variable is not supported on this node: fileKeyRef');
+  if (source.fileKeyRef !== undefined) return fileValue(source.fileKeyRef, context);
+  throw new ContainerConfigError('a variable has no source');
 }
 
 interface KeyReference {
@@ -139,6 +159,24 @@ function secretValue(
   if (value === undefined && optional !== true)
     throw new ContainerConfigError(`couldn't find key ${key} in Secret ${namespaceOf(context.pod)}/${name}`);
   return value === undefined ? undefined : decode(value);
+}
+
+function fileValue(reference: FileKeySelector, { envFiles }: EnvironmentContext): string | undefined {
+  const { key, path, optional } = reference;
+  const text = envFiles?.get(envFileKey(reference));
+  if (text === undefined && optional !== true) throw new ContainerConfigError(`couldn't find file ${path}`);
+  const value = text === undefined ? undefined : parsed(text, path).get(key);
+  if (value === undefined && optional !== true)
+    throw new ContainerConfigError(`environment variable key "${key}" not found in file "${path}"`);
+  return value;
+}
+
+function parsed(text: string, path: string): ReadonlyMap<string, string> {
+  try {
+    return parseEnvFile(text);
+  } catch (error) {
+    throw new ContainerConfigError(`couldn't parse env file ${path}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function namespaceOf(pod: Pod): string {

@@ -2,7 +2,13 @@ import type { Container, ResourceRequirements } from '../../api/generated/core-v
 import { codeOf, messageOf } from '../../base/invariant.ts';
 import type { Mount } from '../runtime/runtime.ts';
 import { containerConfigOf, defaultTerminationMessagePath } from './container-config.ts';
-import { ContainerConfigError, containerEnvironment } from './container-environment.ts';
+import {
+  ContainerConfigError,
+  containerEnvironment,
+  envFileKey,
+  envFilesOf,
+} from './container-environment.ts';
+import { maxEnvFileBytes } from './env-file.ts';
 import { runHook } from './lifecycle-hook.ts';
 import { currentSandbox } from './plan-containers.ts';
 import { nextFault } from './pod-memory.ts';
@@ -107,6 +113,7 @@ async function configure(step: StartContainer, container: NamedContainer, run: P
     ...node.facts(),
     objects: await objects.fetch(pod),
     services: services(),
+    envFiles: await readEnvFiles(spec, run),
   };
   try {
     const environment = containerEnvironment(spec, context);
@@ -130,6 +137,16 @@ async function configure(step: StartContainer, container: NamedContainer, run: P
   } catch (error) {
     throw error instanceof ContainerConfigError ? new StartError('CreateContainerConfigError', error) : error;
   }
+}
+
+async function readEnvFiles(spec: Container, { dependencies, pod }: PodRun): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const file of envFilesOf(spec)) {
+    const { volumeName, path } = file;
+    const text = await dependencies.volumes.readFile(pod, volumeName, path, maxEnvFileBytes);
+    if (text !== undefined) files.set(envFileKey(file), text);
+  }
+  return files;
 }
 
 async function mountImages(container: NamedContainer, { dependencies, memory, pod }: PodRun): Promise<void> {

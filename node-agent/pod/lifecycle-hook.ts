@@ -39,5 +39,6 @@ async function getOverHttp({ hook, container, run, timeoutMs }: HookRequest): Pr
   if (hook.httpGet === undefined || address === undefined) throw new HookError('the pod has no address');
   const port = resolvePort(hook.httpGet.port, container);
   const result = await checks.httpGet({ action: { ...hook.httpGet, port }, address, timeoutMs });
-  if (result.outcome !== 'success') throw new HookError(result.message);
+  // A hook has been told when it answers, whatever it answers.
+  if (result.outcome === 'failure' && result.httpStatus === undefined) throw new HookError(result.message);
 }

@@ -62,6 +62,8 @@ export class PodProbes {
         this.#wake();
       },
       onFailure: (message) => this.#run.report({ type: 'Warning', reason: 'Unhealthy', message, container }),
+      onWarning: (message) =>
+        this.#run.report({ type: 'Warning', reason: 'ProbeWarning', message, container }),
     });
     this.#sessions.set(instance.id, session);
     session.start();

@@ -6,7 +6,7 @@ import type { CheckResult, HttpCheckRequest } from './probe-checks.ts';
 const maxBodyBytes = 10 * 1024;
 const maxRedirects = 10;
 
-/** Status 200 to 399 is success. Redirects are followed on the same host; one to another host is a success as it is. */
+/** Status 200 to 399 is success. Redirects are followed on the same host; one to another host is a success with a warning. */
 export async function httpCheck(
   clock: Clock,
   { action, address, timeoutMs }: HttpCheckRequest,
@@ -51,13 +51,14 @@ async function follow(visit: Visit, redirects: number): Promise<CheckResult> {
   const target = answer.location === undefined ? undefined : new URL(answer.location, visit.url);
   if (answer.status >= 300 && answer.status < 400 && target !== undefined) {
     if (target.hostname !== new URL(visit.url).hostname)
-      return { outcome: 'success', message: 'Probe terminated redirects, Response body: ' };
+      return { outcome: 'warning', message: `Probe terminated redirects, Response body: ${answer.body}` };
     if (redirects >= maxRedirects)
       return { outcome: 'failure', message: `stopped after ${maxRedirects} redirects` };
     return follow({ ...visit, url: target.href }, redirects + 1);
   }
   if (answer.status >= 200 && answer.status < 400) return { outcome: 'success', message: answer.body };
-  return { outcome: 'failure', message: `HTTP probe failed with statuscode: ${answer.status}` };
+  const message = `HTTP probe failed with statuscode: ${answer.status}`;
+  return { outcome: 'failure', message, httpStatus: answer.status };
 }
 
 type Answer =

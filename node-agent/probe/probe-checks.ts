@@ -6,10 +6,15 @@ import { grpcCheck } from './grpc-check.ts';
 import { httpCheck } from './http-check.ts';
 import { tcpCheck } from './tcp-check.ts';
 
-/** `unknown`: the check itself could not be made; it neither counts for nor against the container. */
+/**
+ * `warning`: a success that an event tells of. `unknown`: the check itself could not be made; it neither counts for nor
+ * against the container.
+ */
 export interface CheckResult {
-  readonly outcome: 'success' | 'failure' | 'unknown';
+  readonly outcome: 'success' | 'warning' | 'failure' | 'unknown';
   readonly message: string;
+  /** Of an answer that is taken for a failure. */
+  readonly httpStatus?: number | undefined;
 }
 
 /** One check of each kind, from the node to the pod. None rejects. */

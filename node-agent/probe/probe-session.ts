@@ -28,6 +28,8 @@ export interface ProbeSessionOptions {
   readonly onFact: (fact: ProbeFact) => void;
   /** Text of the `Unhealthy` event. */
   readonly onFailure: (message: string) => void;
+  /** Told of a check that passed, but not as it should. */
+  readonly onWarning: (message: string) => void;
 }
 
 interface Series {
@@ -127,7 +129,9 @@ export class ProbeSession {
     if (outcome === 'failure' && this.#isEarly(kind, series)) return;
     if (outcome === 'failure')
       this.#options.onFailure(`${label} failed: ${message.slice(0, maxMessageCharacters)}`);
-    series.count = countResult(series.count, outcome);
+    if (outcome === 'warning')
+      this.#options.onWarning(`${label} warning: ${message.slice(0, maxMessageCharacters)}`);
+    series.count = countResult(series.count, outcome === 'failure' ? 'failure' : 'success');
     const decision = decisionOf(series.count, series.probe);
     if (decision === 'success') series.hasPassed = true;
     if (decision !== undefined) this.#decide(kind, decision);

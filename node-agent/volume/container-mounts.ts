@@ -1,4 +1,5 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, EphemeralContainer, Pod, Volume, VolumeMount } from '../../api/generated/core-v1.ts';
 import { codeOf } from '../../base/invariant.ts';
@@ -91,6 +92,25 @@ async function refuseEscape(base: string, subPath: string): Promise<void> {
       throw new VolumeError(`subPath "${subPath}" leads out of the volume`);
     return;
   }
+}
+
+/**
+ * Text of a file of a volume; undefined where there is none, it is no plain file, leads out of the volume, or is too large.
+ * A pod may change links while they are followed: what was opened must lie inside.
+ */
+export async function readVolumeFile(
+  root: string,
+  path: string,
+  maxBytes: number,
+): Promise<string | undefined> {
+  const base = await realpathIfThere(root);
+  const found = await realpathIfThere(join(root, path));
+  if (base === undefined || found === undefined) return undefined;
+  await using file = await open(found, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const opened = await readlink(`/proc/self/fd/${file.fd}`);
+  if (!opened.startsWith(`${base}/`) || !(await file.stat()).isFile()) return undefined;
+  const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(maxBytes + 1), position: 0 });
+  return bytesRead > maxBytes ? undefined : buffer.subarray(0, bytesRead).toString();
 }
 
 async function realpathIfThere(path: string): Promise<string | undefined> {

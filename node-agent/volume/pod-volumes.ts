@@ -5,7 +5,7 @@ import type { RunnableImages } from '../runtime/runnable-image.ts';
 import type { Mount } from '../runtime/runtime.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { ensureClaimedDirectory } from './claimed-directory.ts';
-import { mountsOf } from './container-mounts.ts';
+import { mountsOf, readVolumeFile } from './container-mounts.ts';
 import { ensureEmptyDir, removeVolumes } from './empty-dir.ts';
 import { checkHostPath } from './host-path.ts';
 import { ensureImageVolume } from './image-volume.ts';
@@ -97,6 +97,12 @@ export class PodVolumes {
     environment: ReadonlyMap<string, string>,
   ): Promise<Mount[]> {
     return mountsOf({ pod, container, environment, pathOf: (volume) => this.#pathOf(pod, volume) });
+  }
+
+  /** Text of a file in one of the pod's volumes; undefined when there is none, or none that can be read. */
+  async readFile(pod: Pod, volumeName: string, path: string, maxBytes: number): Promise<string | undefined> {
+    const volume = pod.spec.volumes?.find(({ name }) => name === volumeName);
+    return volume === undefined ? undefined : readVolumeFile(this.#pathOf(pod, volume), path, maxBytes);
   }
 
   async unmount(podUid: string): Promise<void> {

@@ -13,11 +13,11 @@ import { type AgentHost, startAgentHost } from '../support/agent-host.ts';
 import { eventually } from '../support/eventually.ts';
 import { shellContainer, untilPod } from '../support/host-pods.ts';
 
-async function portOf(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
+async function portOf(server: Server, address = '127.0.0.1'): Promise<number> {
+  server.listen(0, address);
   await once(server, 'listening');
-  const address = server.address() as AddressInfo;
-  return address.port;
+  const bound = server.address() as AddressInfo;
+  return bound.port;
 }
 
 const host = '127.0.0.1';
@@ -27,6 +27,7 @@ describe('a check over the network', () => {
   it('takes 200 to 399 for success and follows redirects on the same host', async () => {
     const server = createHttpServer((request, response) => {
       if (request.url === '/moved') response.writeHead(302, { location: '/fine' });
+      else if (request.url === '/away') response.writeHead(302, { location: 'http://192.0.2.1/' });
       else response.writeHead(request.url === '/bad' ? 503 : 200);
       if (request.url !== '/silent') response.end('body');
     });
@@ -35,9 +36,12 @@ describe('a check over the network', () => {
       httpCheck(systemClock, { action: { port, path }, address: host, timeoutMs });
     expect(await get('/fine')).toEqual({ outcome: 'success', message: 'body' });
     expect((await get('moved')).outcome).toBe('success');
+    const message = 'Probe terminated redirects, Response body: body';
+    expect(await get('/away')).toEqual({ outcome: 'warning', message });
     expect(await get('/bad')).toEqual({
       outcome: 'failure',
       message: 'HTTP probe failed with statuscode: 503',
+      httpStatus: 503,
     });
     expect((await get('/silent')).message).toContain('context deadline exceeded');
     server.closeAllConnections();
@@ -119,6 +123,33 @@ describe('the probes of a container', () => {
     const startedMs = performance.now();
     await until('slow', ({ status }) => status?.containerStatuses?.[0]?.ready === true);
     expect(performance.now() - startedMs).toBeLessThan(8_000);
+  });
+
+  it('tell of a redirect that leads away, and a hook is done when it is answered', async () => {
+    await using server = createHttpServer((request, response) => {
+      if (request.url === '/away') response.writeHead(302, { location: 'http://192.0.2.1/' });
+      else response.writeHead(404);
+      response.end();
+    });
+    const serverIp = agent.nodeIp.replace(/\d+$/, '1');
+    const port = await portOf(server, serverIp);
+    const script = 'while true; do sleep 0.1; done';
+    await agent.createPod('led-away', {
+      containers: [
+        shellContainer(script, {
+          readinessProbe: { httpGet: { host: serverIp, port, path: '/away' } },
+          lifecycle: { postStart: { httpGet: { host: serverIp, port, path: '/hook' } } },
+        }),
+      ],
+    });
+    const { status } = await until('led-away', (pod) => pod.status?.containerStatuses?.[0]?.ready === true);
+    expect(status?.containerStatuses?.[0]?.restartCount).toBe(0);
+    await eventually(async () => {
+      const { items } = await agent.client.list(events, { namespace: 'default' });
+      expect(items.map(({ reason, message }) => `${reason} ${message}`)).toContain(
+        'ProbeWarning Readiness probe warning: Probe terminated redirects, Response body: ',
+      );
+    });
   });
 
   it('restart it when it is dead', async () => {

@@ -239,6 +239,33 @@ describe('the identity of a pod', () => {
 });
 
 describe('the configuration of a container', () => {
+  it('comes from a file that another container has written, and from no other file', async () => {
+    const variable = (name: string, path: string) => ({
+      name,
+      valueFrom: { fileKeyRef: { volumeName: 'v', path, key: name, optional: true } },
+    });
+    const volumeMounts = [{ name: 'v', mountPath: '/v' }];
+    const write = "cd /v; echo A=one > x.env; echo B='two' >> x.env; ln -s /etc/hosts out.env; mkdir dir.env";
+    await host.createPod('told', {
+      restartPolicy: 'Never',
+      volumes: [{ name: 'v', emptyDir: {} }],
+      initContainers: [shellContainer(write, { name: 'write', volumeMounts })],
+      containers: [
+        shellContainer('echo "$A $B [$C$D$E]" > /dev/termination-log', {
+          env: [
+            variable('A', 'x.env'),
+            variable('B', 'x.env'),
+            variable('C', 'none.env'),
+            variable('D', 'out.env'),
+            variable('E', 'dir.env'),
+          ],
+        }),
+      ],
+    });
+    expect(await output('told')).toBe('one two []\n');
+    await remove('told');
+  });
+
   it('comes from objects, and names the one that is missing', async () => {
     const env = [{ name: 'V', valueFrom: { configMapKeyRef: { name: 'env', key: 'v' } } }];
     await host.createPod('refers', {

@@ -32,6 +32,7 @@ const programs = [
   'sleep',
   'cat',
   'ls',
+  'ln',
   'id',
   'stty',
   'head',
