@@ -52,6 +52,8 @@ export interface ApiClientOptions {
   readonly failFast?: boolean | undefined;
   /** How often the server is pinged while nothing waits for its answer; each second unless given. */
   readonly pingPeriodMs?: (() => number) | undefined;
+  /** Of the lines of watches. */
+  readonly decode?: DecodeLine | undefined;
 }
 
 /** An `ApiClient` that owns its connection. */
@@ -87,7 +89,7 @@ export function createApiClient(options: ApiClientOptions): RenewableApiClient {
       ...(config.token === undefined ? {} : { authorization: `Bearer ${config.token}` }),
     },
   });
-  const client = createApiClientOver(transport, () => connection.close());
+  const client = createApiClientOver(transport, () => connection.close(), options.decode);
   return Object.assign(client, { renew: (next: ClientConfig) => connection.renew(next) });
 }
 

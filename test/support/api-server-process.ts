@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
+import { type ApiClientOptions, type ClosableApiClient, createApiClient } from '../../client/http-client.ts';
 import { loadKubeconfig } from '../../client/kubeconfig.ts';
 import { nodeOptionsOf } from '../../deploy/node-options.ts';
 import { eventually, FinalError, startDeadlineMs } from './eventually.ts';
@@ -97,7 +97,10 @@ export class ApiServerProcess {
   }
 
   /** A client with the identity of `user`: `admin`, `scheduler`, `controllers`, ... Closed by `stop`. */
-  async client(user = 'admin', options: { readonly failFast?: boolean } = {}): Promise<ClosableApiClient> {
+  async client(
+    user = 'admin',
+    options: Pick<ApiClientOptions, 'failFast' | 'decode'> = {},
+  ): Promise<ClosableApiClient> {
     const config = await loadKubeconfig(this.kubeconfig(user));
     const client = createApiClient({
       ...{ config, clock: systemClock, logger: silentLogger, userAgent: 'test' },

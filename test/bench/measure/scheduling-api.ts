@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Pod } from '../../../api/generated/core-v1.ts';
 import {
   nodes,
   pods,
@@ -12,19 +11,20 @@ import {
   namespaces as spaces,
 } from '../../../api/generated/resources.ts';
 import { delay, systemClock } from '../../../base/clock.ts';
-import { silentLogger } from '../../../base/logger.ts';
-import { systemRandom } from '../../../base/random.ts';
 import type { ApiClient } from '../../../client/client.ts';
-import { Informer } from '../../../client/informer.ts';
 import { nodeOptionsOf } from '../../../deploy/node-options.ts';
 import { ApiServerProcess } from '../../support/api-server-process.ts';
 import { EtcdProcess } from '../../support/etcd-process.ts';
 import { aPod, type PodDraft } from '../../support/scheduling-objects.ts';
 import { ensureServiceAccount } from '../../support/service-account.ts';
 import { inParallel, usageOf } from './api-load.ts';
+import { BoundPods, decodePodLine } from './bound-pods.ts';
 import { MachineUse } from './machine-use.ts';
 import { createNodes, HollowNodes, labelNodes, requestsInFlight } from './scheduling-nodes.ts';
 import { namespaces, perfPod } from './scheduling-workloads.ts';
+
+/** Longer than an event waits for others. */
+const quietMs = 500;
 
 export interface Backlog {
   readonly podsPerSecond: number;
@@ -53,26 +53,34 @@ export class SchedulingBench {
   readonly client: ApiClient;
   readonly #nodeCount: number;
   readonly #abort = new AbortController();
-  readonly #bound = new Map<string, number>();
+  readonly #bound: BoundPods;
   readonly #there = new Set<string>();
   #hollow: HollowNodes | undefined;
   #scheduler: ChildProcess | undefined;
   #watching: Promise<void> = Promise.resolve();
-  #wake: () => void = () => undefined;
   #zones: string | undefined;
 
-  private constructor(etcd: EtcdProcess, server: ApiServerProcess, client: ApiClient, nodeCount: number) {
-    this.etcd = etcd;
-    this.#server = server;
-    this.client = client;
-    this.#nodeCount = nodeCount;
+  private constructor(options: {
+    readonly etcd: EtcdProcess;
+    readonly server: ApiServerProcess;
+    readonly client: ApiClient;
+    /** Its own connection: what is seen is not held up by what is created. */
+    readonly watcher: ApiClient;
+    readonly nodeCount: number;
+  }) {
+    this.etcd = options.etcd;
+    this.#server = options.server;
+    this.client = options.client;
+    this.#bound = new BoundPods(options.watcher);
+    this.#nodeCount = options.nodeCount;
   }
 
   static async start(nodeCount: number, kind: 'objects' | 'hollow' = 'objects'): Promise<SchedulingBench> {
     const etcd = await EtcdProcess.start({ fsync: true });
     const server = await ApiServerProcess.start({ etcdServers: etcd.url });
     const client = await server.client();
-    const bench = new SchedulingBench(etcd, server, client, nodeCount);
+    const watcher = await server.client('admin', { decode: decodePodLine });
+    const bench = new SchedulingBench({ etcd, server, client, watcher, nodeCount });
     for (const name of Object.values(namespaces)) {
       await client.create(spaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name }, spec: {} });
       await ensureServiceAccount(client, name);
@@ -82,7 +90,7 @@ export class SchedulingBench {
     });
     if (kind === 'hollow') bench.#hollow = await HollowNodes.start(server, client, nodeCount);
     else await bench.#createNodes();
-    bench.#watching = bench.#watch();
+    bench.#watching = bench.#bound.run(bench.#abort.signal);
     bench.#startScheduler();
     await bench.bind('warm-up', 1);
     return bench;
@@ -121,7 +129,7 @@ export class SchedulingBench {
       await this.#create(`${prefix}-${i}`, draft);
     });
     await this.#whenBound(prefix, count);
-    return [...created].map(([name, atMs]) => [atMs, this.#bound.get(name) ?? Number.NaN]);
+    return [...created].map(([name, atMs]) => [atMs, this.#bound.atMs(name) ?? Number.NaN]);
   }
 
   /** Pods that have their nodes before others come; those that are there already are not made again. */
@@ -194,7 +202,7 @@ export class SchedulingBench {
     await this.#create(name, perfPod());
     const startMs = performance.now();
     this.#startScheduler();
-    while (!this.#bound.has(name)) await this.#nextBound();
+    await this.#bound.whenBound(name);
     return (performance.now() - startMs) / 1_000;
   }
 
@@ -252,30 +260,18 @@ export class SchedulingBench {
     this.#scheduler = spawn(process.execPath, args, { stdio: 'inherit' });
   }
 
-  /** An informer, because a stream that falls behind is closed and has to be begun again. */
-  #watch(): Promise<void> {
-    const informer = new Informer({
-      ...{ client: this.client, type: pods, selection: {} },
-      ...{ clock: systemClock, random: systemRandom, logger: silentLogger },
-    });
-    const look = ({ metadata: { name }, spec: { nodeName = '' } }: Pod): void => {
-      if (nodeName === '' || this.#bound.has(name)) return;
-      this.#bound.set(name, performance.now());
-      this.#wake();
-    };
-    informer.addHandler({ onAdd: look, onUpdate: (_previous, pod) => look(pod) });
-    return informer.run(this.#abort.signal);
-  }
-
-  /** Looks at each pod once: what has been seen bound is not asked about again. */
   async #whenBound(prefix: string, count: number): Promise<void> {
-    for (let i = 0; i < count; i += 1) while (!this.#bound.has(`${prefix}-${i}`)) await this.#nextBound();
+    for (let i = 0; i < count; i += 1) await this.#bound.whenBound(`${prefix}-${i}`);
   }
 
-  #nextBound(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
+  /** Events are written behind what they tell of: resolves when no more come. */
+  async whenTold(): Promise<void> {
+    for (let [before, now] = [-1, 0]; before !== now; ) {
+      await delay(systemClock, quietMs, this.#abort.signal);
+      const { body } = await this.client.request({ method: 'GET', path: '/api/v1/events?limit=1' });
+      const { items, metadata } = JSON.parse(body.toString());
+      [before, now] = [now, items.length + (metadata.remainingItemCount ?? 0)];
+    }
   }
 }
 
