@@ -4,6 +4,8 @@ import type { Clock } from '../base/clock.ts';
 const burst = 25;
 const refillEveryMs = 300_000;
 const maxTracked = 4_096;
+/** Forgotten at a time: to find the oldest of a map takes as long as many have been deleted from its beginning. */
+const forgottenAtOnce = 1_024;
 
 interface Bucket {
   tokens: number;
@@ -36,9 +38,10 @@ export class EventRateLimit {
   #touch(objectUid: string, bucket: Bucket): void {
     this.#buckets.delete(objectUid);
     this.#buckets.set(objectUid, bucket);
+    if (this.#buckets.size <= maxTracked) return;
     for (const oldest of this.#buckets.keys()) {
-      if (this.#buckets.size <= maxTracked) return;
       this.#buckets.delete(oldest);
+      if (this.#buckets.size <= maxTracked - forgottenAtOnce) return;
     }
   }
 }
