@@ -1,4 +1,6 @@
 import type { Container, EphemeralContainer, PodSpec, PodStatus } from '../../api/generated/core-v1.ts';
+import { unsupported } from './field-error.ts';
+import type { FieldError } from './strategy.ts';
 
 type AnyContainer = Container | EphemeralContainer;
 
@@ -48,4 +50,24 @@ export function dropDisabledStatusFields(next: PodStatus, current: PodStatus | u
   for (const list of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const)
     for (const { volumeMounts } of next[list] ?? [])
       for (const mount of volumeMounts ?? []) delete mount.volumeStatus;
+}
+
+const comparisons: ReadonlySet<string> = new Set(['Lt', 'Gt']);
+const compares = ({ tolerations }: PodSpec): boolean =>
+  (tolerations ?? []).some(({ operator = '' }) => comparisons.has(operator));
+
+/**
+ * Values that only such a feature would allow are refused, unless the pod has them already: tolerations that compare
+ * (TaintTolerationComparisonOperators), and volumes labelled by a mount option (SELinuxMount).
+ */
+export function refuseDisabled(next: PodSpec, field: string, current?: PodSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  if (current === undefined || !compares(current))
+    for (const [index, { operator = '' }] of (next.tolerations ?? []).entries())
+      if (comparisons.has(operator))
+        errors.push(unsupported(`${field}.tolerations[${index}].operator`, operator, ['Equal', 'Exists']));
+  const policy = next.securityContext?.seLinuxChangePolicy;
+  if (policy === 'MountOption' && current?.securityContext?.seLinuxChangePolicy === undefined)
+    errors.push(unsupported(`${field}.securityContext.seLinuxChangePolicy`, policy, ['Recursive']));
+  return errors;
 }

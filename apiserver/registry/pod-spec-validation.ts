@@ -187,21 +187,6 @@ function validateNames(spec: PodSpec, field: string): FieldError[] {
   return errors;
 }
 
-const plainOperators = ['Equal', 'Exists'];
-const comparisons: ReadonlySet<string> = new Set(['Lt', 'Gt']);
-
-/** TaintTolerationComparisonOperators is off in Kubernetes 1.36: `Lt` and `Gt` stay only where they are already. */
-export function refuseComparisons(
-  tolerations: readonly Toleration[] = [],
-  field: string,
-  current: readonly Toleration[] = [],
-): FieldError[] {
-  if (current.some(({ operator }) => comparisons.has(operator ?? ''))) return [];
-  return tolerations.flatMap(({ operator = '' }, index) =>
-    comparisons.has(operator) ? [unsupported(`${field}[${index}].operator`, operator, plainOperators)] : [],
-  );
-}
-
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
 export function validateTolerations(tolerations: readonly Toleration[], field: string): FieldError[] {
@@ -232,7 +217,7 @@ function validateToleration(toleration: Toleration, path: string): FieldError[] 
     if (problems.length > 0) errors.push(invalid(`${path}.operator`, value, problems.join(';')));
   }
   if (!['', 'Equal', 'Exists', 'Lt', 'Gt'].includes(operator))
-    errors.push(unsupported(`${path}.operator`, operator, plainOperators));
+    errors.push(unsupported(`${path}.operator`, operator, ['Equal', 'Exists']));
   if (effect !== '' && !effects.includes(effect)) errors.push(unsupported(`${path}.effect`, effect, effects));
   return errors;
 }

@@ -153,20 +153,26 @@ describe('a field of a feature that is off', () => {
     expect(changed(using)).toEqual(using);
   });
 
-  it('compares no tolerations, unless the pod has such one already', () => {
-    const tolerations = [{ key: 'k', operator: 'Gt', value: '1' }];
+  it.each<[string, Partial<PodSpec>, string]>([
+    [
+      'compares no tolerations',
+      { tolerations: [{ key: 'k', operator: 'Gt', value: '1' }] },
+      'spec.tolerations[0].operator: Unsupported value: "Gt": supported values: "Equal", "Exists"',
+    ],
+    [
+      'mounts no labels',
+      { securityContext: { seLinuxChangePolicy: 'MountOption' } },
+      'spec.securityContext.seLinuxChangePolicy: Unsupported value: "MountOption": supported values: "Recursive"',
+    ],
+  ])('%s, unless the pod does so already', (_, spec, problem) => {
+    const main = { ...context, subresource: '' };
     const told = (current: Partial<PodSpec>): string[] =>
-      (
-        podRules.validateUpdate?.(podOf({ tolerations }, {}), podOf(current, {}), {
-          ...context,
-          subresource: '',
-        }) ?? []
-      ).map(({ field, message }) => `${field}: ${message}`);
-    const problem =
-      'spec.tolerations[0].operator: Unsupported value: "Gt": supported values: "Equal", "Exists"';
+      (podRules.validateUpdate?.(podOf(spec, {}), podOf(current, {}), main) ?? []).map(
+        ({ field, message }) => `${field}: ${message}`,
+      );
     expect(told({})).toContain(problem);
-    expect(told({ tolerations })).toEqual([]);
-    const created = podRules.validateCreate?.(podOf({ tolerations }, {})) ?? [];
+    expect(told(spec)).toEqual([]);
+    const created = podRules.validateCreate?.(podOf(spec, {})) ?? [];
     expect(created.map(({ field, message }) => `${field}: ${message}`)).toEqual([problem]);
   });
 });

@@ -1,9 +1,10 @@
 import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import type { LabelSelector } from '../../api/generated/meta-v1.ts';
 import { fromLabelSelector, matchesSelector } from '../../api/selector.ts';
+import { refuseDisabled } from './disabled-fields.ts';
 import { forbidden } from './field-error.ts';
 import { validateAnnotations, validateLabels } from './object-meta.ts';
-import { refuseComparisons, validatePodSpec } from './pod-spec-validation.ts';
+import { validatePodSpec } from './pod-spec-validation.ts';
 import type { FieldError } from './strategy.ts';
 
 export function validateTemplate(template: PodTemplateSpec, field: string): FieldError[] {
@@ -11,7 +12,7 @@ export function validateTemplate(template: PodTemplateSpec, field: string): Fiel
     ...validateLabels(template.metadata?.labels, `${field}.labels`),
     ...validateAnnotations(template.metadata?.annotations, `${field}.annotations`),
     ...validatePodSpec(template.spec ?? { containers: [] }, `${field}.spec`),
-    ...refuseComparisons(template.spec?.tolerations, `${field}.spec.tolerations`),
+    ...refuseDisabled(template.spec ?? { containers: [] }, `${field}.spec`),
     ...((template.spec?.ephemeralContainers ?? []).length > 0
       ? [forbidden(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]
       : []),

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Container, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../../api/generated/core-v1.ts';
 import { validateContainers } from './container-validation.ts';
+import { refuseDisabled } from './disabled-fields.ts';
 import { forbidden, invalid } from './field-error.ts';
 import { qosClassOf } from './pod-qos.ts';
-import { refuseComparisons } from './pod-spec-validation.ts';
 import type { FieldError } from './strategy.ts';
 
 const mutableFields =
@@ -11,10 +11,7 @@ const mutableFields =
 
 /** A pod's spec is fixed but for images, a shorter deadline, more tolerations and what a gated pod may narrow. */
 export function validatePodUpdate(next: Pod, current: Pod): FieldError[] {
-  const errors = [
-    ...validateMirrorKept(next, current),
-    ...refuseComparisons(next.spec.tolerations, 'spec.tolerations', current.spec.tolerations),
-  ];
+  const errors = [...validateMirrorKept(next, current), ...refuseDisabled(next.spec, 'spec', current.spec)];
   const lengths = ['containers', 'initContainers'] as const;
   for (const name of lengths)
     if ((next.spec[name] ?? []).length !== (current.spec[name] ?? []).length)

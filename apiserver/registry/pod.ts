@@ -2,7 +2,7 @@ import type { Container, Pod, PodCondition } from '../../api/generated/core-v1.t
 import { pods } from '../../api/generated/resources.ts';
 import { toTime } from '../../base/clock.ts';
 import { validateImageTexts } from './container-validation.ts';
-import { dropDisabledFields, dropDisabledStatusFields } from './disabled-fields.ts';
+import { dropDisabledFields, dropDisabledStatusFields, refuseDisabled } from './disabled-fields.ts';
 import { forbidden, invalid } from './field-error.ts';
 import type { KindRules } from './kind-rules.ts';
 import { mergeLabelKeys } from './label-key-merge.ts';
@@ -14,7 +14,7 @@ import {
   setPodSpecDefaults,
   setRequestsFromLimits,
 } from './pod-spec-defaults.ts';
-import { refuseComparisons, validatePodSpec } from './pod-spec-validation.ts';
+import { validatePodSpec } from './pod-spec-validation.ts';
 import { keepObservedGenerations, validatePodStatusUpdate } from './pod-status-validation.ts';
 import { validateEphemeralUpdate, validatePodUpdate, validateResize } from './pod-update.ts';
 import { podWarnings } from './pod-warnings.ts';
@@ -97,7 +97,7 @@ function validateNew({ spec }: Pod): FieldError[] {
     errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
   if ((spec.nodeName ?? '') !== '' && (spec.schedulingGates ?? []).length > 0)
     errors.push(forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
-  return [...errors, ...refuseComparisons(spec.tolerations, 'spec.tolerations')];
+  return [...errors, ...refuseDisabled(spec, 'spec')];
 }
 
 function prepareForUpdate(next: Pod, current: Pod, context: WriteContext): void {
