@@ -7,6 +7,7 @@ import type { KindRules } from './kind-rules.ts';
 import { qualifiedNameProblems } from './names.ts';
 import { roundToMillis } from './pod-spec-defaults.ts';
 import {
+  amountOf,
   isOvercommitAllowed,
   validateContainerResourceName,
   validateResourceName,
@@ -118,7 +119,7 @@ function validateBounds(limit: LimitRangeItem, path: string): FieldError[] {
 function validateAmounts(limit: LimitRangeItem, name: string, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const textOf = (list: ListName): string | undefined =>
-    limit.type === 'Pod' && list.startsWith('default') ? undefined : limit[list]?.[name];
+    limit.type === 'Pod' && list.startsWith('default') ? undefined : amountOf(limit[list], name);
   for (const [lessList, moreList, told, message] of orders) {
     const [less, more] = [textOf(lessList), textOf(moreList)];
     if (less === undefined || more === undefined || compare(less, more) <= 0) continue;

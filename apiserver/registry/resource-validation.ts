@@ -51,6 +51,12 @@ export const isExtendedResource = (name: string): boolean =>
   !isNative(name) && !name.startsWith('requests.') && qualifiedNameProblems(`requests.${name}`).length === 0;
 export const isOvercommitAllowed = (name: string): boolean => isNative(name) && !isHugePages(name);
 
+/** What a list says of a name, and not what every object has under it (`constructor`). */
+export const amountOf = (
+  list: Readonly<Record<string, string>> | undefined,
+  name: string,
+): string | undefined => (list !== undefined && Object.hasOwn(list, name) ? list[name] : undefined);
+
 /** A resource name anywhere: in quotas, on nodes. */
 export function validateResourceName(name: string, field: string): FieldError[] {
   const problems = qualifiedNameProblems(name);
@@ -134,7 +140,7 @@ export function validatePodResources(spec: PodSpec, field: string): FieldError[]
     errors.push(forbidden(`${field}.claims`, 'claims cannot be set for Resources at pod-level'));
   errors.push(...validateResources(resources, field, validatePodResourceName));
   for (const [name, needed] of podResourceList({ ...spec, resources: undefined }, 'requests')) {
-    const given = resources.requests?.[name];
+    const given = amountOf(resources.requests, name);
     if (given !== undefined && compareQuantities(needed, parseQuantity(given)) > 0)
       errors.push(
         invalid(
@@ -146,7 +152,7 @@ export function validatePodResources(spec: PodSpec, field: string): FieldError[]
   }
   for (const [index, container] of (spec.containers ?? []).entries())
     for (const [name, amount] of Object.entries(container.resources?.limits ?? {})) {
-      const limit = resources.limits?.[name];
+      const limit = amountOf(resources.limits, name);
       if (limit !== undefined && compareQuantities(parseQuantity(amount), parseQuantity(limit)) > 0)
         errors.push(
           invalid(

@@ -250,6 +250,22 @@ describe('workloads', () => {
     expect(generation(judges.DaemonSet.updated({ spec: good }, claimed, 'status'))).toBe('1');
   });
 
+  it('take a resource by the name of what every object has for a resource', () => {
+    const named = { constructor: '1' };
+    const container = { ...podSpec.containers[0], resources: { limits: named } };
+    const spec = { containers: [container], resources: { limits: { cpu: '1' } } };
+    expect(judges.Deployment.ofNew({ spec: { ...good, template: { metadata: { labels }, spec } } })).toEqual([
+      expect.stringContaining('resources.limits[constructor]: Invalid value: "constructor": must be a'),
+      expect.stringContaining('resources.limits[constructor]: Invalid value: "constructor": must be a'),
+    ]);
+    const limits = new Judge('', 'v1', 'limitranges');
+    const limit = { type: 'Pod', min: named, max: { cpu: '1' } };
+    const wrong = expect.stringContaining(
+      'spec.limits[0].min[constructor]: Invalid value: "constructor": must be',
+    );
+    expect(limits.ofNew({ spec: { limits: [limit] } })).toEqual([wrong, wrong]);
+  });
+
   it('warn of names that pods will carry', () => {
     const dotted = { metadata: { name: 'a.b' }, spec: good };
     const warning =
