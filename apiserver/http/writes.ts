@@ -17,9 +17,11 @@ import { collectList, type ReadDependencies, shapedAnswer } from './reads.ts';
 import { negotiateList, sendShapedList } from './shaped-list.ts';
 import { parseWriteOptions, type WriteOptions } from './write-options.ts';
 
-/** Lost races of an update that names no version. */
-const unconditionalAttempts = 20;
-const patchAttempts = 5;
+/**
+ * Lost races of a write that names no version: it is tried until it arrives, for nobody who sends it is ready
+ * for a conflict. One of those that race wins each time, so that this is more than can be under way at once.
+ */
+export const unversionedAttempts = 1_000;
 
 export interface WriteDependencies extends ReadDependencies {
   readonly authorizer: Authorizer;
@@ -55,7 +57,7 @@ export async function updateResource(deps: WriteDependencies, request: ResourceR
     ...{ strategy, user, namespace: info.namespace, name: info.name, subresource: info.subresource },
     dryRun: options.dryRun,
     fieldManager: fieldManagerOf(options.fieldManager, headers),
-    attempts: unconditionalAttempts,
+    attempts: unversionedAttempts,
     next: (current) => checkUid(request, cloneJson(decoded.object), current),
     whenAbsent: creates ? () => created(deps, request, () => cloneJson(decoded.object)) : undefined,
   });
@@ -106,7 +108,7 @@ export async function patchResource(deps: WriteDependencies, request: ResourceRe
     ...{ strategy, user, namespace: info.namespace, name: info.name, subresource: info.subresource },
     dryRun: options.dryRun,
     fieldManager: fieldManagerOf(options.fieldManager, headers),
-    attempts: patchAttempts,
+    attempts: unversionedAttempts,
     next: (current) => {
       const patched = patchOnce(deps, request, options, current);
       warnings.splice(0, warnings.length, ...patched.warnings);
@@ -133,7 +135,7 @@ async function applyResource(deps: WriteDependencies, request: ResourceRequest):
   };
   const written = await deps.store.mutate({
     ...{ strategy, user, namespace, name, subresource, dryRun, fieldManager, fieldsTracked: true },
-    attempts: patchAttempts,
+    attempts: unversionedAttempts,
     next: apply,
     whenAbsent: subresource === '' ? () => created(deps, request, () => apply(undefined)) : undefined,
   });

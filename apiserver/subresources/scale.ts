@@ -9,7 +9,7 @@ import { negotiate } from '../http/negotiation.ts';
 import type { SubresourceRoutes } from '../http/router.ts';
 import { parseWriteOptions } from '../http/write-options.ts';
 import type { WriteDependencies } from '../http/writes.ts';
-import { patchTypes, unsupportedPatch } from '../http/writes.ts';
+import { patchTypes, unsupportedPatch, unversionedAttempts } from '../http/writes.ts';
 import { applyPatchType } from '../patch/apply/apply.ts';
 import { applyPatch, mergePatchType } from '../patch/patch.ts';
 import { parseObject } from '../store/object-source.ts';
@@ -21,7 +21,6 @@ const scaleKind = {
   kind: 'Scale',
   schema: 'io.k8s.api.autoscaling.v1.Scale',
 };
-const attempts = 5;
 
 interface Scalable {
   readonly spec?: { readonly replicas?: number; readonly selector?: unknown };
@@ -101,7 +100,7 @@ async function writeScale(
   const { strategy, info, user, headers } = request;
   let warnings: readonly string[] = [];
   const written = await deps.store.mutate({
-    ...{ strategy, user, attempts, dryRun: options.dryRun },
+    ...{ strategy, user, attempts: unversionedAttempts, dryRun: options.dryRun },
     ...{ namespace: info.namespace, name: info.name, subresource: 'scale' },
     fieldManager: fieldManagerOf(options.fieldManager, headers),
     next: (current) => {

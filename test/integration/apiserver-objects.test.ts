@@ -3,15 +3,25 @@ import type { ConfigMap, Namespace } from '../../api/generated/core-v1.ts';
 import { configmaps, deployments, jobs, namespaces, pods } from '../../api/generated/resources.ts';
 import type { NewObject } from '../../api/kind-info.ts';
 import { isAlreadyExists, isConflict, isExpired, isForbidden, isNotFound } from '../../api/status-error.ts';
+import { MemoryStorage } from '../../apiserver/storage/memory-storage.ts';
+import { delay, systemClock } from '../../base/clock.ts';
 import type { ClosableApiClient } from '../../client/http-client.ts';
 import { startApiServer, type TestApiServer } from '../support/api-server.ts';
 import { ensureServiceAccount } from '../support/service-account.ts';
+
+/** As far away as etcd: what comes at once is under way at once. */
+class DistantStorage extends MemoryStorage {
+  override async commit(...args: Parameters<MemoryStorage['commit']>): ReturnType<MemoryStorage['commit']> {
+    await delay(systemClock, 2);
+    return super.commit(...args);
+  }
+}
 
 let server: TestApiServer;
 let admin: ClosableApiClient;
 
 beforeAll(async () => {
-  server = await startApiServer(['host-1']);
+  server = await startApiServer(['host-1'], new DistantStorage());
   admin = await server.clientAs('admin');
   await ensureServiceAccount(admin);
 });
@@ -85,7 +95,7 @@ test('of two updates from one version one wins', async () => {
 test('concurrent patches all arrive', async () => {
   await admin.create(configmaps, aConfigMap('patched'));
   const ref = { namespace: 'default', name: 'patched' };
-  const keys = ['a', 'b', 'c', 'd'];
+  const keys = Array.from({ length: 40 }, (_, at) => `key-${10 + at}`);
   await Promise.all(
     keys.map((key) => admin.patch(configmaps, ref, { type: 'merge', body: { data: { [key]: key } } })),
   );
