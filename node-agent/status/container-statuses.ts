@@ -64,6 +64,7 @@ function containerStatusOf(input: StatusInput, container: NamedContainer): ApiCo
     containerID: toContainerId(last.id),
     started,
     ...resourcesOf(facts, container, last),
+    ...mountsOf(container),
     ...(last.user === undefined ? {} : { user: { linux: userOf(last.user) } }),
   };
 }
@@ -84,6 +85,20 @@ function resourcesOf(
     ...(requests === undefined ? {} : { allocatedResources: requests }),
     resources:
       instance?.state === 'running' ? actualResources(facts, spec, instance) : (spec.resources ?? {}),
+  };
+}
+
+/** What is mounted, and how: no mount here is read-only all the way down. */
+function mountsOf({ spec }: NamedContainer): Pick<ApiContainerStatus, 'volumeMounts'> {
+  const { volumeMounts = [] } = spec;
+  if (volumeMounts.length === 0) return {};
+  const recursiveReadOnly = 'Disabled';
+  return {
+    volumeMounts: volumeMounts.map(({ name, mountPath, readOnly }) => ({
+      name,
+      mountPath,
+      ...(readOnly === true ? { readOnly, recursiveReadOnly } : {}),
+    })),
   };
 }
 
@@ -116,6 +131,7 @@ function neverStarted(input: StatusInput, container: NamedContainer): ApiContain
     imageID: '',
     started: false,
     ...resourcesOf(input.facts, container, undefined),
+    ...mountsOf(container),
   };
 }
 

@@ -54,6 +54,22 @@ describe('podStatusOf', () => {
     expect(compute(pod, ended).phase).toBe('Succeeded');
   });
 
+  it('tells what is mounted, before the container runs and after', () => {
+    const volumeMounts = [
+      { name: 'a', mountPath: '/a' },
+      { name: 'b', mountPath: '/b', readOnly: true },
+    ];
+    const pod = aPod({ containers: [aContainer({ volumeMounts }), aContainer({ name: 'bare' })] });
+    const expected = [
+      { name: 'a', mountPath: '/a' },
+      { name: 'b', mountPath: '/b', readOnly: true, recursiveReadOnly: 'Disabled' },
+    ];
+    for (const memory of [aMemory(), aMemory({ containers: [anInstance()] })]) {
+      const statuses = compute(pod, memory).containerStatuses;
+      expect(statuses?.map((status) => status.volumeMounts)).toEqual([expected, undefined]);
+    }
+  });
+
   it('shows that the image of a volume cannot be had by the containers that mount it', () => {
     const pod = aPod({
       volumes: [{ name: 'data', image: { reference: 'data:1' } }],
