@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyObject } from '../../api/kind-info.ts';
-import { badRequest, conflict, notFound, type StatusError } from '../../api/status-error.ts';
+import { badRequest, conflict, isAlreadyExists, notFound, type StatusError } from '../../api/status-error.ts';
 import { type AdmissionAttributes, toAttributes } from '../admission/admission.ts';
 import type { WriteContext } from '../registry/strategy.ts';
 import { keyOf } from '../storage/keys.ts';
@@ -43,19 +43,30 @@ export async function mutateObject(deps: StoreDependencies, request: MutateReque
   let current = deps.source.cached(strategy, namespace, name);
   current ??= await deps.source.stored(strategy, namespace, name);
   for (let attempt = 0; ; ) {
-    if (current === undefined) return createInstead(deps, request);
-    const written = await attemptUpdate(deps, request, current);
+    const written =
+      current === undefined
+        ? await createInstead(deps, request)
+        : await attemptUpdate(deps, request, current);
     if (written !== stale) return written;
-    if (!current.cached) attempt += 1;
+    if (current?.cached !== true) attempt += 1;
     if (attempt > request.attempts) throw conflict(strategy.kind, name, modified);
     current = await deps.source.stored(strategy, namespace, name);
   }
 }
 
-async function createInstead(deps: StoreDependencies, request: MutateRequest): Promise<Written> {
+async function createInstead(
+  deps: StoreDependencies,
+  request: MutateRequest,
+): Promise<Written | typeof stale> {
   const object = await request.whenAbsent?.();
   if (object === undefined) throw notFound(request.strategy.kind, request.name);
-  return createObject(deps, { ...request, object });
+  try {
+    return await createObject(deps, { ...request, object });
+  } catch (error) {
+    // Somebody else made it first: then it is there to be changed.
+    if (isAlreadyExists(error)) return stale;
+    throw error;
+  }
 }
 
 /** What was read from the cache may be old: an objection raised from it counts only if the store says the same. */

@@ -102,6 +102,21 @@ test('concurrent patches all arrive', async () => {
   expect(Object.keys((await admin.get(configmaps, ref)).data ?? {}).sort()).toEqual(keys);
 });
 
+test('concurrent applies of what is not there yet all arrive', async () => {
+  const keys = Array.from({ length: 8 }, (_, at) => `key-${at}`);
+  const apply = (key: string): Promise<{ readonly status: number }> =>
+    admin.request({
+      method: 'PATCH',
+      path: `/api/v1/namespaces/default/configmaps/applied?fieldManager=${key}`,
+      body: JSON.stringify(aConfigMap('applied', { [key]: key })),
+      headers: { 'content-type': 'application/apply-patch+yaml' },
+    });
+  const answers = await Promise.all(keys.map(apply));
+  expect(answers.map(({ status }) => status).sort()).toEqual([...Array(7).fill(200), 201]);
+  const { data } = await admin.get(configmaps, { namespace: 'default', name: 'applied' });
+  expect(Object.keys(data ?? {}).sort()).toEqual(keys);
+});
+
 test('a dry run changes nothing', async () => {
   await admin.create(configmaps, aConfigMap('dry'), { dryRun: true });
   const ref = { namespace: 'default', name: 'dry' };
