@@ -107,6 +107,12 @@ describe('planReplicas', () => {
     expect(plan(set, [aReplica(0, 'old')], 'old')).toEqual(['create 1 new']);
   });
 
+  it('without a partition makes none from the old template, though the status still counts the one that went', () => {
+    const status = { replicas: 3, currentReplicas: 3 };
+    const set = { ...aSet({ updateStrategy: { type: 'RollingUpdate' } }), status };
+    expect(plan(set, old().slice(0, 2), 'old')).toEqual(['create 2 new']);
+  });
+
   it('never has two pods of a name, and in order only one step at a time', () => {
     const replica = fc.record({
       revision: fc.constantFrom('old', 'new'),

@@ -115,7 +115,9 @@ function planReplica(view: ReplicaView, ordinal: number, pod: Pod | undefined, i
 function versionFor({ set, current, update }: ReplicaView, ordinal: number): Version {
   const { type = 'RollingUpdate', rollingUpdate } = set.spec.updateStrategy ?? {};
   if (type !== 'RollingUpdate' || current.name === update.name) return update;
-  const boundary = rollingUpdate?.partition ?? set.status?.currentReplicas ?? 0;
+  // Kubernetes counts on `status.currentReplicas` without a partition; after a pod without a grace period that is too late,
+  // and the pod would come back as it was for ever.
+  const boundary = rollingUpdate?.partition ?? 0;
   return ordinal < startOrdinal(set) + boundary ? current : update;
 }
 
