@@ -149,7 +149,7 @@ describe('Binder', () => {
 
   it.each([
     ['bound', fail(lost), () => ({ ...three[0], spec: { ...three[0]?.spec, nodeName: 'host-1' } })],
-    ['refused', fail(lost), () => ({ ...three[0], spec: { ...three[0]?.spec, nodeName: 'host-2' } })],
+    ['unanswered', fail(lost), () => ({ ...three[0], spec: { ...three[0]?.spec, nodeName: 'host-2' } })],
     ['gone', fail(lost), fail(notFound(pods, 'a'))],
     ['gone', fail(notFound(pods, 'a')), () => three[0]],
     ['refused', fail(conflict(pods, 'a', 'has a node')), () => three[0]],
@@ -196,6 +196,6 @@ describe('Binder', () => {
       return { ...aPod({ name: 'a' }), metadata: { ...three[0]?.metadata } } as Pod;
     };
     const { outcomes } = await bind(one, { single: fail(lost), read });
-    expect([outcomes, reads]).toEqual([['a refused'], 4]);
+    expect([outcomes, reads]).toEqual([['a unanswered'], 4]);
   });
 });

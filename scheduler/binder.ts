@@ -42,6 +42,8 @@ export type BindOutcome =
    * was refused. To be decided anew.
    */
   | { readonly outcome: 'outdated' }
+  /** No answer came, and the pod was not bound. Nobody has refused it: there is nothing to tell of. */
+  | { readonly outcome: 'unanswered' }
   | { readonly outcome: 'refused'; readonly error: unknown };
 
 /** How far this scheduler has seen the pods. */
@@ -272,23 +274,23 @@ export class Binder {
 
   async #outcomeOf(order: Order, error: unknown): Promise<BindOutcome> {
     if (isNotFound(error)) return { outcome: 'gone' };
-    return isTransportError(error) ? this.#findOut(order, error) : { outcome: 'refused', error };
+    return isTransportError(error) ? this.#findOut(order) : { outcome: 'refused', error };
   }
 
-  async #findOut({ pod, nodeName, signal }: Order, error: unknown): Promise<BindOutcome> {
+  async #findOut({ pod, nodeName, signal }: Order): Promise<BindOutcome> {
     const { clock, random, client } = this.#options;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
         const current = await client.get(pods, pod.metadata);
         if (current.metadata.uid !== pod.metadata.uid) return { outcome: 'gone' };
-        return current.spec.nodeName === nodeName ? { outcome: 'bound' } : { outcome: 'refused', error };
+        return { outcome: current.spec.nodeName === nodeName ? 'bound' : 'unanswered' };
       } catch (readError) {
         if (isNotFound(readError)) return { outcome: 'gone' };
         await delay(clock, backoffMs(lookAgain, attempt, random), signal);
       }
     }
     // Whoever leads next learns from the pod itself; binding it twice is refused by the server.
-    return { outcome: 'refused', error };
+    return { outcome: 'unanswered' };
   }
 
   async #conclude(order: Order, result: BulkResult | undefined): Promise<void> {

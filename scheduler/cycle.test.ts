@@ -87,6 +87,7 @@ const jealousOf = (app: string): Pod['spec']['affinity'] => ({
 
 const comesToNothing: readonly BindOutcome[] = [
   { outcome: 'gone' },
+  { outcome: 'unanswered' },
   { outcome: 'refused', error: new Error('no such node') },
 ];
 

@@ -162,8 +162,9 @@ export class SchedulingCycle {
         return;
       }
       case 'gone':
+      case 'unanswered':
         this.#forget(uid);
-        // Usually the watch has removed it, or is about to.
+        // One that is gone the watch has usually removed, or is about to.
         queue.retryLater(uid);
         return;
       case 'outdated':
