@@ -143,11 +143,12 @@ exec catatonit -P >/dev/null 2>&1
 /** Power loss: the wire goes first, so that the kernel's last FIN and RST reach nobody, then everything at once. */
 export async function killHost(layout: Layout, clock: Clock, host: SimulatedHost): Promise<void> {
   await setHostLink(layout, host.index, 'down');
-  if (host.init !== undefined && processStartTime(host.init.pid) === host.init.startTime)
-    signalProcess(host.init.pid, 'SIGKILL');
+  if (host.init !== undefined && stateOf(host) !== 'dead') signalProcess(host.init.pid, 'SIGKILL');
   await waitUntil(clock, `host ${host.name} does not die`, bootDeadlineMs, async () => {
     const left = processesIn(cgroupPath(layout.name, host.name));
     for (const pid of left) signalProcess(pid, 'SIGKILL');
     if (left.length > 0) throw new Error(`processes ${left.join(', ')} are still there`);
+    // It has left its cgroup by the time it waits for the last process of its namespace.
+    if (stateOf(host) !== 'dead') throw new Error(`its first process, ${host.init?.pid}, is still there`);
   });
 }

@@ -34,15 +34,20 @@ describe('OwnBindings', () => {
     expect([own.takes('1'), own.takes('2'), own.takes('4001')]).toEqual([false, true, true]);
   });
 
-  it('lets a watch wait a turn for answers while any is awaited', async () => {
+  it('lets a watch wait for answers while any is awaited, once a turn', async () => {
     const { own, clock, binder } = someBindings();
+    const turns: string[] = [];
     expect(own.whenAnswered()).toBeUndefined();
     binder.isBinding = true;
-    let hasTurned = false;
-    const waiting = own.whenAnswered()?.then(() => (hasTurned = true));
-    expect(hasTurned).toBe(false);
-    await clock.advance(0);
-    await waiting;
-    expect(hasTurned).toBe(true);
+    for (const chunk of ['first', 'later']) {
+      const waiting = own.whenAnswered()?.then(() => {
+        turns.push(`${chunk} ${own.whenAnswered() === undefined ? 'with others' : 'alone'}`);
+      });
+      expect(turns).not.toContain(`${chunk} with others`);
+      await clock.advance(0);
+      await waiting;
+      await clock.advance(0);
+    }
+    expect(turns).toEqual(['first with others', 'later with others']);
   });
 });

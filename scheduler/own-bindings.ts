@@ -28,6 +28,7 @@ export interface OwnBindingsOptions {
 export class OwnBindings implements OwnChanges {
   readonly #options: OwnBindingsOptions;
   readonly #expected = new Set<string>();
+  #hasWaited = false;
 
   constructor(options: OwnBindingsOptions) {
     this.#options = options;
@@ -43,11 +44,18 @@ export class OwnBindings implements OwnChanges {
     }
   };
 
+  /** Once a turn: what arrives in one is decided together, and its bindings share a request. */
   whenAnswered(): Promise<void> | undefined {
     const { binder, clock } = this.#options;
-    if (!binder.isBinding) return undefined;
+    if (!binder.isBinding || this.#hasWaited) return undefined;
     return new Promise((resolve) => {
-      clock.setImmediate(resolve);
+      clock.setImmediate(() => {
+        this.#hasWaited = true;
+        clock.setImmediate(() => {
+          this.#hasWaited = false;
+        });
+        resolve();
+      });
     });
   }
 
