@@ -73,7 +73,9 @@ interface Remembered {
 
 interface Queued {
   readonly key: string;
-  readonly report: EventReport;
+  /** Of the object no more than this: thousands that wait would keep thousands of objects in memory. */
+  readonly about: ObjectReference;
+  readonly told: Pick<EventReport, 'type' | 'reason' | 'message' | 'action'>;
   readonly firstMs: number;
   lastMs: number;
   /** How often it was reported while it waited. */
@@ -100,7 +102,7 @@ export class EventRecorder implements EventSink {
   event(report: EventReport): void {
     const { logger, clock } = this.#options;
     if (!this.#rateLimit.admits(report.object.metadata.uid)) return;
-    const { object, type, reason, message, fieldPath } = report;
+    const { object, type, reason, message, fieldPath, action } = report;
     const key = JSON.stringify([object.metadata.uid, type, reason, message, fieldPath]);
     const atMs = report.atMs ?? clock.nowMs();
     this.#reports += 1;
@@ -114,7 +116,9 @@ export class EventRecorder implements EventSink {
       logger.debug({ reason }, 'event queue is full, event dropped');
       return;
     }
-    this.#queue.set(key, { key, report, firstMs: atMs, lastMs: atMs, count: 1 });
+    const about = referenceTo(object, fieldPath);
+    const told = { type, reason, message, action };
+    this.#queue.set(key, { key, about, told, firstMs: atMs, lastMs: atMs, count: 1 });
     this.#wake?.();
   }
 
@@ -187,7 +191,7 @@ export class EventRecorder implements EventSink {
       const refusal = refusals[at];
       if (refusal === undefined)
         this.#remember(queued, { ...metadata, lastMs: queued.lastMs, count: queued.count });
-      else this.#options.logger.debug({ reason: queued.report.reason, refusal }, 'event refused');
+      else this.#options.logger.debug({ reason: queued.told.reason, refusal }, 'event refused');
     }
   }
 
@@ -222,7 +226,7 @@ export class EventRecorder implements EventSink {
       try {
         return await write();
       } catch (error) {
-        logger.debug({ err: error, reason: queued?.report.reason }, 'record event');
+        logger.debug({ err: error, reason: queued?.told.reason }, 'record event');
         if (!isTransportError(error)) return undefined;
         await delay(clock, backoffMs(retryBackoff, tries, random), signal);
       }
@@ -239,19 +243,19 @@ export class EventRecorder implements EventSink {
     }
   }
 
-  #toEvent({ report, firstMs, lastMs, count }: Queued): NewEvent {
+  #toEvent({ about, told, firstMs, lastMs, count }: Queued): NewEvent {
     const { component, host, random } = this.#options;
-    const { name, namespace } = report.object.metadata;
+    const { type, reason, message, action } = told;
     const suffix = `${firstMs.toString(16)}${randomSuffix(random)}`;
     return {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { name: `${name}.${suffix}`, namespace: namespace ?? 'default' },
-      involvedObject: referenceTo(report),
-      reason: report.reason,
-      message: report.message.slice(0, maxMessageCharacters),
-      type: report.type,
-      action: report.action,
+      metadata: { name: `${about.name}.${suffix}`, namespace: about.namespace ?? 'default' },
+      involvedObject: about,
+      reason,
+      message: message.slice(0, maxMessageCharacters),
+      type,
+      action,
       count,
       firstTimestamp: toTime(firstMs),
       lastTimestamp: toTime(lastMs),
@@ -262,8 +266,10 @@ export class EventRecorder implements EventSink {
   }
 }
 
-function referenceTo(report: EventReport): ObjectReference {
-  const { apiVersion, kind, metadata } = report.object;
+function referenceTo(
+  { apiVersion, kind, metadata }: ApiObject,
+  fieldPath: string | undefined,
+): ObjectReference {
   const { namespace, name, uid, resourceVersion } = metadata;
-  return { apiVersion, kind, namespace, name, uid, resourceVersion, fieldPath: report.fieldPath };
+  return { apiVersion, kind, namespace, name, uid, resourceVersion, fieldPath };
 }
