@@ -2,7 +2,7 @@
  * The etcd v3 messages that storage needs, as plain data, with their codec.
  * @see https://github.com/etcd-io/etcd/blob/release-3.4/etcdserver/etcdserverpb/rpc.proto
  */
-import { ReverseWriter, wireFields } from './protobuf.ts';
+import { ReverseWriter, WireReader } from './protobuf.ts';
 
 export interface ResponseHeader {
   /** Identity of the cluster; loses its low bits above 2^53, which still tells two clusters apart. */
@@ -174,11 +174,11 @@ export function decodeRange(message: Buffer): RangeResponse {
   let more = false;
   let count = 0;
   const kvs: KeyValue[] = [];
-  for (const { field, number, bytes } of wireFields(message)) {
-    if (field === 1) header = decodeHeader(bytes);
-    else if (field === 2) kvs.push(decodeKeyValue(bytes));
-    else if (field === 3) more = number !== 0;
-    else if (field === 4) count = number;
+  for (const reader = new WireReader(message); reader.next(); ) {
+    if (reader.field === 1) header = decodeHeader(reader.bytes);
+    else if (reader.field === 2) kvs.push(decodeKeyValue(reader.bytes));
+    else if (reader.field === 3) more = reader.number !== 0;
+    else if (reader.field === 4) count = reader.number;
   }
   return { header, kvs, more, count };
 }
@@ -197,9 +197,9 @@ export function encodeStatus(): Buffer {
 export function decodeStatus(message: Buffer): StatusResponse {
   let databaseBytes = 0;
   const errors: string[] = [];
-  for (const { field, number, bytes } of wireFields(message)) {
-    if (field === 3) databaseBytes = number;
-    else if (field === 8) errors.push(bytes.toString());
+  for (const reader = new WireReader(message); reader.next(); ) {
+    if (reader.field === 3) databaseBytes = reader.number;
+    else if (reader.field === 8) errors.push(reader.bytes.toString());
   }
   return { databaseBytes, errors };
 }
@@ -208,10 +208,10 @@ export function decodeTxn(message: Buffer): TxnResponse {
   let header = noHeader;
   let succeeded = false;
   const responses: ResponseOp[] = [];
-  for (const { field, number, bytes } of wireFields(message)) {
-    if (field === 1) header = decodeHeader(bytes);
-    else if (field === 2) succeeded = number !== 0;
-    else if (field === 3) responses.push(decodeOp(bytes));
+  for (const reader = new WireReader(message); reader.next(); ) {
+    if (reader.field === 1) header = decodeHeader(reader.bytes);
+    else if (reader.field === 2) succeeded = reader.number !== 0;
+    else if (reader.field === 3) responses.push(decodeOp(reader.bytes));
   }
   return { header, succeeded, responses };
 }
@@ -219,9 +219,9 @@ export function decodeTxn(message: Buffer): TxnResponse {
 function decodeOp(message: Buffer): ResponseOp {
   let range: RangeResponse | undefined;
   let txn: TxnResponse | undefined;
-  for (const { field, bytes } of wireFields(message)) {
-    if (field === 1) range = decodeRange(bytes);
-    else if (field === 4) txn = decodeTxn(bytes);
+  for (const reader = new WireReader(message); reader.next(); ) {
+    if (reader.field === 1) range = decodeRange(reader.bytes);
+    else if (reader.field === 4) txn = decodeTxn(reader.bytes);
   }
   return { range, txn };
 }
@@ -232,14 +232,14 @@ export function decodeWatch(message: Buffer): WatchResponse {
   let cancelReason = '';
   const flags = { created: false, canceled: false, fragment: false };
   const events: EtcdEvent[] = [];
-  for (const { field, number, bytes } of wireFields(message)) {
-    if (field === 1) header = decodeHeader(bytes);
-    else if (field === 3) flags.created = number !== 0;
-    else if (field === 4) flags.canceled = number !== 0;
-    else if (field === 5) compactRevision = number;
-    else if (field === 6) cancelReason = bytes.toString();
-    else if (field === 7) flags.fragment = number !== 0;
-    else if (field === 11) events.push(decodeEvent(bytes));
+  for (const reader = new WireReader(message); reader.next(); ) {
+    if (reader.field === 1) header = decodeHeader(reader.bytes);
+    else if (reader.field === 3) flags.created = reader.number !== 0;
+    else if (reader.field === 4) flags.canceled = reader.number !== 0;
+    else if (reader.field === 5) compactRevision = reader.number;
+    else if (reader.field === 6) cancelReason = reader.bytes.toString();
+    else if (reader.field === 7) flags.fragment = reader.number !== 0;
+    else if (reader.field === 11) events.push(decodeEvent(reader.bytes));
   }
   return { header, ...flags, compactRevision, cancelReason, events };
 }
@@ -247,9 +247,9 @@ export function decodeWatch(message: Buffer): WatchResponse {
 function decodeEvent(message: Buffer): EtcdEvent {
   let type: EtcdEvent['type'] = 'put';
   let kv = noKeyValue;
-  for (const { field, number, bytes } of wireFields(message)) {
-    if (field === 1 && number === 1) type = 'delete';
-    else if (field === 2) kv = decodeKeyValue(bytes);
+  for (const reader = new WireReader(message); reader.next(); ) {
+    if (reader.field === 1 && reader.number === 1) type = 'delete';
+    else if (reader.field === 2) kv = decodeKeyValue(reader.bytes);
   }
   return { type, kv };
 }
@@ -260,9 +260,9 @@ const noKeyValue: KeyValue = { key: '', createRevision: 0, modRevision: 0, value
 function decodeHeader(message: Buffer): ResponseHeader {
   let clusterId = 0;
   let revision = 0;
-  for (const { field, number } of wireFields(message)) {
-    if (field === 1) clusterId = number;
-    else if (field === 3) revision = number;
+  for (const reader = new WireReader(message); reader.next(); ) {
+    if (reader.field === 1) clusterId = reader.number;
+    else if (reader.field === 3) revision = reader.number;
   }
   return { clusterId, revision };
 }
@@ -272,11 +272,11 @@ function decodeKeyValue(message: Buffer): KeyValue {
   let createRevision = 0;
   let modRevision = 0;
   let value = noKeyValue.value;
-  for (const { field, number, bytes } of wireFields(message)) {
-    if (field === 1) key = bytes.toString();
-    else if (field === 2) createRevision = number;
-    else if (field === 3) modRevision = number;
-    else if (field === 5) value = bytes;
+  for (const reader = new WireReader(message); reader.next(); ) {
+    if (reader.field === 1) key = reader.bytes.toString();
+    else if (reader.field === 2) createRevision = reader.number;
+    else if (reader.field === 3) modRevision = reader.number;
+    else if (reader.field === 5) value = reader.bytes;
   }
   return { key, createRevision, modRevision, value };
 }

@@ -83,53 +83,71 @@ export class ReverseWriter {
   }
 }
 
-/** One field as read: `number` for varints, `bytes` (a view, not a copy) for everything with a length. */
-export interface WireField {
-  readonly field: number;
-  readonly number: number;
-  readonly bytes: Buffer;
-}
-
 const empty: Buffer = Buffer.alloc(0);
 
-/** The fields of a message in wire order. Integers above 2^53 lose their low bits: no field that we compare is so big. */
-export function* wireFields(message: Buffer): Generator<WireField> {
-  const cursor = { at: 0 };
-  while (cursor.at < message.length) {
-    const tag = readVarint(message, cursor);
-    const field = Math.floor(tag / 8);
-    switch (tag % 8) {
-      case varintType:
-        yield { field, number: readVarint(message, cursor), bytes: empty };
-        break;
-      case bytesType: {
-        const length = readVarint(message, cursor);
-        const start = cursor.at;
-        cursor.at += length;
-        if (cursor.at > message.length) throw new RangeError('read protobuf: the message is cut short');
-        yield { field, number: 0, bytes: message.subarray(start, cursor.at) };
-        break;
-      }
-      case 1:
-        cursor.at += 8;
-        break;
-      case 5:
-        cursor.at += 4;
-        break;
-      default:
-        throw new RangeError(`read protobuf: wire type ${tag % 8} is unknown`);
-    }
-  }
-}
+/**
+ * Goes through the fields of a message in wire order: `next`, then what it stands at. Integers above 2^53 lose their low
+ * bits: no field that we compare is so big. There is one of these for each message, and nothing else for each field: every
+ * write comes back through here twice.
+ */
+export class WireReader {
+  readonly #message: Buffer;
+  #at = 0;
+  #start = 0;
+  field = 0;
+  /** Of a varint; else 0. */
+  number = 0;
 
-function readVarint(message: Buffer, cursor: { at: number }): number {
-  let value = 0;
-  let scale = 1;
-  for (;;) {
-    const byte = message[cursor.at++];
-    if (byte === undefined) throw new RangeError('read protobuf: the message is cut short');
-    value += (byte & 127) * scale;
-    if (byte < 128) return value;
-    scale *= 128;
+  constructor(message: Buffer) {
+    this.#message = message;
+  }
+
+  /** Of everything with a length: a view, not a copy. */
+  get bytes(): Buffer {
+    return this.#start < 0 ? empty : this.#message.subarray(this.#start, this.#at);
+  }
+
+  /** @returns false at the end. @throws RangeError for what is no message */
+  next(): boolean {
+    const { length } = this.#message;
+    while (this.#at < length) {
+      const tag = this.#varint();
+      this.field = Math.floor(tag / 8);
+      this.number = 0;
+      this.#start = -1;
+      switch (tag % 8) {
+        case varintType:
+          this.number = this.#varint();
+          return true;
+        case bytesType: {
+          const size = this.#varint();
+          this.#start = this.#at;
+          this.#at += size;
+          if (this.#at > length) throw new RangeError('read protobuf: the message is cut short');
+          return true;
+        }
+        case 1:
+          this.#at += 8;
+          break;
+        case 5:
+          this.#at += 4;
+          break;
+        default:
+          throw new RangeError(`read protobuf: wire type ${tag % 8} is unknown`);
+      }
+    }
+    return false;
+  }
+
+  #varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = this.#message[this.#at++];
+      if (byte === undefined) throw new RangeError('read protobuf: the message is cut short');
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+      scale *= 128;
+    }
   }
 }
