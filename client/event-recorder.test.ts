@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../api/generated/core-v1.ts';
 import { events } from '../api/generated/resources.ts';
-import { forbidden, notFound } from '../api/status-error.ts';
+import { forbidden, notFound, StatusError } from '../api/status-error.ts';
 import { silentLogger } from '../base/logger.ts';
 import { seededRandom } from '../base/random.ts';
 import { ManualClock } from '../test/support/manual-clock.ts';
@@ -175,6 +175,22 @@ describe('EventRecorder', () => {
     await clock.advance(1_000);
     expect(written.patched).toMatchObject([{ count: 2 }]);
     expect(written.created.slice(2).map(({ involvedObject }) => involvedObject.name)).toEqual(['pod-1']);
+  });
+
+  it('loses none of many when the server has too much to do, for all or for one of them', async () => {
+    const busy = new StatusError({ code: 429, reason: 'TooManyRequests', message: 'later' });
+    let isFirst = true;
+    const answer = (items: readonly Event[]): unknown => {
+      const codes = items.map((_, at) => ({ code: isFirst && at === 1 ? 503 : 201 }));
+      isFirst = false;
+      return codes;
+    };
+    const { recorder, clock, written } = aRecorder([busy], answer);
+    for (const each of manyReports(3)) recorder.event(each);
+    await clock.advance(10_000);
+    expect(written.requests).toEqual([3, 3]);
+    const names = written.created.map(({ metadata }) => metadata.name);
+    expect(names.slice(3)).toEqual(names.slice(0, 3));
   });
 
   it('tries again when no answer came, and drops what is refused', async () => {

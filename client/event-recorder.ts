@@ -18,7 +18,7 @@ import type { Logger } from '../base/logger.ts';
 import { type Random, randomSuffix } from '../base/random.ts';
 import { EventRateLimit } from './event-rate-limit.ts';
 import { type EventClient, EventWriter, type NewEvent } from './event-writer.ts';
-import { isTransportError } from './transport-error.ts';
+import { isPassing } from './transport-error.ts';
 
 /** Different events. Repetitions of one that waits add nothing. */
 const maxQueued = 10_000;
@@ -215,7 +215,7 @@ export class EventRecorder implements EventSink {
     return isRaised !== false;
   }
 
-  /** The server's refusal is final, e.g. the namespace is being deleted. No answer may be tried again. */
+  /** A refusal is final, e.g. the namespace is being deleted. No answer, or of a server that has too much to do, is not. */
   async #persist<T>(
     queued: Queued | undefined,
     write: () => Promise<T>,
@@ -227,7 +227,7 @@ export class EventRecorder implements EventSink {
         return await write();
       } catch (error) {
         logger.debug({ err: error, reason: queued?.told.reason }, 'record event');
-        if (!isTransportError(error)) return undefined;
+        if (!isPassing(error)) return undefined;
         await delay(clock, backoffMs(retryBackoff, tries, random), signal);
       }
     }

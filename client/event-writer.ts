@@ -1,10 +1,10 @@
 /** How events reach the API server: many in a request where it can read them so, else one by one. */
 import type { Event } from '../api/generated/core-v1.ts';
 import { events } from '../api/generated/resources.ts';
-import { isAlreadyExists, isForbidden, isNotFound } from '../api/status-error.ts';
+import { isAlreadyExists, isForbidden, isNotFound, StatusError } from '../api/status-error.ts';
 import type { ApiClient } from './client.ts';
 import { decodeJson, toStatusError } from './response.ts';
-import { isTransportError } from './transport-error.ts';
+import { isPassing } from './transport-error.ts';
 
 const path = '/apis/coracle.dev/v1/bulkevents';
 const list = { apiVersion: 'v1', kind: 'EventList' };
@@ -27,7 +27,7 @@ export class EventWriter {
     this.#client = client;
   }
 
-  /** May be repeated with the same events: what is there by then is not written again. @throws TransportError */
+  /** May be repeated with the same events: what is there by then is not written again. @throws TransportError, or StatusError of a server that has too much to do */
   async create(made: readonly NewEvent[]): Promise<readonly Refusal[]> {
     if (this.#hasBulk && made.length > 1) {
       const refusals = await this.#createInBulk(made);
@@ -54,6 +54,9 @@ export class EventWriter {
     const response = await this.#client.request(request);
     if (response.status < 300) {
       const { results } = decodeJson<{ readonly results: readonly Result[] }>(request, response.body);
+      // The whole is asked for again: what is there by then counts as written.
+      const passing = results.map(toError).find(isPassing);
+      if (passing !== undefined) throw passing;
       return made.map((_, at) => toRefusal(results[at]));
     }
     const error = toStatusError(request, response);
@@ -67,7 +70,7 @@ export class EventWriter {
       await this.#client.create(events, event);
       return undefined;
     } catch (error) {
-      if (isTransportError(error)) throw error;
+      if (isPassing(error)) throw error;
       return isAlreadyExists(error) ? undefined : String(error);
     }
   }
@@ -78,6 +81,9 @@ interface Result {
   readonly reason?: string;
   readonly message?: string;
 }
+
+const toError = ({ code, reason = 'Unknown', message = reason }: Result): StatusError =>
+  new StatusError({ code, reason, message });
 
 function toRefusal(result: Result | undefined): Refusal {
   if (result === undefined) return 'no result';

@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import type { CertificateSigningRequest } from '../api/generated/certificates-v1.ts';
 import { certificatesigningrequests } from '../api/generated/resources.ts';
-import { isAlreadyExists, isNotFound, StatusError } from '../api/status-error.ts';
+import { isAlreadyExists, isNotFound } from '../api/status-error.ts';
 import { type BackoffPolicy, backoffMs } from '../base/backoff.ts';
 import { type Clock, delay } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { ApiClient } from './client.ts';
 import { createSigningRequest, publicKeyOf, type SigningRequestOptions } from './signing-request.ts';
-import { TransportError } from './transport-error.ts';
+import { isPassing } from './transport-error.ts';
 
 const askAgain: BackoffPolicy = { initialMs: 50, maxMs: 2_000, factor: 1.5, jitter: 0.3 };
 
@@ -95,10 +95,4 @@ function certificateIn({ metadata, status }: CertificateSigningRequest): string 
     );
   const certificate = status?.certificate ?? '';
   return certificate === '' ? undefined : Buffer.from(certificate, 'base64').toString();
-}
-
-/** Nobody answered, or the server has too much to do or cannot reach its store: it may be asked again. */
-export function isPassing(error: unknown): boolean {
-  if (error instanceof TransportError) return true;
-  return error instanceof StatusError && (error.code === 429 || error.code >= 500);
 }

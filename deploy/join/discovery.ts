@@ -23,8 +23,7 @@ import {
   signaturePrefix,
 } from '../../client/cluster-info.ts';
 import { createApiClient } from '../../client/http-client.ts';
-import { isPassing } from '../../client/request-certificate.ts';
-import { TransportError } from '../../client/transport-error.ts';
+import { isPassing, TransportError } from '../../client/transport-error.ts';
 import { UserError } from '../user-error.ts';
 
 const askAgainMs = 200;

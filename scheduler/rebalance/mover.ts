@@ -12,7 +12,7 @@ import { onAbort } from '../../base/abort.ts';
 import { type Clock, delay, toTime } from '../../base/clock.ts';
 import { messageOf } from '../../base/invariant.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { isTransportError } from '../../client/transport-error.ts';
+import { isPassing } from '../../client/transport-error.ts';
 import type { Cluster, PlacedPod } from '../cache/cluster.ts';
 import { canSurge, type OwnerState, ownerUnrest, reasonToStay, rolloutUnrest } from './movable.ts';
 import type { Move } from './next-move.ts';
@@ -150,7 +150,7 @@ export class Mover {
       } catch (error) {
         // It left by itself, which is what we want.
         if (isNotFound(error)) return undefined;
-        if (!isPassing(error)) throw error;
+        if (!mayPass(error)) throw error;
         if (clock.monotonicMs() >= endMs) return `it could not be evicted: ${messageOf(error)}`;
         await delay(clock, evictAgainMs, trouble);
       }
@@ -215,9 +215,8 @@ function uidsOf(cluster: Cluster, owner: string): ReadonlySet<string> {
 }
 
 /** A budget that allows nothing now, somebody who was faster, a server that has no time: asking again may help. */
-const isPassing = (error: unknown): boolean =>
-  isTransportError(error) ||
-  (error instanceof StatusError && (error.code === 429 || error.code === 409 || error.code >= 500));
+const mayPass = (error: unknown): boolean =>
+  isPassing(error) || (error instanceof StatusError && error.code === 409);
 
 const isReady = ({ metadata, status }: Pod): boolean =>
   metadata.deletionTimestamp === undefined &&
